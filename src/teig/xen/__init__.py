@@ -1,0 +1,1 @@
+"""What Xen's numbers and texts mean. Pure."""

@@ -1,0 +1,85 @@
+"""A host: a machine that runs Xen and its Dom0, as its agent describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from teig.model.guest import Entitled, GuestSpec
+from teig.model.names import GuestId
+
+
+@dataclass(frozen=True)
+class VolumeGroup:
+    """An LVM volume group: its name, its size and what is free of it, in bytes."""
+
+    name: str
+    size_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True)
+class ForeignDomain:
+    """A domain that Teig did not make: counted in admission, never touched."""
+
+    domid: int
+    name: str
+    uuid: str
+    memory_mib: int
+    vcpus: int
+    weight: int
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What is so on a host, as its agent measured it.
+
+    `cores` are physical CPUs that Xen schedules on. `xen_memory_mib` and `free_memory_mib` are the hypervisor's own
+    figures (xl info: total_memory, free_memory). `dom0_maxmem_mib` is None where Domain-0 has no `max:` bound.
+    `guest_types` are those that this host can run.
+    """
+
+    hostname: str
+    machine_id: str
+    xen_version: str
+    kernel: str
+    cores: int
+    xen_memory_mib: int
+    free_memory_mib: int
+    scheduler: str
+    guest_types: tuple[str, ...]
+    dom0_memory_mib: int
+    dom0_maxmem_mib: int | None
+    dom0_vcpus: int
+    dom0_weight: int
+    autoballoon: bool
+    cgroup2: bool
+    bridges: tuple[str, ...]
+    volume_groups: tuple[VolumeGroup, ...]
+    missing_programs: tuple[str, ...]
+    foreign: tuple[ForeignDomain, ...]
+
+
+@dataclass(frozen=True)
+class GuestOnHost:
+    """A guest as its host has it: what its files there say (`spec`) and what the hypervisor says (`live`).
+
+    `live` and `domid` are None while no such domain runs. `fence` is the highest fencing number that acted on it.
+    `volumes` are the device indices whose logical volumes exist. `cpu_time_ns` is processor time used, in ns.
+    """
+
+    id: GuestId
+    fence: int
+    spec: GuestSpec | None
+    domid: int | None
+    state: str
+    live: Entitled | None
+    volumes: tuple[int, ...]
+    cpu_time_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All domains and guests of a host at one moment."""
+
+    guests: tuple[GuestOnHost, ...]
+    foreign: tuple[ForeignDomain, ...]

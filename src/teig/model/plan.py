@@ -1,0 +1,43 @@
+"""A plan: what a guest is entitled to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from teig.model.errors import InvalidRequest
+from teig.model.names import check_name
+from teig.model.units import MIB
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every guest of this plan is entitled to; nothing in it can be taken back while the guest runs.
+
+    `memory_mib` is the guest's memory and its maximum: there is no balloon. `share_cores` is the processor time that is
+    guaranteed, `ceiling_cores` the most it may use while nobody else wants it, both in cores. `disk_bytes` is the size
+    of the first volume.
+    """
+
+    name: str
+    memory_mib: int
+    vcpus: int
+    share_cores: float
+    ceiling_cores: float
+    disk_bytes: int
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that no host could keep."""
+        check_name("plan", self.name)
+        self._want(self.memory_mib >= 64, "memory_mib must be at least 64: a Linux guest does not boot with less")
+        self._want(1 <= self.vcpus <= 128, "vcpus must be between 1 and 128")
+        self._want(0 < self.share_cores <= self.vcpus, "share_cores must be above 0 and at most the number of vcpus")
+        self._want(
+            self.share_cores <= self.ceiling_cores <= self.vcpus,
+            "ceiling_cores must lie between share_cores and the number of vcpus",
+        )
+        self._want(self.disk_bytes >= 4 * MIB, "disk_bytes must be at least 4 MiB")
+        self._want(self.disk_bytes % (4 * MIB) == 0, "disk_bytes must be a multiple of 4 MiB, LVM's extent size")
+
+    def _want(self, holds: bool, rule: str) -> None:
+        if not holds:
+            raise InvalidRequest(f"Plan {self.name}: {rule}.", "Correct the plan.", code="bad_plan")

@@ -1,0 +1,51 @@
+"""A site: a place with facts about it, and the network that guests there get addresses from."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from teig.model.errors import InvalidRequest
+from teig.model.names import check_name
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where hosts stand: country (ISO 3166-1 alpha-2), who operates it, and the guests' IPv4 network.
+
+    Guests get addresses from `first_address` to `last_address`, both included, in `network`; `gateway` is their way
+    out; `bridge` is the bridge that the hosts of the site join guests to.
+    """
+
+    name: str
+    country: str
+    operator: str
+    network: str
+    gateway: str
+    first_address: str
+    last_address: str
+    bridge: str = "xenbr0"
+
+    def __post_init__(self) -> None:
+        """Refuse facts that contradict each other."""
+        check_name("site", self.name)
+        if not re.fullmatch(r"[A-Z]{2}", self.country):
+            raise InvalidRequest(
+                f"{self.country!r} is not a country code.", "Use two capital letters of ISO 3166-1, for example NO."
+            )
+        try:
+            network = ipaddress.IPv4Network(self.network)
+            gateway, first, last = (
+                ipaddress.IPv4Address(text) for text in (self.gateway, self.first_address, self.last_address)
+            )
+        except ValueError as error:
+            raise InvalidRequest(f"Site {self.name}: {error}.", "Correct the network.") from error
+        if not all(address in network for address in (gateway, first, last)) or first > last:
+            raise InvalidRequest(
+                f"Site {self.name}: gateway and guest addresses must lie in {self.network}, the first before the last."
+            )
+        if first <= gateway <= last or network.broadcast_address == last or network.network_address == first:
+            raise InvalidRequest(
+                f"Site {self.name}: the guests' addresses must not include the gateway, network or broadcast address."
+            )
