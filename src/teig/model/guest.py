@@ -94,8 +94,9 @@ class Nic:
 class GuestSpec:
     """All that a host must know to make and keep a guest; xl.cfg is rendered from this and nothing else.
 
-    `memory_mib` is both memory and maxmem. `weight` is the scheduler's (1 to 65535, and it counts for each vCPU), `cap`
-    the ceiling in percent of one core (0: none). See xl.cfg(5), `cpu_weight` and `cap`.
+    `memory_mib` is both memory and maxmem. `share_cores` and `ceiling_cores` are the plan's, in cores; `weight` (1 to
+    65535, and it counts for each vCPU) and `cap` (percent of one core, 0: none) are what they become for the scheduler.
+    See xl.cfg(5), `cpu_weight` and `cap`.
     """
 
     id: GuestId
@@ -106,6 +107,8 @@ class GuestSpec:
     image: ImageId
     memory_mib: int
     vcpus: int
+    share_cores: float
+    ceiling_cores: float
     weight: int
     cap: int
     disks: tuple[Disk, ...]
@@ -125,6 +128,16 @@ class GuestSpec:
             raise InvalidRequest(f"A guest has between 1 and {MOST_NICS} network cards.")
         for key in self.ssh_keys:
             check_ssh_key(key)
+
+    @property
+    def entitled(self) -> Entitled:
+        """What this says the hypervisor must show."""
+        return Entitled(self.memory_mib, self.memory_mib, self.vcpus, self.weight, self.cap)
+
+    @property
+    def disk_bytes(self) -> int:
+        """The sum of its disks, in bytes."""
+        return sum(disk.size_bytes for disk in self.disks)
 
 
 @dataclass(frozen=True)

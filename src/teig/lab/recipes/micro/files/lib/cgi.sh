@@ -15,7 +15,7 @@ argument() { # NAME DEFAULT LOWEST HIGHEST
 }
 
 refuse() { # SENTENCE
-	printf 'Status: 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n%s\n' "$1"
+	printf 'HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n%s\n' "$1"
 	exit 0
 }
 
