@@ -1,0 +1,92 @@
+"""Wait for an operation and show its steps.
+
+An operation belongs to the server: it goes on when the command that began it is interrupted, and when the server is
+restarted.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from teig.cli.client import Api
+from teig.cli.progress import Board, Row
+from teig.model.errors import InternalFault, OperatorError, TeigError, Unreachable, from_record
+from teig.model.operation import OperationState
+
+POLL_S = 10.0
+SERVER_AWAY_S = 30.0
+_BAD_STEPS = frozenset({"failed", "stuck"})
+
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the operation's id and do not wait for its end.")]
+
+
+class Interrupted(TeigError):
+    """The person pressed Ctrl-C while an operation was waited for."""
+
+    code = "interrupted"
+    exit_code = 130
+
+
+def carry_out(api: Api, operation: dict[str, Any], *, no_wait: bool) -> dict[str, Any] | None:
+    """Wait for the operation that a request began and return how it ended; with `no_wait` print its id, return None."""
+    if no_wait:
+        typer.echo(operation["id"])
+        return None
+    with Board() as board:
+        return follow(api, operation, board)
+
+
+def follow(api: Api, operation: dict[str, Any], board: Board, before: list[Row] | None = None) -> dict[str, Any]:
+    """Show the steps behind the rows `before` until the operation ends; raise its error where it failed."""
+    ident = operation["id"]
+    try:
+        while True:
+            board.show([*(before or []), *(_row(step) for step in operation["steps"])])
+            if OperationState(operation["state"]).ended:
+                break
+            operation = _poll(api, operation)
+    except KeyboardInterrupt as error:
+        raise Interrupted(
+            f"You stopped waiting; operation {ident} goes on.",
+            f"See how far it is: teig op show {ident}\nWait for it again: teig op wait {ident}",
+        ) from error
+    _raise_its_error(operation)
+    return operation
+
+
+def _poll(api: Api, operation: dict[str, Any]) -> dict[str, Any]:
+    """Ask until the server answers; it may be restarted meanwhile, and the operation goes on then."""
+    ident = operation["id"]
+    deadline = time.monotonic() + SERVER_AWAY_S
+    while True:
+        try:
+            answer: dict[str, Any] = api.get(f"/operations/{ident}", wait_s=POLL_S, seen=operation.get("seen", 0))
+        except Unreachable as error:
+            if time.monotonic() > deadline:
+                todo = f"{error.todo}\nThe operation goes on when the server runs again: teig op wait {ident}"
+                raise Unreachable(error.message, todo, code=error.reason) from error
+            time.sleep(1.0)
+        else:
+            return answer
+
+
+def _row(step: dict[str, Any]) -> Row:
+    state = str(step["state"])
+    note = state if state.startswith("und") else ""
+    return Row(
+        str(step["name"]).replace("_", " "), step["started"], step["ended"], failed=state in _BAD_STEPS, note=note
+    )
+
+
+def _raise_its_error(operation: dict[str, Any]) -> None:
+    state = OperationState(operation["state"])
+    if state is OperationState.DONE:
+        return
+    error = from_record(operation["error"]) if operation["error"] else InternalFault("The operation failed.")
+    if state is OperationState.STUCK:
+        look = f"Not everything could be undone. What was done: teig op show {operation['id']}"
+        raise OperatorError(error.message, f"{error.todo}\n{look}".strip(), code=error.reason) from error
+    raise error

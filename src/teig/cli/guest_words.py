@@ -1,0 +1,50 @@
+"""A guest in words and columns: what `teig guest show` and `teig demo` print. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teig.cli.output import mib, moment
+from teig.model.units import show_size
+
+FIELDS = (
+    ("memory", "memory_mib"),
+    ("maxmem", "maxmem_mib"),
+    ("scheduler weight", "weight"),
+    ("scheduler cap", "cap"),
+    ("vCPUs", "vcpus"),
+)
+
+
+def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
+    """Return what a guest is, name and value."""
+    nics = [f"{nic['address']} on {nic['bridge']}, MAC {nic['mac']}" for nic in guest["nics"]]
+    disks = [f"{disk['device']} {show_size(disk['size_bytes'])}" for disk in guest["disks"]]
+    return [
+        ("name", guest["name"]),
+        ("state", guest["state"]),
+        ("host", f"{guest['host']}, site {guest['site']}"),
+        ("domain", guest["domid"]),
+        ("UUID", guest["id"]),
+        ("plan", guest["plan"]),
+        ("image", f"{guest['image']}, {guest['type'].upper()}"),
+        ("disks", ", ".join(disks)),
+        ("network", "; ".join(nics)),
+        ("read from the host", moment(guest["observed"])),
+    ]
+
+
+def comparison(guest: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return headings and rows of: entitled, set, read back. The last column is the hypervisor's own word."""
+    sources = (guest["entitled"], guest["set"], guest["live"])
+    rows = [(title, *(_show(key, source) for source in sources)) for title, key in FIELDS]
+    return ("", ">entitled", ">set", ">read back"), rows
+
+
+def _show(key: str, source: dict[str, Any] | None) -> str:
+    value = source.get(key) if source else None
+    if value is None:
+        return "-"
+    if key == "cap":
+        return f"{value} %" if value else "none"
+    return mib(value) if key.endswith("_mib") else str(value)

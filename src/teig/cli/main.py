@@ -1,0 +1,98 @@
+"""The entry point `teig`: the list of commands, and the one place where errors become words and exit codes.
+
+Neighbours: one module per noun beside this one; `teig.model.errors` says which exit code means what.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from teig import paths
+from teig.cli.nouns import LazyGroup, Noun
+from teig.model.errors import TeigError
+
+
+class Commands(LazyGroup):
+    """All nouns of the command line."""
+
+    nouns = {  # noqa: RUF012 - a table
+        "demo": Noun("teig.cli.demo", "Boot a real Xen host on this machine and make a guest on it."),
+        "serve": Noun("teig.cli.serve", "Run the server; every other command talks to it."),
+        "site": Noun("teig.cli.site", "Places where hosts stand, and the guests' network there."),
+        "host": Noun("teig.cli.host", "Machines that run Xen."),
+        "plan": Noun("teig.cli.plan", "What a guest is entitled to."),
+        "image": Noun("teig.cli.image", "Root file systems that guests are made from."),
+        "guest": Noun("teig.cli.guest", "Guests: create, look, start, stop, reach, delete."),
+        "op": Noun("teig.cli.op", "Operations: what is being done, and what was."),
+        "lab": Noun("teig.cli.lab", "Real Xen hosts, booted in QEMU on this machine."),
+    }
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="teig",
+    help="Hosting on Xen whose guests get exactly what their plan says.",
+    epilog="Exit codes: 0 done, 1 it failed or found something, 2 wrong usage, 3 not reachable, 4 refused by policy.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"teig {version('teig')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hosting on Xen whose guests get exactly what their plan says."""
+
+
+def run() -> NoReturn:
+    """Run the command line and exit: the console script `teig`."""
+    try:
+        app(prog_name="teig")
+    except TeigError as error:
+        _say(error.message, error.todo)
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: nobody should be shown a traceback
+        log = _keep_traceback(error)
+        _say(f"Teig stumbled over something it did not expect: {_one_line(error)}.", f"The details are in {log}")
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _say(message: str, todo: str) -> None:
+    from teig.cli.output import printable
+
+    typer.echo(f"error: {printable(message)}", err=True)
+    if todo:
+        typer.echo(printable(todo), err=True)
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
+
+
+def _keep_traceback(error: Exception) -> Path:
+    log = paths.state_dir() / "cli-errors.log"
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"\n{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {' '.join(sys.argv)}\n")
+        traceback.print_exception(error, file=file)
+    return log

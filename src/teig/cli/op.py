@@ -1,0 +1,72 @@
+"""`teig op`: operations, which are durable pieces of work with steps."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from teig.cli.client import Api
+from teig.cli.following import carry_out
+from teig.cli.nouns import noun_app
+from teig.cli.output import Format, Output, duration, moment, print_facts, print_json, print_table
+from teig.model.errors import InvalidRequest
+
+app = noun_app("Operations: what is being done, and what was.")
+
+Ident = Annotated[str, typer.Argument(help="The operation's id.")]
+
+
+@app.command("list")
+def list_operations(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many, the newest first.")] = 20,
+    output: Output = Format.TABLE,
+) -> None:
+    """List the latest operations."""
+    operations = Api().get("/operations", limit=limit)
+    if output is Format.JSON:
+        print_json(operations)
+        return
+    columns = ("id", "kind", "subject", "host", "state", "began", ">took")
+    print_table(columns, [_cells(operation) for operation in operations], "Nothing has been done yet.")
+
+
+@app.command("show")
+def show_operation(ident: Ident, output: Output = Format.TABLE) -> None:
+    """Show one operation, its steps and its error."""
+    operation = Api().get(_path(ident))
+    if output is Format.JSON:
+        print_json(operation)
+        return
+    facts = [(key, operation[key]) for key in ("id", "kind", "subject", "host", "state")]
+    error = operation["error"]
+    if error:
+        facts += [("error", error["message"]), ("what to do", error["todo"])]
+    print_facts([*facts, ("began", moment(operation["created"])), ("ended", moment(operation["ended"]))])
+    print()
+    rows = [(step["name"], step["state"], _took(step["started"], step["ended"])) for step in operation["steps"]]
+    print_table(("step", "state", ">took"), rows, "It has begun no step yet.")
+
+
+@app.command("wait")
+def wait_operation(ident: Ident) -> None:
+    """Wait for an operation's end and show its steps; ends with its error where it failed."""
+    api = Api()
+    carry_out(api, api.get(_path(ident)), no_wait=False)
+
+
+def _path(ident: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,79}", ident, re.ASCII):
+        raise InvalidRequest(f"{ident!r} is not the id of an operation.", "See them all: teig op list")
+    return f"/operations/{ident}"
+
+
+def _cells(operation: dict[str, Any]) -> tuple[object, ...]:
+    took = _took(operation["created"], operation["ended"])
+    named = (operation[key] for key in ("id", "kind", "subject", "host", "state"))
+    return (*named, moment(operation["created"]), took)
+
+
+def _took(started: float | None, ended: float | None) -> str:
+    return "-" if started is None or ended is None else duration(ended - started)

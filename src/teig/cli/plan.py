@@ -1,0 +1,57 @@
+"""`teig plan`: what a guest can be entitled to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from teig.cli.client import Api, name_path, suggesting
+from teig.cli.nouns import noun_app
+from teig.cli.output import Format, Output, mib, print_facts, print_json, print_table
+from teig.model.units import show_size
+
+app = noun_app("What a guest is entitled to: fixed memory, guaranteed processor time, disk.")
+
+
+@app.command("list")
+def list_plans(output: Output = Format.TABLE) -> None:
+    """List the plans."""
+    plans = Api().get("/plans")
+    if output is Format.JSON:
+        print_json(plans)
+        return
+    columns = ("name", ">memory", ">vcpus", ">share (cores)", ">ceiling (cores)", ">disk")
+    print_table(columns, [_cells(plan) for plan in plans], "There are no plans.")
+
+
+@app.command("show")
+def show_plan(name: Annotated[str, typer.Argument(help="The plan.")], output: Output = Format.TABLE) -> None:
+    """Show one plan."""
+    api = Api()
+    with suggesting(api, ("plans", name)):
+        plan = api.get(name_path("plans", "plan", name))
+    if output is Format.JSON:
+        print_json(plan)
+        return
+    print_facts(
+        [
+            ("name", plan["name"]),
+            ("memory", f"{mib(plan['memory_mib'])}, fixed: memory equals maxmem"),
+            ("vCPUs", plan["vcpus"]),
+            ("guaranteed", f"{plan['share_cores']:g} cores"),
+            ("at most", f"{plan['ceiling_cores']:g} cores"),
+            ("disk", show_size(plan["disk_bytes"])),
+        ]
+    )
+
+
+def _cells(plan: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        plan["name"],
+        mib(plan["memory_mib"]),
+        plan["vcpus"],
+        f"{plan['share_cores']:g}",
+        f"{plan['ceiling_cores']:g}",
+        show_size(plan["disk_bytes"]),
+    )
