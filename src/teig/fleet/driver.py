@@ -98,7 +98,7 @@ class Host(Protocol):
         """Wait until the guest accepts TCP connections on `port`; HostFault when `timeout_s` has passed or it died."""
 
     def guest_undefine(self, claim: Claim) -> None:
-        """Remove all files about a guest that does not run and has no volumes; its fence is remembered."""
+        """Remove all files about a guest that does not run; its fence is remembered, its volumes stay."""
 
     def open_port(self, guest: GuestId, port: int) -> AbstractAsyncContextManager[ByteStream]:
         """Open a connection to a guest's TCP port, made on the host."""

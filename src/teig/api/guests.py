@@ -1,0 +1,163 @@
+"""/v1/guests."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from teig.api.given import Given
+from teig.api.operations import OperationOut, out
+from teig.control import guests
+from teig.control.guests import GuestView, Wish
+from teig.model.guest import Entitled, GuestState, GuestType, Nic
+from teig.store import images
+
+router = APIRouter()
+
+
+class GuestCreate(BaseModel):
+    """A guest that somebody wants; `disks` are further disks in bytes."""
+
+    name: str
+    plan: str
+    image: str
+    site: str | None = None
+    host: str | None = None
+    type: GuestType = GuestType.PV
+    disks: tuple[int, ...] = ()
+    nics: int = 1
+    ssh_keys: tuple[str, ...] = ()
+
+
+class Grace(BaseModel):
+    """How long a guest may take to shut down by itself, in seconds; `force` gives it no time at all."""
+
+    grace_s: Annotated[float, Field(ge=0, le=3600)] = 60
+    force: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """What the guest gets."""
+        return 0.0 if self.force else self.grace_s
+
+
+class GuestOut(BaseModel):
+    """A guest in a list."""
+
+    name: str
+    id: str
+    plan: str
+    image: str
+    host: str
+    site: str
+    type: GuestType
+    state: GuestState
+    addresses: tuple[str, ...]
+
+
+class DiskOut(BaseModel):
+    """A guest's disk by its name in the guest."""
+
+    device: str
+    size_bytes: int
+
+
+class GuestDetail(GuestOut):
+    """A guest with what it is entitled to, what its host is set to and what the hypervisor says, in the same fields.
+
+    `live` and `domid` are null while it does not run or its host does not answer; `operation` is what works on it.
+    """
+
+    entitled: Entitled
+    set: Entitled | None
+    live: Entitled | None
+    drift: list[dict[str, Any]]
+    disks: tuple[DiskOut, ...]
+    nics: tuple[Nic, ...]
+    domid: int | None
+    ssh_user: str | None
+    ready_port: int | None
+    operation: str | None
+    observed: float
+
+
+@router.get("/guests")
+def list_guests(services: Given) -> list[GuestOut]:
+    """Return all guests by name."""
+    return [_out(view, _image_name(services, view)) for view in guests.listed(services)]
+
+
+@router.post("/guests", status_code=202)
+def create_guest(services: Given, wanted: GuestCreate) -> OperationOut:
+    """Promise a guest and begin to make it."""
+    return out(guests.create(services, Wish(**dict(wanted))))
+
+
+@router.get("/guests/{name}")
+def show_guest(services: Given, name: str) -> GuestDetail:
+    """Return one guest as its host sees it now."""
+    view = guests.view(services, name)
+    spec, on_host = view.guest.spec, view.on_host
+    image = services.db.read(lambda connection: images.by_id(connection, spec.image))
+    manifest = image.manifest if image else None
+    return GuestDetail(
+        **dict(_out(view, manifest.name if manifest else spec.image[:12])),
+        entitled=spec.entitled,
+        set=on_host.spec.entitled if on_host and on_host.spec else None,
+        live=on_host.live if on_host else None,
+        drift=guests.drift(view),
+        disks=tuple(DiskOut(device=disk.device, size_bytes=disk.size_bytes) for disk in spec.disks),
+        nics=spec.nics,
+        domid=on_host.domid if on_host else None,
+        ssh_user=manifest.default_user if manifest else None,
+        ready_port=manifest.ready_port if manifest else None,
+        operation=view.guest.operation,
+        observed=services.now(),
+    )
+
+
+@router.post("/guests/{name}/start", status_code=202)
+def start_guest(services: Given, name: str) -> OperationOut:
+    """Begin to start a guest."""
+    return out(guests.start(services, name))
+
+
+@router.post("/guests/{name}/stop", status_code=202)
+def stop_guest(services: Given, name: str, grace: Grace) -> OperationOut:
+    """Begin to stop a guest."""
+    return out(guests.stop(services, name, grace.seconds))
+
+
+@router.post("/guests/{name}/reboot", status_code=202)
+def reboot_guest(services: Given, name: str, grace: Grace) -> OperationOut:
+    """Begin to reboot a guest."""
+    return out(guests.reboot(services, name, grace.seconds))
+
+
+@router.delete("/guests/{name}", status_code=202)
+def delete_guest(services: Given, name: str, force: bool = False) -> OperationOut:
+    """Begin to delete a guest and its disks."""
+    return out(guests.delete(services, name, force))
+
+
+def _image_name(services: Given, view: GuestView) -> str:
+    wanted = view.guest.spec.image
+    image = services.db.read(lambda connection: images.by_id(connection, wanted))
+    return image.manifest.name if image else wanted[:12]
+
+
+def _out(view: GuestView, image: str) -> GuestOut:
+    spec = view.guest.spec
+    return GuestOut(
+        name=spec.name,
+        id=spec.id,
+        plan=spec.plan,
+        image=image,
+        host=view.host.name,
+        site=spec.site,
+        type=spec.type,
+        state=view.state,
+        addresses=tuple(nic.ip for nic in spec.nics),
+    )

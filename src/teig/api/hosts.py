@@ -1,0 +1,105 @@
+"""/v1/hosts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from teig.api.given import Given
+from teig.control import hosts
+from teig.control.hosts import Adopted, HostView
+from teig.model.host import HostFacts
+from teig.policy.placement import core_room, disk_room, memory_room
+
+router = APIRouter()
+
+
+class HostAdd(BaseModel):
+    """A machine whose agent is installed, to be enrolled."""
+
+    name: str
+    address: str = Field(pattern=r"^[A-Za-z0-9.:-]{1,255}$")
+    port: int = Field(ge=1, le=65535)
+    host_key: str = Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+$")
+    site: str
+
+
+class Room(BaseModel):
+    """What is promised to nobody yet."""
+
+    memory_mib: int
+    disk_bytes: int
+    cores: float
+
+
+class HostOut(BaseModel):
+    """A host as people see it. `state` is `ready`, `draining` or `unreachable`; `facts_at` is in seconds since 1970."""
+
+    name: str
+    address: str
+    port: int
+    site: str
+    state: str
+    host_key_fingerprint: str
+    warnings: tuple[str, ...]
+    facts: HostFacts
+    facts_at: float
+    room: Room
+    guests: int
+
+
+@router.get("/hosts")
+def list_hosts(services: Given) -> list[HostOut]:
+    """Return all hosts by name."""
+    return [_out(view) for view in hosts.listed(services)]
+
+
+@router.post("/hosts", status_code=201)
+def add_host(services: Given, wanted: HostAdd) -> HostOut:
+    """Enrol a host whose agent is installed."""
+    return _out(hosts.add(services, wanted.name, wanted.address, wanted.port, wanted.host_key, wanted.site))
+
+
+@router.get("/hosts/{name}")
+def show_host(services: Given, name: str) -> HostOut:
+    """Return one host, looked at anew."""
+    return _out(hosts.view(services, name))
+
+
+@router.delete("/hosts/{name}", status_code=204)
+def remove_host(services: Given, name: str) -> None:
+    """Forget a host that has no guests."""
+    hosts.remove(services, name)
+
+
+@router.post("/hosts/{name}/adopt")
+def adopt_host(services: Given, name: str) -> Adopted:
+    """Take over the guests that the host knows and the database does not."""
+    return hosts.adopt(services, name)
+
+
+def fingerprint(host_key: str) -> str:
+    """Return an OpenSSH public key's SHA-256 fingerprint as `ssh-keygen -l` shows it."""
+    digest = hashlib.sha256(base64.b64decode(host_key.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _out(view: HostView) -> HostOut:
+    host, candidate = view.host, view.candidate
+    state = "draining" if host.draining else "ready"
+    return HostOut(
+        name=host.name,
+        address=host.address,
+        port=host.port,
+        site=host.site,
+        state=state if view.answers else "unreachable",
+        host_key_fingerprint=fingerprint(host.host_key),
+        warnings=view.warnings,
+        facts=host.facts,
+        facts_at=host.facts_at,
+        room=Room(memory_mib=memory_room(candidate), disk_bytes=disk_room(candidate), cores=core_room(candidate)),
+        guests=view.guests,
+    )

@@ -1,0 +1,129 @@
+"""Images: registering them, checking their bytes, forgetting them.
+
+An image's files arrive one by one in a directory named by the image's id. The image exists once all of them are there
+and each has the size and SHA-256 that the manifest promises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyio import open_file
+
+from teig.control.services import Services
+from teig.model.errors import Conflict, HostFault, ImageCorrupt, NotFound
+from teig.model.image import Image, ImageFile, Manifest
+from teig.model.names import ImageId
+from teig.record import dump, load
+from teig.store import guests, images
+from teig.store.images import StoredImage
+
+
+@dataclass(frozen=True)
+class Announced:
+    """An image that may be sent: its id and the names of the files that are still missing."""
+
+    id: ImageId
+    missing: tuple[str, ...]
+
+
+def identity(manifest: Manifest) -> ImageId:
+    """Return an image's id: the SHA-256 of its manifest in canonical JSON."""
+    canonical = json.dumps(dump(manifest), sort_keys=True, separators=(",", ":"))
+    return ImageId(hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def announce(services: Services, manifest: Manifest) -> Announced:
+    """Prepare to receive an image; where all files are here already, register it at once."""
+    image = Image(identity(manifest), manifest)
+    folder = services.image_dir / image.id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps(dump(manifest), indent=1))
+    return _register_if_whole(services, image)
+
+
+async def receive(services: Services, image_id: str, name: str, chunks: AsyncIterator[bytes]) -> Announced:
+    """Take one file's bytes; ImageCorrupt where they are not the promised ones, and then nothing of them is kept."""
+    image, wanted = _expected(services, image_id, name)
+    target = services.image_dir / image.id / name
+    partial = target.with_suffix(".partial")
+    digest, size = hashlib.sha256(), 0
+    try:
+        async with await open_file(partial, "wb") as sink:
+            async for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                if size > wanted.size:
+                    break
+                await sink.write(chunk)
+        if size != wanted.size or digest.hexdigest() != wanted.sha256:
+            raise ImageCorrupt(
+                f"The file {name} of image {image.manifest.name} is not the one that the manifest promises: "
+                f"{size} bytes with SHA-256 {digest.hexdigest()[:12]}…, not {wanted.size} bytes with "
+                f"{wanted.sha256[:12]}….",
+                "Build or download the image again.",
+            )
+        partial.rename(target)
+    except OSError as error:
+        raise HostFault(
+            f"The server cannot store the image: {error.strerror} ({target.parent}).", "Make room there."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return _register_if_whole(services, image)
+
+
+def listed(services: Services) -> list[StoredImage]:
+    """Return all registered images, by name, the newest first."""
+    return services.db.read(images.listed)
+
+
+def named(services: Services, name: str) -> StoredImage:
+    """Return the newest image of a name."""
+    return services.db.read(lambda connection: images.named(connection, name))
+
+
+def remove(services: Services, name: str) -> None:
+    """Forget the newest image of a name and delete its files; Conflict while a guest was made from it."""
+    image = named(services, name).image
+    user = services.db.read(guests.images_in_use).get(image.id)
+    if user is not None:
+        raise Conflict(
+            f"The guest {user} boots from image {name}.", "Delete the guests of an image first.", code="image_in_use"
+        )
+    services.db.write(lambda connection: images.remove(connection, image.id))
+    shutil.rmtree(services.image_dir / image.id, ignore_errors=True)
+
+
+def _register_if_whole(services: Services, image: Image) -> Announced:
+    folder = services.image_dir / image.id
+    missing = tuple(file.file for file in _files(image.manifest) if not _there(folder, file))
+    if not missing:
+        services.db.write(lambda connection: images.add(connection, image, services.now()))
+    return Announced(image.id, missing)
+
+
+def _expected(services: Services, untrusted_id: str, untrusted_name: str) -> tuple[Image, ImageFile]:
+    known = {path.name: path for path in services.image_dir.iterdir()} if services.image_dir.is_dir() else {}
+    folder = known.get(untrusted_id)
+    if folder is None:
+        raise NotFound("That image was not announced.", "Send its manifest first.", code="no_image")
+    manifest = load(Manifest, json.loads((folder / "manifest.json").read_text()))
+    for file in _files(manifest):
+        if file.file == untrusted_name:
+            return Image(ImageId(folder.name), manifest), file
+    raise NotFound(f"The image {manifest.name} has no file of that name.", code="no_file")
+
+
+def _files(manifest: Manifest) -> tuple[ImageFile, ImageFile, ImageFile]:
+    return manifest.files.kernel, manifest.files.initrd, manifest.files.root
+
+
+def _there(folder: Path, file: ImageFile) -> bool:
+    path = folder / file.file
+    return path.is_file() and path.stat().st_size == file.size

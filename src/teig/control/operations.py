@@ -1,0 +1,36 @@
+"""Operations: looking at them and waiting for them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from teig.control.services import Services
+from teig.model.operation import Operation
+from teig.store import operations
+
+POLL_S = 0.1
+
+
+def listed(services: Services, limit: int) -> list[Operation]:
+    """Return the newest operations first."""
+    return services.db.read(lambda connection: operations.listed(connection, limit))
+
+
+def by_id(services: Services, operation: str) -> Operation:
+    """Return one operation."""
+    return services.db.read(lambda connection: operations.by_id(connection, operation))
+
+
+async def changed(services: Services, operation: str, seen: int, wait_s: float) -> Operation:
+    """Return an operation once its `progress` is not `seen`, once it has ended, or after `wait_s` seconds."""
+    deadline = services.now() + wait_s
+    while True:
+        found = await asyncio.to_thread(by_id, services, operation)
+        if found.state.ended or progress(found) != seen or services.now() >= deadline:
+            return found
+        await asyncio.sleep(POLL_S)
+
+
+def progress(operation: Operation) -> int:
+    """Return a number that changes with every step that begins or ends."""
+    return len(operation.steps) + sum(step.ended is not None for step in operation.steps) + operation.state.ended

@@ -1,0 +1,26 @@
+"""What every use case is given: the database, the fleet, the engine, the server's own identity, clock and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from teig.fleet.driver import Fleet
+from teig.model.plan import Plan
+from teig.operations.engine import Engine
+from teig.store.database import Database
+
+
+@dataclass(frozen=True)
+class Services:
+    """The server's parts. `now` returns seconds since 1970; `random_bytes` returns that many unpredictable bytes."""
+
+    db: Database
+    fleet: Fleet
+    engine: Engine
+    image_dir: Path
+    ssh_public_key: str
+    plans: dict[str, Plan]
+    now: Callable[[], float]
+    random_bytes: Callable[[int], bytes]

@@ -1,0 +1,34 @@
+"""Sites: where hosts stand."""
+
+from __future__ import annotations
+
+from teig.control.services import Services
+from teig.model.errors import InvalidRequest
+from teig.model.site import Site
+from teig.store import sites
+
+
+def add(services: Services, site: Site) -> None:
+    """Store a new site."""
+    services.db.write(lambda connection: sites.add(connection, site))
+
+
+def listed(services: Services) -> list[Site]:
+    """Return all sites by name."""
+    return services.db.read(sites.listed)
+
+
+def named(services: Services, name: str) -> Site:
+    """Return one site."""
+    return services.db.read(lambda connection: sites.named(connection, name))
+
+
+def chosen(services: Services, name: str | None) -> Site:
+    """Return the named site, or the only one there is where none is named."""
+    if name is not None:
+        return named(services, name)
+    known = listed(services)
+    if len(known) == 1:
+        return known[0]
+    names = ", ".join(site.name for site in known) or "none yet"
+    raise InvalidRequest("Which site?", f"Name one with --site. Sites: {names}.", code="which_site")
