@@ -1,0 +1,31 @@
+"""The one error that the agent reports: the record that `teig.model.errors.from_record` reads at the other end."""
+
+from __future__ import annotations
+
+
+class Failure(Exception):
+    """What happened, to what and why (`message`) and what to do (`todo`); `kind` and `code` are for programs.
+
+    `kind` is one of teig.model.errors: invalid, not_found, conflict, busy, fenced, host_fault, image_corrupt, internal.
+    """
+
+    def __init__(self, kind: str, message: str, todo: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.todo = todo
+        self.code = code or kind
+
+    def as_record(self) -> dict[str, str]:
+        """Return the error as it travels."""
+        return {"kind": self.kind, "code": self.code, "message": self.message, "todo": self.todo}
+
+
+def invalid(message: str, *, code: str = "") -> Failure:
+    """Return the error of a request that can never be carried out."""
+    return Failure("invalid", message, code=code)
+
+
+def host_fault(code: str, message: str, todo: str = "") -> Failure:
+    """Return the error of a host that could not do what it was asked to."""
+    return Failure("host_fault", message, todo, code=code)

@@ -1,0 +1,170 @@
+"""Xen as it is: read through xen.lowlevel.xc and xen.lowlevel.xs, which come with Xen's tools, without a process.
+
+The one exception is credit2's weights: `xc.sched_credit2_domain_get` raises "SystemError: Bad dict format" in 4.17,
+so those are read from `xl sched-credit2`, in one process for all domains.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from teig.agent.failure import host_fault
+from teig.agent.process import must
+
+MAXMEM_CONSTANT_KIB = 1024
+"""What libxl adds to every domain's maximum (tools/libs/light/libxl_internal.h, LIBXL_MAXMEM_CONSTANT)."""
+_SCHEDULERS = {5: "credit", 6: "credit2", 7: "arinc653", 8: "rtds", 9: "null"}  # xen/include/public/domctl.h
+_CREDIT2_ROW = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s*$")
+SHUTDOWN_CRASH = 3  # xen/include/public/sched.h, SHUTDOWN_crash
+
+
+class Domain(NamedTuple):
+    """A domain; memory in KiB, processor time in ns."""
+
+    domid: int
+    uuid: str
+    mem_kib: int
+    maxmem_kib: int
+    vcpus: int
+    cpu_time_ns: int
+    dying: bool
+    shutdown: bool
+    shutdown_reason: int
+    paused: bool
+
+
+class Share(NamedTuple):
+    """A domain's weight and cap."""
+
+    weight: int
+    cap: int
+
+
+class Hypervisor:
+    """The Xen that this Dom0 runs on; opened when it is first asked for something."""
+
+    def __init__(self) -> None:
+        self._xc: Any = None
+        self._xs: Any = None
+
+    def _open(self) -> None:
+        if self._xc is not None:
+            return
+        sys.path.extend(_binding_folders())
+        try:
+            from xen.lowlevel import xc, xs  # noqa: PLC0415  (found only once the running version is known)
+
+            self._xc, self._xs = xc.xc(), xs.xs()
+        except Exception as error:
+            raise host_fault(
+                "no_xen",
+                f"Xen does not answer on this host: {error}.",
+                "Boot the host with Xen and install xen-utils for that version.",
+            ) from error
+
+    def present(self) -> bool:
+        """Say whether this machine runs on Xen and this is its Dom0 (Documentation/ABI/stable/sysfs-hypervisor-xen)."""
+        try:
+            capabilities = Path("/proc/xen/capabilities").read_text()
+        except OSError:
+            return False
+        return "control_d" in capabilities
+
+    @property
+    def xc(self) -> Any:
+        """The hypervisor's control interface."""
+        self._open()
+        return self._xc
+
+    @property
+    def xs(self) -> Any:
+        """The xenstore."""
+        self._open()
+        return self._xs
+
+    def domains(self) -> list[Domain]:
+        """Return all domains, Domain-0 first."""
+        rows = []
+        first = 0
+        while True:
+            some = self.xc.domain_getinfo(first, 512)
+            rows += [_domain(row) for row in some]
+            if len(some) < 512:
+                return rows
+            first = rows[-1].domid + 1
+
+    def find(self, guest: str) -> Domain | None:
+        """Return the domain with a UUID, the newest where an old one is still dying; None where there is none."""
+        same = [domain for domain in self.domains() if domain.uuid == guest]
+        return max(same, key=lambda domain: (not domain.dying, domain.domid), default=None)
+
+    def read(self, path: str) -> str | None:
+        """Return what xenstore holds at a path, None where there is nothing."""
+        raw = self.xs.read("", path)
+        return None if raw is None else bytes(raw).decode(errors="replace")
+
+    def name(self, domid: int) -> str:
+        """Return a domain's name."""
+        return self.read(f"/local/domain/{domid}/name") or ""
+
+    def ask_to_stop(self, domid: int) -> None:
+        """Ask a guest to shut down, as `xl shutdown` does (xen/include/public/io/xs_wire.h; docs/misc, control)."""
+        self.xs.write("", f"/local/domain/{domid}/control/shutdown", "poweroff")
+
+    def scheduler(self) -> str:
+        """Return the scheduler's name as `xl info` gives it."""
+        number = self.xc.sched_id_get()
+        return _SCHEDULERS.get(number, str(number))
+
+    def shares(self, domids: list[int]) -> dict[int, Share]:
+        """Return weight and cap of some domains; of all others nothing is promised to be there."""
+        scheduler = self.scheduler()
+        if scheduler == "credit":
+            return {domid: self._credit(domid) for domid in domids}
+        if scheduler == "credit2" and domids:
+            which = ["-d", str(domids[0])] if len(domids) == 1 else []
+            return parse_credit2(must(["xl", "sched-credit2", *which], "xl_failed"))
+        return {}
+
+    def _credit(self, domid: int) -> Share:
+        row = self.xc.sched_credit_domain_get(domid)
+        return Share(int(row["weight"]), int(row["cap"]))
+
+    def free_mib(self) -> int:
+        """Return the memory that no domain has, in MiB."""
+        return int(self.xc.physinfo()["free_memory"]) // 1024
+
+
+def parse_credit2(text: str) -> dict[int, Share]:
+    """Return what `xl sched-credit2` says of each domain: its rows end with id, weight and cap."""
+    found = (_CREDIT2_ROW.search(line) for line in text.splitlines())
+    return {int(row[1]): Share(int(row[2]), int(row[3])) for row in found if row}
+
+
+def _domain(row: dict[str, Any]) -> Domain:
+    return Domain(
+        domid=int(row["domid"]),
+        uuid=str(uuid.UUID(bytes=bytes(row["handle"]))),
+        mem_kib=int(row["mem_kb"]),
+        maxmem_kib=int(row["maxmem_kb"]),
+        vcpus=int(row["online_vcpus"]),
+        cpu_time_ns=int(row["cpu_time"]),
+        dying=bool(row["dying"]),
+        shutdown=bool(row["shutdown"]),
+        shutdown_reason=int(row["shutdown_reason"]),
+        paused=bool(row["paused"]),
+    )
+
+
+def _binding_folders() -> list[str]:
+    """Return where the bindings of the running Xen are: Debian keeps one directory for each version."""
+    try:
+        major, minor = (Path(f"/sys/hypervisor/version/{part}").read_text().strip() for part in ("major", "minor"))
+    except OSError:
+        return []
+    running = Path(f"/usr/lib/xen-{major}.{minor}/lib")
+    return [f"{running}/python", *sorted(str(path) for path in running.glob("python*/site-packages"))]

@@ -1,0 +1,153 @@
+"""The fixed list of what the agent can be asked, and the type of every argument."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from teig.agent import facts, images, streams
+from teig.agent.arguments import (
+    Check,
+    anything,
+    check,
+    disk_index,
+    fence,
+    file_name,
+    guest_id,
+    port,
+    seconds,
+    sha256,
+    whole,
+)
+from teig.agent.failure import Failure, invalid
+from teig.agent.guests import Guests
+from teig.agent.hypervisor import Hypervisor
+from teig.agent.protocol import PROTOCOL, Channel, ChannelClosed, check_protocol, failure_of, parse_request
+from teig.agent.spec import MOST_DISK_BYTES, size
+from teig.agent.state import State
+from teig.agent.volumes import Volumes
+
+_CHANGE: dict[str, Check] = {"guest": guest_id, "fence": fence}
+_GRACE = seconds(3600)
+
+
+class Verb(NamedTuple):
+    """What does a verb, and its arguments."""
+
+    run: Callable[..., dict[str, Any]]
+    arguments: dict[str, Check]
+
+
+class Agent:
+    """One agent process: it serves one channel from its first line to its end."""
+
+    def __init__(self, state: State, channel: Channel, hypervisor: Hypervisor | None = None) -> None:
+        self._state = state
+        self._channel = channel
+        self._xen = hypervisor or Hypervisor()
+        self._guests = Guests(state, self._xen, Volumes())
+        self._verbs = {**self._host_verbs(), **self._guest_verbs()}
+        self._streams: dict[str, dict[str, Check]] = {
+            "image_receive": {
+                "image": sha256, "file": file_name, "size": whole(1, MOST_DISK_BYTES), "sha256": sha256,
+            },
+            "connect": {"guest": guest_id, "port": port},
+            "console": {"guest": guest_id},
+        }  # fmt: skip
+        self._greeted = False
+
+    def _host_verbs(self) -> dict[str, Verb]:
+        state, xen, guests = self._state, self._xen, self._guests
+        return {
+            "hello": Verb(self._hello, {"protocol": whole(0, 2**31)}),
+            "host_facts": Verb(lambda: facts.host_facts(state, xen), {}),
+            "inventory": Verb(lambda: facts.inventory(state, xen, guests), {}),
+            "image_begin": Verb(
+                lambda image, manifest: images.image_begin(state, image, manifest),
+                {"image": sha256, "manifest": anything},
+            ),
+            "image_present": Verb(lambda image: images.image_present(state, image), {"image": sha256}),
+            "image_delete": Verb(
+                lambda image: images.image_delete(state, image, lambda: guests.using(image)), {"image": sha256}
+            ),
+        }
+
+    def _guest_verbs(self) -> dict[str, Verb]:
+        guests = self._guests
+        return {
+            "guest_show": Verb(guests.show, {"guest": guest_id}),
+            "guest_define": Verb(guests.define, {**_CHANGE, "spec": anything}),
+            "guest_undefine": Verb(guests.undefine, _CHANGE),
+            "guest_start": Verb(guests.start, _CHANGE),
+            "guest_stop": Verb(guests.stop, {**_CHANGE, "grace_s": _GRACE}),
+            "guest_reboot": Verb(guests.reboot, {**_CHANGE, "grace_s": _GRACE}),
+            "guest_wait_ready": Verb(guests.wait_ready, {"guest": guest_id, "port": port, "timeout_s": _GRACE}),
+            "volume_create": Verb(guests.volume_create, {**_CHANGE, "index": disk_index, "size_bytes": size}),
+            "volume_write_image": Verb(guests.volume_write_image, {**_CHANGE, "index": disk_index, "image": sha256}),
+            "volume_delete": Verb(guests.volume_delete, {**_CHANGE, "index": disk_index}),
+        }
+
+    def _hello(self, protocol: int) -> dict[str, Any]:
+        check_protocol(protocol)
+        self._greeted = True
+        return {"protocol": PROTOCOL, "version": version()}
+
+    def serve(self) -> None:
+        """Answer requests until the channel closes; a verb that has begun is carried out to its end."""
+        try:
+            while self._serve_one():
+                pass
+        except ChannelClosed:
+            return
+
+    def _serve_one(self) -> bool:
+        """Answer one request and return whether another may follow."""
+        number = 0
+        try:
+            number, verb, args = parse_request(self._channel.line())
+            if verb in self._streams and self._greeted:
+                return self._stream(number, verb, check(self._streams[verb], args))
+            answer = self._call(verb, args)
+        except ChannelClosed:
+            raise
+        except Exception as error:  # noqa: BLE001  (every failure is told to the caller, whose channel lives on)
+            failure = failure_of(error)
+            self._channel.send({"id": number, "error": failure.as_record()})
+            return failure.code != "line_too_long"
+        self._channel.send({"id": number, "ok": answer})
+        return True
+
+    def _call(self, name: str, args: Any) -> dict[str, Any]:
+        if name not in self._verbs and name not in self._streams:
+            raise invalid(f"There is no verb {name!r:.80}.", code="unknown_verb")
+        if name != "hello" and not self._greeted:
+            raise Failure("invalid", "The first request must be hello.", code="no_hello")
+        verb = self._verbs[name]
+        return verb.run(**check(verb.arguments, args))
+
+    def _stream(self, number: int, name: str, args: dict[str, Any]) -> bool:
+        channel = self._channel
+        if name == "image_receive":
+            receiver = images.Receiver(self._state, **args)
+            channel.send({"id": number, "go": True})
+            channel.send({"id": number, "ok": receiver.receive(channel.read)})
+            return True
+        if name == "connect":
+            with streams.connection(self._guests, self._xen, args["guest"], args["port"]) as far:
+                channel.send({"id": number, "ok": {}})
+                streams.relay_socket(channel.source, channel.sink, channel.rest(), far)
+        else:
+            with streams.console(self._state, self._xen, args["guest"]) as terminal:
+                channel.send({"id": number, "ok": {}})
+                streams.relay_terminal(channel.source, channel.sink, channel.rest(), terminal)
+        return False
+
+
+def version() -> str:
+    """Return the version that `teig.fleet.agent_bundle` put into the bundle, `source` where this is not a bundle."""
+    try:
+        packed = pkgutil.get_data("teig.agent", "version.txt")
+    except OSError:
+        packed = None
+    return packed.decode().strip() if packed else "source"
