@@ -29,8 +29,7 @@ def add_to(app: typer.Typer) -> None:
 def console(name: Name) -> None:
     """Join the terminal to a guest's console; Ctrl-] leaves it."""
     api = Api()
-    with suggesting(api, ("guests", name)):
-        streams.console(api, f"{name_path('guests', 'guest', name)}/console")
+    streams.console(api, f"{_guest_path(api, name)}/console")
 
 
 def forward(
@@ -39,9 +38,7 @@ def forward(
     """Let a port of this machine (127.0.0.1 only) lead to a TCP port of a guest, until Ctrl-C."""
     local, remote = _ports(ports)
     api = Api()
-    path = name_path("guests", "guest", name)
-    with suggesting(api, ("guests", name)):
-        api.get(path)
+    path = _guest_path(api, name)
     with streams.listen(local) as listener:
         host, port = listener.getsockname()[:2]
         print(f"{host}:{port} leads to {name}:{remote}; Ctrl-C ends it.", flush=True)
@@ -54,8 +51,7 @@ def forward(
 def connect(name: Name, port: Annotated[int, typer.Argument(min=1, max=65535, help="The guest's TCP port.")]) -> None:
     """Join standard input and output to a TCP port of a guest: for ssh's ProxyCommand."""
     api = Api()
-    with suggesting(api, ("guests", name)):
-        streams.stdio(api, f"{name_path('guests', 'guest', name)}/ports/{port}")
+    streams.stdio(api, f"{_guest_path(api, name)}/ports/{port}")
 
 
 def ssh(
@@ -76,6 +72,14 @@ def ssh(
     argv = [program, *_ssh_options(name, guest["id"]), *chosen, "-l", user, name, *(command or [])]
     sys.stdout.flush()
     os.execv(program, argv)  # noqa: S606 - ssh takes our place; nothing is left for a shell to read
+
+
+def _guest_path(api: Api, name: str) -> str:
+    """Return the path of a guest that is there: a stream could only say in a few words that it is not."""
+    path = name_path("guests", "guest", name)
+    with suggesting(api, ("guests", name)):
+        api.get(path)
+    return path
 
 
 def _ssh_options(name: str, ident: str) -> list[str]:

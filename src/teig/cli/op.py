@@ -28,7 +28,7 @@ def list_operations(
     if output is Format.JSON:
         print_json(operations)
         return
-    columns = ("id", "kind", "subject", "host", "state", "began", ">took")
+    columns = ("id", "kind", "subject", "state", "began", ">took")
     print_table(columns, [_cells(operation) for operation in operations], "Nothing has been done yet.")
 
 
@@ -39,7 +39,7 @@ def show_operation(ident: Ident, output: Output = Format.TABLE) -> None:
     if output is Format.JSON:
         print_json(operation)
         return
-    facts = [(key, operation[key]) for key in ("id", "kind", "subject", "host", "state")]
+    facts = [(key, operation[key]) for key in ("id", "kind", "subject", "state")]
     error = operation["error"]
     if error:
         facts += [("error", error["message"]), ("what to do", error["todo"])]
@@ -64,7 +64,7 @@ def _path(ident: str) -> str:
 
 def _cells(operation: dict[str, Any]) -> tuple[object, ...]:
     took = _took(operation["created"], operation["ended"])
-    named = (operation[key] for key in ("id", "kind", "subject", "host", "state"))
+    named = (operation[key] for key in ("id", "kind", "subject", "state"))
     return (*named, moment(operation["created"]), took)
 
 

@@ -52,7 +52,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """Print rows under headings (those that begin with > are for numbers), or the sentence `empty` where there are none."""
+    """Print rows under headings (> begins those of numbers), or the sentence `empty` where there are none."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,7 +1,7 @@
 """Bytes both ways between this machine and a guest: its console, or one of its TCP ports.
 
-The server's end is a WebSocket with binary frames. A WebSocket has no half-close, so when our side has no more to send
-we keep receiving until the other side ends, or until it has been quiet for a while.
+The server's end is a WebSocket with binary frames; an empty one says that our side sends no more, and we go on
+receiving until the other side ends. A stream that cannot be opened is closed with status 4000 and the reason.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from teig.cli.client import Api
-from teig.model.errors import Conflict, InvalidRequest, TeigError
+from teig.model.errors import Conflict, InvalidRequest, TeigError, Unreachable
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 ESCAPE = b"\x1d"  # Ctrl-], as `xl console` has it
 CHUNK = 64 * 1024
-QUIET_S = 10.0
+REFUSED = 4000
 
 
 def relay(api: Api, path: str, source: int, sink: Callable[[bytes], object], *, escape: bytes = b"") -> None:
@@ -35,27 +35,26 @@ def relay(api: Api, path: str, source: int, sink: Callable[[bytes], object], *, 
         pump = threading.Thread(target=_send_all, args=(stream, source, wake, escape), daemon=True)
         pump.start()
         try:
-            _receive_all(stream, sink, pump)
+            _receive_all(stream, sink)
         finally:
             waker.close()
             pump.join(timeout=1.0)
             wake.close()
 
 
-def _receive_all(stream: ClientConnection, sink: Callable[[bytes], object], pump: threading.Thread) -> None:
-    """Hand on what arrives; once nothing more is sent, a quiet while is the end."""
+def _receive_all(stream: ClientConnection, sink: Callable[[bytes], object]) -> None:
+    """Hand on what arrives until the other side ends, or our side has gone."""
     from websockets.exceptions import ConnectionClosed
 
-    with contextlib.suppress(ConnectionClosed, BrokenPipeError, ConnectionResetError):
+    try:
         while True:
-            ended = not pump.is_alive()
-            try:
-                data = stream.recv(timeout=QUIET_S if ended else 1.0)
-            except TimeoutError:
-                if ended:
-                    return
-                continue
+            data = stream.recv()
             sink(data if isinstance(data, bytes) else data.encode())
+    except ConnectionClosed as error:
+        if error.rcvd and error.rcvd.code == REFUSED:
+            raise Unreachable(error.rcvd.reason, code="stream_failed") from error
+    except (BrokenPipeError, ConnectionResetError):
+        return
 
 
 def _send_all(stream: ClientConnection, source: int, wake: socket.socket, escape: bytes) -> None:
@@ -66,7 +65,10 @@ def _send_all(stream: ClientConnection, source: int, wake: socket.socket, escape
         while True:
             ready, _, _ = select.select([source, wake.fileno()], [], [])
             data = os.read(source, CHUNK) if source in ready else b""
+            if source not in ready:
+                return
             if not data:
+                stream.send(b"")
                 return
             if escape and escape in data:
                 stream.close()

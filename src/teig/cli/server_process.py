@@ -1,0 +1,91 @@
+"""The server as a background process of this machine: started for the demo, and ended with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from teig import paths
+from teig.cli.client import Api, connect
+from teig.model.errors import OperatorError, Unreachable
+
+START_S = 60.0
+END_S = 15.0
+LOG_LINES = 8
+
+
+class ServerDied(OperatorError):
+    """A server that was started in the background did not come up."""
+
+    code = "server_died"
+
+
+def start() -> Path:
+    """Start a server that survives this command, wait until it answers, and return its log."""
+    folder = paths.server_dir()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = folder / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "teig", "serve"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_S
+    while not Api().alive():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            raise ServerDied(f"The server did not start: {_tail(log)}", f"Its log is {log}")
+        time.sleep(0.1)
+    return log
+
+
+def stop() -> None:
+    """End the server that answers here, if one does, and wait until it is gone."""
+    pid = _pid()
+    if pid is None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + END_S
+        while time.monotonic() < deadline:
+            if _gone(pid):
+                return
+            time.sleep(0.1)
+
+
+def _pid() -> int | None:
+    """Ask the kernel who listens on the socket: a file with a number in it may be out of date."""
+    try:
+        connection = connect(paths.socket_path(), 5.0)
+    except Unreachable:
+        return None
+    with connection:
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[0])
+
+
+def _gone(pid: int) -> bool:
+    """Return whether a process has ended; one whose parent has not asked for its status yet (Z) has."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return "\n".join(lines[-LOG_LINES:]) or "it said nothing"
