@@ -44,11 +44,11 @@ def _answer(error: TeigError) -> JSONResponse:
 
 
 def _told(_request: Request, error: Exception) -> JSONResponse:
-    return _answer(cast(TeigError, error))
+    return _answer(cast("TeigError", error))
 
 
 def _malformed(_request: Request, error: Exception) -> JSONResponse:
-    first: dict[str, Any] = cast(RequestValidationError, error).errors()[0]
+    first: dict[str, Any] = cast("RequestValidationError", error).errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body") or "the request"
     return _answer(InvalidRequest(f"{where}: {first['msg']}."))
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,24 +17,9 @@ import structlog
 import uvicorn
 
 from teig.api.app import build
-from teig.control import plans
-from teig.control.services import Services
-from teig.fleet.driver import Fleet
+from teig.control.assembly import services_in
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Conflict
-from teig.operations import guest_create, guest_delete, guest_power
-from teig.operations.engine import Engine
-from teig.operations.work import Parts
-from teig.store.database import Database
-
-SEQUENCES = (
-    guest_create.SEQUENCE,
-    guest_delete.SEQUENCE,
-    guest_power.START,
-    guest_power.STOP,
-    guest_power.REBOOT,
-)
-
 
 def main(folder: Path) -> None:
     """Serve from `folder` until SIGINT or SIGTERM. Conflict where another server has the folder already."""
@@ -44,7 +28,8 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     folder.chmod(0o700)
     key = _ssh_key(folder / "id_ed25519")
-    with _only_server(folder), services_in(folder, key, SshFleet) as services:
+    public_key = key.export_public_key().decode().strip()
+    with _only_server(folder), services_in(folder, public_key, SshFleet(key)) as services:
         config = uvicorn.Config(
             build(services),
             uds=str(folder / "teig.sock"),
@@ -55,35 +40,6 @@ def main(folder: Path) -> None:
             timeout_graceful_shutdown=2,
         )
         uvicorn.Server(config).run()
-
-
-@contextmanager
-def services_in(
-    folder: Path, key: asyncssh.SSHKey, make_fleet: Callable[[asyncssh.SSHKey], Fleet]
-) -> Iterator[Services]:
-    """Build the server's parts around the database in `folder`, and take them down again."""
-    image_dir = folder / "images"
-    image_dir.mkdir(exist_ok=True)
-    db = Database(folder / "teig.sqlite")
-    fleet = make_fleet(key)
-    parts = Parts(db, fleet, image_dir, time.time, time.sleep)
-    engine = Engine(parts, SEQUENCES, folder / "operations.sqlite")
-    engine.launch()
-    try:
-        yield Services(
-            db=db,
-            fleet=fleet,
-            engine=engine,
-            image_dir=image_dir,
-            ssh_public_key=key.export_public_key().decode().strip(),
-            plans=plans.shipped(),
-            now=time.time,
-            random_bytes=os.urandom,
-        )
-    finally:
-        engine.close()
-        fleet.close()
-        db.close()
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class Engine:
         self._parts = parts
         self._sequences = {sequence.kind: sequence for sequence in sequences}
         self._path = path
-        self._workflow = self._run
+        self._workflow: Callable[[str], None] = self._run
 
     def launch(self) -> None:
         """Start working, first on what an earlier server left unfinished."""
@@ -60,7 +60,11 @@ class Engine:
                 "enable_otlp": False,
             }
         )
-        self._workflow = DBOS.workflow(name="operation")(self._run)
+
+        def operation(operation_id: str) -> None:
+            self._run(operation_id)
+
+        self._workflow = DBOS.workflow(name="operation")(operation)
         DBOS.launch()
         DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=0.1, on_conflict="always_update")
         for operation in self._parts.db.read(operations.open_ones):

@@ -1,0 +1,217 @@
+"""What people ask of guests, on simulated hosts."""
+
+from __future__ import annotations
+
+import pytest
+
+from teig.control import guests, hosts, images, sites
+from teig.control.services import Services
+from teig.fleet.simulated import SimulatedHost
+from teig.model.errors import Busy, Conflict, InvalidRequest, NotFound, Refused, TeigError, Unreachable
+from teig.model.guest import Entitled, GuestState
+from teig.model.operation import OperationState
+from teig.model.site import Site
+from teig.store import guests as stored
+from tests.simulated import put_image, wait, wish
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX me@here"
+
+
+def names(services: Services) -> list[str]:
+    return [view.guest.name for view in guests.listed(services)]
+
+
+def make(services: Services, name: str, **changes: object) -> None:
+    ended = wait(services, guests.create(services, wish(name, **changes)))
+    assert ended.state is OperationState.DONE, ended.error
+
+
+def test_a_created_guest_runs_and_is_what_its_plan_says(services: Services, host: SimulatedHost) -> None:
+    make(services, "web")
+    view = guests.view(services, "web")
+    assert view.state is GuestState.RUNNING
+    assert view.on_host is not None
+    assert view.on_host.live == Entitled(memory_mib=96, maxmem_mib=96, vcpus=1, weight=102, cap=0)
+    assert guests.drift(view) == []
+    assert view.guest.spec.nics[0].address == "10.77.16.0/16"
+    assert host.images
+
+
+def test_the_steps_are_recorded_with_their_times(services: Services) -> None:
+    ended = wait(services, guests.create(services, wish("web")))
+    assert [step.name for step in ended.steps] == ["reserve", "image", "volume", "write", "define", "start", "ready"]
+    assert all(
+        step.state == "done" and step.started and step.ended >= step.started for step in ended.steps if step.ended
+    )
+    assert ended.ended is not None
+
+
+def test_a_guest_has_as_many_disks_and_network_cards_as_asked(services: Services) -> None:
+    make(services, "web", disks=(8 << 20, 16 << 20), nics=2)
+    spec = guests.view(services, "web").guest.spec
+    assert [(disk.device, disk.size_bytes >> 20) for disk in spec.disks] == [("xvda", 256), ("xvdb", 8), ("xvdc", 16)]
+    assert [nic.ip for nic in spec.nics] == ["10.77.16.0", "10.77.16.1"]
+    assert len({nic.mac for nic in spec.nics}) == 2
+
+
+def test_stop_start_reboot_delete(services: Services, host: SimulatedHost) -> None:
+    make(services, "web")
+    first = guests.view(services, "web").on_host
+    assert wait(services, guests.reboot(services, "web", 1)).state is OperationState.DONE
+    second = guests.view(services, "web").on_host
+    assert first is not None
+    assert second is not None
+    assert first.domid != second.domid
+    wait(services, guests.stop(services, "web", 1))
+    assert guests.view(services, "web").state is GuestState.STOPPED
+    wait(services, guests.start(services, "web"))
+    assert guests.view(services, "web").state is GuestState.RUNNING
+    wait(services, guests.delete(services, "web", force=True))
+    assert names(services) == []
+    assert host.inventory().guests == ()
+
+
+def test_a_deleted_guests_address_is_given_again(services: Services) -> None:
+    make(services, "web")
+    wait(services, guests.delete(services, "web", force=True))
+    make(services, "shop")
+    assert guests.view(services, "shop").guest.spec.nics[0].ip == "10.77.16.0"
+
+
+def test_a_running_guest_is_not_deleted_without_force(services: Services) -> None:
+    make(services, "web")
+    with pytest.raises(Conflict, match="is running") as caught:
+        guests.delete(services, "web", force=False)
+    assert caught.value.reason == "guest_running"
+    wait(services, guests.stop(services, "web", 0))
+    assert wait(services, guests.delete(services, "web", force=False)).state is OperationState.DONE
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "code", "words"),
+    [
+        ({"name": "Web_1"}, InvalidRequest, "bad_name", "cannot be the name of a guest"),
+        ({"name": "17"}, InvalidRequest, "bad_name", "bare number"),
+        ({"name": "web", "plan": "huge"}, NotFound, "no_plan", "no plan named huge"),
+        ({"name": "web", "site": "mars"}, NotFound, "no_site", "no site named mars"),
+        ({"name": "web", "host": "sim9"}, Refused, "no_host", "has not got the host sim9"),
+        ({"name": "web", "nics": 9}, InvalidRequest, "invalid", "between 1 and 4 network cards"),
+        ({"name": "web", "disks": (1,)}, InvalidRequest, "invalid", "multiple of 4 MiB"),
+        ({"name": "web", "ssh_keys": (KEY,)}, InvalidRequest, "no_ssh", "no SSH server"),
+        ({"name": "web", "plan": "large"}, Refused, "no_room", "sim1: memory: 16392 MiB wanted, 992 MiB free"),
+        ({"name": "web", "disks": (2 << 40,)}, Refused, "no_room", "sim1: disk: 2097408 MiB wanted, 1048576 MiB free"),
+    ],
+)
+def test_a_bad_wish_is_refused_in_one_sentence_and_leaves_nothing(
+    services: Services, host: SimulatedHost, changes: dict[str, object], kind: type[TeigError], code: str, words: str
+) -> None:
+    with pytest.raises(kind, match=words) as caught:
+        guests.create(services, wish(**changes))  # type: ignore[arg-type]
+    assert caught.value.reason == code
+    assert names(services) == []
+    assert host.inventory().guests == ()
+
+
+def test_an_unknown_image_is_refused_and_the_known_ones_are_named(services: Services) -> None:
+    images.remove(services, "micro")
+    with pytest.raises(NotFound, match="no image named micro") as caught:
+        guests.create(services, wish("web"))
+    assert "none yet" in caught.value.todo
+
+
+def test_a_key_that_is_none_is_refused(services: Services) -> None:
+    put_image(services, "debian", ssh=True)
+    bad = wish("web", ssh_keys=("ssh-ed25519 nonsense",))
+    with pytest.raises(InvalidRequest, match="not an OpenSSH public key"):
+        guests.create(services, type(bad)(**{**vars(bad), "image": "debian"}))
+
+
+def test_a_name_is_given_once(services: Services) -> None:
+    make(services, "web")
+    with pytest.raises(Conflict, match="a guest named web already") as caught:
+        guests.create(services, wish("web"))
+    assert caught.value.reason == "name_taken"
+
+
+def test_addresses_run_out(services: Services) -> None:
+    make(services, "web", nics=4)
+    make(services, "shop", nics=4)
+    with pytest.raises(Refused, match="10 addresses for guests and only 2 of them free; 3 are wanted"):
+        guests.create(services, wish("mail", nics=3))
+
+
+def test_cores_are_not_promised_twice(services: Services) -> None:
+    for number in range(3):
+        make(services, f"web{number}")
+    host = services.db.read(lambda c: __import__("teig.store.hosts", fromlist=["x"]).named(c, "sim1"))
+    candidate = services.db.read(lambda c: __import__("teig.store.hosts", fromlist=["x"]).candidate(c, host))
+    assert candidate.promised_cores == pytest.approx(0.3)
+
+
+def test_an_unreachable_host_is_said_at_once(services: Services, host: SimulatedHost) -> None:
+    host.answers = False
+    services.db.write(lambda c: c.exec_driver_sql("update hosts set facts_at = 0"))
+    with pytest.raises(Unreachable, match="sim1 does not answer"):
+        guests.create(services, wish("web"))
+
+
+def test_a_guest_on_an_unreachable_host_is_unknown(services: Services, host: SimulatedHost) -> None:
+    make(services, "web")
+    host.answers = False
+    assert guests.view(services, "web").state is GuestState.UNKNOWN
+    assert guests.listed(services)[0].state is GuestState.UNKNOWN
+
+
+def test_a_guest_destroyed_behind_our_back_is_missing_and_can_be_started(
+    services: Services, host: SimulatedHost
+) -> None:
+    make(services, "web")
+    next(iter(host.guests.values())).domid = None
+    assert guests.view(services, "web").state is GuestState.MISSING
+    wait(services, guests.start(services, "web"))
+    assert guests.view(services, "web").state is GuestState.RUNNING
+
+
+def test_one_operation_at_a_time_works_on_a_guest(services: Services) -> None:
+    make(services, "web")
+
+    def hold(connection) -> None:  # type: ignore[no-untyped-def]
+        guest = stored.named(connection, "web")
+        stored.claim(connection, guest, "another")  # type: ignore[arg-type]
+
+    services.db.write(hold)
+    with pytest.raises(Busy, match="being worked on by operation another"):
+        guests.stop(services, "web", 0)
+
+
+def test_what_differs_between_plan_host_and_hypervisor_is_drift(services: Services, host: SimulatedHost) -> None:
+    make(services, "web")
+    kept = next(iter(host.guests.values()))
+    assert kept.spec is not None
+    kept.spec = type(kept.spec)(**{**vars(kept.spec), "weight": 1})
+    assert guests.drift(guests.view(services, "web")) == [{"field": "weight", "entitled": 102, "set": 1, "live": 1}]
+
+
+def test_the_database_can_be_rebuilt_from_a_host(services: Services, host: SimulatedHost) -> None:
+    make(services, "web", nics=2)
+    make(services, "shop")
+    wait(services, guests.stop(services, "shop", 0))
+    before = {view.guest.name: view.guest for view in guests.listed(services)}
+    services.db.write(lambda c: [c.exec_driver_sql(f"delete from {table}") for table in ("nics", "guests")])
+    adopted = hosts.adopt(services, "sim1")
+    assert (sorted(adopted.adopted), adopted.known, adopted.problems) == (["shop", "web"], (), ())
+    after = {view.guest.name: view.guest for view in guests.listed(services)}
+    assert {name: (guest.spec, guest.phase) for name, guest in after.items()} == {
+        name: (guest.spec, guest.phase) for name, guest in before.items()
+    }
+    assert sorted(hosts.adopt(services, "sim1").known) == ["shop", "web"]
+    make(services, "mail")
+    assert guests.view(services, "mail").guest.spec.nics[0].ip == "10.77.16.3"
+    assert wait(services, guests.delete(services, "web", force=True)).state is OperationState.DONE
+
+
+def test_the_only_site_needs_no_name_but_one_of_two_does(services: Services) -> None:
+    sites.add(services, Site("oslo", "NO", "us", "10.78.0.0/16", "10.78.0.1", "10.78.16.0", "10.78.16.9"))
+    with pytest.raises(InvalidRequest, match="Which site"):
+        guests.create(services, wish("web"))
+    make(services, "web", site="lab")
