@@ -57,6 +57,11 @@ class Board:
         elif self._open is not None:
             self._print("")
 
+    @property
+    def rows(self) -> list[Row]:
+        """The rows as they are now."""
+        return list(self._rows)
+
     def show(self, rows: list[Row]) -> None:
         """Replace all rows by these; rows keep their places."""
         self._rows = rows

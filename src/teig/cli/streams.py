@@ -86,9 +86,9 @@ def console(api: Api, path: str) -> None:
     if not sys.stdin.isatty():
         stdio(api, path)
         return
-    print("Connected; Ctrl-] leaves.", file=sys.stderr)
     try:
         with _raw_terminal():
+            print("Connected; Ctrl-] leaves.\r", file=sys.stderr, flush=True)
             relay(api, path, sys.stdin.fileno(), _to_stdout, escape=ESCAPE)
     finally:
         print("\nLeft the console.", file=sys.stderr)

@@ -1,0 +1,205 @@
+"""`teig demo`: from nothing to a guest on a real Xen host, in one command that can be run again and again.
+
+Every step looks first and does only what is missing, so a run that was broken off, a server or lab that died, or a
+guest that was stopped is mended by running it again. Neighbours: `lab_machines` (the lab), `server_process`, `demo_clean`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from teig.cli import demo_clean, enrolment, lab_machines, server_process
+from teig.cli.client import Api, name_path
+from teig.cli.demo_names import GUEST, IMAGE, PLAN, SITE
+from teig.cli.following import follow
+from teig.cli.guest import print_comparison
+from teig.cli.image import read_manifest, send_image
+from teig.cli.nouns import noun_app
+from teig.cli.output import duration, printable
+from teig.cli.progress import Board
+from teig.model.errors import NotFound, TeigError, Unreachable
+
+app = noun_app("Boot a real Xen host on this machine and make a guest on it.")
+
+ANSWER_S = 90.0
+_ALIVE = {"running"}
+
+
+@app.command("demo")
+def demo(
+    clean: Annotated[bool, typer.Option("--clean", help="Remove every trace of it instead.")] = False,
+) -> None:
+    """Boot a real Xen host on this machine, make a guest on it, and show what it got.
+
+    Run it again whenever you like: what is there is used again, what broke is mended. With --clean it removes the
+    guest, the lab host, the server, its state and the images, unless the server manages other hosts too.
+    """
+    if clean:
+        demo_clean.clean()
+        return
+    begin = time.monotonic()
+    api = Api()
+    with Board(stderr=False) as board:
+        _server(api, board)
+        machine = _lab_host(board)
+        _site(api, board)
+        _enrol(api, board, machine)
+        _image(api, board)
+        _guest(api, board)
+        _answer(api, board)
+    guest = api.get(name_path("guests", "guest", GUEST))
+    print(f"\nGuest {GUEST} is up after {duration(time.monotonic() - begin)}.")
+    print("What it is entitled to, what its host is set to, and what the hypervisor says:\n")
+    print_comparison(guest)
+    print(_TRY_NEXT.format(teig=_program(), guest=GUEST, plan=PLAN, image=IMAGE))
+
+
+_TRY_NEXT = """
+Try next:
+  {teig} guest show {guest}
+  {teig} guest console {guest}          (Ctrl-] leaves it)
+  {teig} guest forward {guest} 8080:80  (then look at http://127.0.0.1:8080)"""
+
+
+def _server(api: Api, board: Board) -> None:
+    with board.step("start the server") as note:
+        if api.alive():
+            note.say("it runs already")
+            return
+        note.say(f"log: {_short(server_process.start())}")
+
+
+def _lab_host(board: Board) -> lab_machines.Machine:
+    with board.step("build the lab's images") as note:
+        lab_machines.build_images(note.say)
+    with board.step("boot a Xen host in QEMU") as note:
+        return lab_machines.up(note.say)
+
+
+def _site(api: Api, board: Board) -> None:
+    with board.step(f"add site {SITE['name']}") as note:
+        try:
+            api.get(name_path("sites", "site", SITE["name"]))
+            note.say("it is there already")
+        except NotFound:
+            api.post("/sites", SITE)
+            note.say(f"{SITE['country']}, {SITE['network']}")
+
+
+def _enrol(api: Api, board: Board, machine: lab_machines.Machine) -> None:
+    """Enrol the lab's host, unless the server reaches it and finds an agent there."""
+    known = {host["name"]: host for host in api.get("/hosts")}
+    if machine.name in known:
+        with board.step(f"reach host {machine.name}") as note:
+            host = api.get(name_path("hosts", "host", machine.name))
+            if host["state"] == "ready":
+                note.say(_host_words(host))
+                return
+            note.say("it does not answer as it should; enrolling it again")
+    login = enrolment.Login(machine.target, machine.ssh_config)
+    enrolment.enrol(api, login, SITE["name"], machine.name, board)
+
+
+def _host_words(host: dict[str, Any]) -> str:
+    return f"Xen {host['facts']['xen_version']}, {host['room']['memory_mib']} MiB free"
+
+
+def _image(api: Api, board: Board) -> None:
+    folder = lab_machines.built_image(IMAGE, lambda _text: None)
+    with board.step(f"give image {IMAGE} to the server") as note:
+        manifest = read_manifest(folder)
+        known = [image for image in api.get("/images") if image["name"] == IMAGE]
+        note.say("it is there already" if known else "")
+    send_image(api, folder, manifest, board)
+
+
+def _guest(api: Api, board: Board) -> None:
+    """Let the guest run: as it is, by starting it, or by making it (again)."""
+    path = name_path("guests", "guest", GUEST)
+    try:
+        guest = api.get(path)
+    except NotFound:
+        _carry_out(api, board, api.post("/guests", _wish()))
+        return
+    if guest["operation"]:
+        _wait_out(api, board, guest["operation"])
+        guest = api.get(path)
+    if guest["state"] in _ALIVE:
+        with board.step(f"look at guest {GUEST}") as note:
+            note.say(f"it runs already, on {guest['host']}")
+        return
+    try:
+        _carry_out(api, board, api.post(f"{path}/start", {}))
+    except TeigError as error:
+        with board.step(f"start guest {GUEST}") as note:
+            note.say(f"{error.message} So it is made again.")
+        _carry_out(api, board, api.delete(path, force="true"))
+        _carry_out(api, board, api.post("/guests", _wish()))
+
+
+def _wish() -> dict[str, Any]:
+    return {"name": GUEST, "plan": PLAN, "image": IMAGE, "site": SITE["name"], "type": "pv", "disks": [], "nics": 1}
+
+
+def _carry_out(api: Api, board: Board, operation: dict[str, Any]) -> None:
+    follow(api, operation, board, before=board.rows)
+
+
+def _wait_out(api: Api, board: Board, ident: str) -> None:
+    """Wait until an operation that an earlier run began has ended, however it ends."""
+    try:
+        _carry_out(api, board, api.get(f"/operations/{ident}"))
+    except TeigError:
+        return
+
+
+def _answer(api: Api, board: Board) -> None:
+    """Ask the guest for its page through the control plane's own forwarding: server, SSH, agent, guest."""
+    guest = api.get(name_path("guests", "guest", GUEST))
+    path = f"{name_path('guests', 'guest', GUEST)}/ports/{guest['ready_port']}"
+    with board.step("HTTP answer through the server") as note:
+        deadline = time.monotonic() + ANSWER_S
+        while True:
+            try:
+                note.say(_first_line(api, path))
+            except Unreachable as error:
+                if time.monotonic() > deadline:
+                    raise
+                note.say(error.message)
+                time.sleep(0.5)
+            else:
+                return
+
+
+def _first_line(api: Api, path: str) -> str:
+    """Send a request to the guest's web server and return the status line that it answers with."""
+    from websockets.exceptions import ConnectionClosed
+
+    with api.stream(path) as stream:
+        try:
+            stream.send(b"GET / HTTP/1.0\r\nHost: demo\r\n\r\n")
+            answer = stream.recv(timeout=20.0)
+        except (ConnectionClosed, TimeoutError) as error:
+            raise Unreachable("The guest's web server does not answer yet.") from error
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return printable(text.splitlines()[0]) if text else ""
+
+
+def _program() -> str:
+    """Return how this command can be called from here: by its name, or by its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("teig")
+    if found and called.exists() and Path(found).resolve() == called.resolve():
+        return "teig"
+    return os.path.relpath(called) if called.name == "teig" else "teig"
+
+
+def _short(path: Path) -> str:
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
