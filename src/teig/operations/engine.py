@@ -66,7 +66,7 @@ class Engine:
 
         self._workflow = DBOS.workflow(name="operation")(operation)
         DBOS.launch()
-        DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=0.1, on_conflict="always_update")
+        DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=0.2, on_conflict="always_update")
         for operation in self._parts.db.read(operations.open_ones):
             self.submit(operation)
 
