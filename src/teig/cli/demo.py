@@ -1,7 +1,7 @@
 """`teig demo`: from nothing to a guest on a real Xen host, in one command that can be run again and again.
 
 Every step looks first and does only what is missing, so a run that was broken off, a server or lab that died, or a
-guest that was stopped is mended by running it again. Neighbours: `lab_machines` (the lab), `server_process`, `demo_clean`.
+guest that was stopped is mended by running it again. Neighbours: `lab_machines`, `server_process`, `demo_clean`.
 """
 
 from __future__ import annotations
@@ -104,7 +104,11 @@ def _enrol(api: Api, board: Board, machine: lab_machines.Machine) -> None:
                 return
             note.say("it does not answer as it should; enrolling it again")
     login = enrolment.Login(machine.target, machine.ssh_config)
-    enrolment.enrol(api, login, SITE["name"], machine.name, board)
+    with board.step("install the agent over ssh") as note:
+        known = enrolment.install(login, api.get("/server")["ssh_public_key"])
+        note.say(f"host key {enrolment.fingerprint(enrolment.host_key(known))}")
+    with board.step(f"enrol host {machine.name}") as note:
+        note.say(_host_words(enrolment.register(api, enrolment.resolve(login), known, SITE["name"], machine.name)))
 
 
 def _host_words(host: dict[str, Any]) -> str:

@@ -37,8 +37,14 @@ def add_host(
     api = Api()
     with suggesting(api, ("sites", site)):
         api.get(name_path("sites", "site", site))
-    with Board() as board:
-        host = enrolment.enrol(api, enrolment.Login(target, ssh_config, port), site, name, board)
+    login = enrolment.Login(target, ssh_config, port)
+    place = enrolment.resolve(login)
+    enrolment.check_root(place)
+    typer.echo(f"Installing the agent on {place.address} over ssh, which may ask you something.", err=True)
+    known = enrolment.install(login, api.get("/server")["ssh_public_key"])
+    typer.echo(f"Host key that will be pinned: {enrolment.fingerprint(enrolment.host_key(known))}", err=True)
+    with Board() as board, board.step("let the server look at it"):
+        host = enrolment.register(api, place, known, site, name or enrolment.choose_name(target, known))
     _print_host(host)
     typer.echo(f"\nHost {host['name']} is ready. Next: teig guest create NAME --plan PLAN --image IMAGE")
 
