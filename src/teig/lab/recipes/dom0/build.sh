@@ -10,8 +10,9 @@ cp -r --no-preserve=ownership "$root/recipe/dom0/files/." "$root/"
 chroot "$root" systemctl --quiet enable systemd-networkd ssh lab-storage lab-dom0-weight lab-ready
 chroot "$root" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap \
 	fstrim.timer dpkg-db-backup.timer systemd-networkd-wait-online systemd-pstore getty@tty1 \
-	systemd-timesyncd man-db.timer logrotate.timer
+	systemd-timesyncd systemd-logind man-db.timer logrotate.timer
 sed -i 's/^#\?autoballoon=.*/autoballoon="off"/' "$root/etc/xen/xl.conf"
+sed -i 's/^#\?XENCONSOLED_TRACE=.*/XENCONSOLED_TRACE=guest/' "$root/etc/default/xen"
 rm -f "$root"/etc/ssh/ssh_host_*
 mkdir -p "$root/root/.ssh"
 chmod 700 "$root/root/.ssh"

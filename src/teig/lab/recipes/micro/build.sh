@@ -16,6 +16,7 @@ install -m 755 "$root/bin/busybox" "$tree/bin/busybox"
 for applet in $(chroot "$root" /bin/busybox --list); do
 	[ -e "$tree/bin/$applet" ] || [ -e "$tree/sbin/$applet" ] || ln -s /bin/busybox "$tree/bin/$applet"
 done
+ln -s /bin/busybox "$tree/sbin/init"
 chmod 1777 "$tree/tmp"
 find "$tree" -exec touch --no-dereference --date=@0 {} +
 make_ext4 "$tree" "$out/root.img" 16M -N 4096

@@ -12,6 +12,7 @@ kernel_version() { # ROOT
 module_files() { # ROOT VERSION MODULE...
 	local root=$1 version=$2 module
 	shift 2
+	[ -e "$root/lib/modules/$version/modules.dep" ] || chroot "$root" /sbin/depmod "$version"
 	for module in "$@"; do
 		chroot "$root" /sbin/modprobe --set-version "$version" --show-depends "$module"
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
@@ -62,12 +63,26 @@ forget_build() { # ROOT
 }
 
 # Unpack the guest kernel from its bzImage: unpacking it in Dom0 again at every start of every guest costs seconds.
+# Where the payload lies is said in the setup header (Linux, Documentation/x86/boot.rst: 1f1 setup_sects,
+# 248 payload_offset, 24c payload_length).
 extract_kernel() { # ROOT OUT
-	local image offset
+	local image start length unpack
 	image="$1/boot/vmlinuz-$(kernel_version "$1")"
-	offset=$(LC_ALL=C grep --text --byte-offset --only-matching --perl-regexp '\xfd7zXZ\x00' "$image" | head -n 1 | cut -d: -f1)
-	tail -c +$((offset + 1)) "$image" | xz --decompress --stdout --single-stream >"$2" 2>/dev/null || true
-	[ "$(head -c 4 "$2" | tr -d '\177')" = ELF ] || { echo "cannot unpack the kernel" >&2; return 1; }
+	start=$((($(number "$image" $((0x1f1)) 1) + 1) * 512 + $(number "$image" $((0x248)) 4)))
+	length=$(number "$image" $((0x24c)) 4)
+	case $(number "$image" $start 4) in
+	1484404733) unpack="xz --decompress --stdout --single-stream" ;;
+	407642370) unpack="lz4 -d -c" ;;
+	4247762216) unpack="zstd --decompress --stdout" ;;
+	*) echo "The kernel is packed in an unknown way." >&2; return 1 ;;
+	esac
+	# What follows the stream (its unpacked length, added by the kernel's build) makes the programs complain at the end.
+	tail -c +$((start + 1)) "$image" | head -c "$length" | $unpack >"$2" 2>/dev/null || true
+	[ "$(number "$2" 0 4)" = 1179403647 ] || { echo "The kernel could not be unpacked." >&2; return 1; }
+}
+
+number() { # FILE OFFSET BYTES, little-endian
+	od --address-radix=n --endian=little --format=u"$3" --skip-bytes="$2" --read-bytes="$3" "$1" | tr -d ' '
 }
 
 compress_root() { # OUT
