@@ -29,7 +29,7 @@ from teig.model.errors import NotFound, TeigError, Unreachable
 app = noun_app("Boot a real Xen host on this machine and make a guest on it.")
 
 ANSWER_S = 90.0
-_ALIVE = {"running"}
+_GUEST_PATH = name_path("guests", "guest", GUEST)
 
 
 @app.command("demo")
@@ -51,10 +51,11 @@ def demo(
         machine = _lab_host(board)
         _site(api, board)
         _enrol(api, board, machine)
-        _image(api, board)
+        manifest = _image(api, board)
         _guest(api, board)
-        _answer(api, board)
-    guest = api.get(name_path("guests", "guest", GUEST))
+        _answer(api, board, manifest["ready_port"])
+        with board.step("read back from the hypervisor"):
+            guest = api.get(_GUEST_PATH)
     print(f"\nGuest {GUEST} is up after {duration(time.monotonic() - begin)}.")
     print("What it is entitled to, what its host is set to, and what the hypervisor says:\n")
     print_comparison(guest)
@@ -77,8 +78,10 @@ def _server(api: Api, board: Board) -> None:
 
 
 def _lab_host(board: Board) -> lab_machines.Machine:
-    with board.step("build the lab's images") as note:
-        lab_machines.build_images(note.say)
+    for name, what in (("dom0", "the lab host's"), (IMAGE, "the guest's")):
+        with board.step(f"build {what} image") as note:
+            lab_machines.built_image(name, note.say)
+            note.say("from Debian's packages")
     with board.step("boot a Xen host in QEMU") as note:
         return lab_machines.up(note.say)
 
@@ -95,56 +98,73 @@ def _site(api: Api, board: Board) -> None:
 
 def _enrol(api: Api, board: Board, machine: lab_machines.Machine) -> None:
     """Enrol the lab's host, unless the server reaches it and finds an agent there."""
-    known = {host["name"]: host for host in api.get("/hosts")}
-    if machine.name in known:
-        with board.step(f"reach host {machine.name}") as note:
+    with board.step(f"look for host {machine.name}") as note:
+        try:
             host = api.get(name_path("hosts", "host", machine.name))
+        except NotFound:
+            note.say("the server does not know it yet")
+        else:
             if host["state"] == "ready":
                 note.say(_host_words(host))
                 return
             note.say("it does not answer as it should; enrolling it again")
-    login = enrolment.Login(machine.target, machine.ssh_config)
+    login = enrolment.Login(machine.name, machine.ssh_config)
     with board.step("install the agent over ssh") as note:
-        known = enrolment.install(login, api.get("/server")["ssh_public_key"])
-        note.say(f"host key {enrolment.fingerprint(enrolment.host_key(known))}")
+        agent = enrolment.install(login, api.get("/server")["ssh_public_key"])
+        note.say(f"host key {enrolment.fingerprint(enrolment.host_key(agent))}")
     with board.step(f"enrol host {machine.name}") as note:
-        note.say(_host_words(enrolment.register(api, enrolment.resolve(login), known, SITE["name"], machine.name)))
+        note.say(_host_words(enrolment.register(api, enrolment.resolve(login), agent, SITE["name"], machine.name)))
 
 
 def _host_words(host: dict[str, Any]) -> str:
     return f"Xen {host['facts']['xen_version']}, {host['room']['memory_mib']} MiB free"
 
 
-def _image(api: Api, board: Board) -> None:
+def _image(api: Api, board: Board) -> dict[str, Any]:
+    """Give the image to the server, unless it has just this one, and return its manifest."""
     folder = lab_machines.built_image(IMAGE, lambda _text: None)
-    with board.step(f"give image {IMAGE} to the server") as note:
-        manifest = read_manifest(folder)
-        known = [image for image in api.get("/images") if image["name"] == IMAGE]
-        note.say("it is there already" if known else "")
-    send_image(api, folder, manifest, board)
+    manifest = read_manifest(folder)
+    known = [(image["name"], image["version"]) for image in api.get("/images")]
+    if (IMAGE, manifest["version"]) in known:
+        with board.step(f"look for image {IMAGE}") as note:
+            note.say("the server has it already")
+    else:
+        send_image(api, folder, manifest, board)
+    return manifest
 
 
 def _guest(api: Api, board: Board) -> None:
     """Let the guest run: as it is, by starting it, or by making it (again)."""
-    path = name_path("guests", "guest", GUEST)
-    try:
-        guest = api.get(path)
-    except NotFound:
-        _carry_out(api, board, api.post("/guests", _wish()))
-        return
-    if guest["operation"]:
+    guest = _look(api, board)
+    if guest and guest["operation"]:
         _wait_out(api, board, guest["operation"])
-        guest = api.get(path)
-    if guest["state"] in _ALIVE:
-        with board.step(f"look at guest {GUEST}") as note:
-            note.say(f"it runs already, on {guest['host']}")
-        return
+        guest = _look(api, board)
+    if guest is None:
+        _carry_out(api, board, api.post("/guests", _wish()))
+    elif guest["state"] != "running":
+        _start(api, board)
+
+
+def _look(api: Api, board: Board) -> dict[str, Any] | None:
+    """Return the guest as it is now, None where there is none."""
+    with board.step(f"look for guest {GUEST}") as note:
+        try:
+            guest: dict[str, Any] = api.get(_GUEST_PATH)
+        except NotFound:
+            note.say("there is none yet")
+            return None
+        note.say(f"it is {guest['state']}, on {guest['host']}")
+        return guest
+
+
+def _start(api: Api, board: Board) -> None:
+    """Start the guest; make it again where that cannot be done, for example since its host's disks are new."""
     try:
-        _carry_out(api, board, api.post(f"{path}/start", {}))
+        _carry_out(api, board, api.post(f"{_GUEST_PATH}/start", {}))
     except TeigError as error:
-        with board.step(f"start guest {GUEST}") as note:
-            note.say(f"{error.message} So it is made again.")
-        _carry_out(api, board, api.delete(path, force="true"))
+        with board.step(f"make guest {GUEST} again") as note:
+            note.say(error.message)
+        _carry_out(api, board, api.delete(_GUEST_PATH, force="true"))
         _carry_out(api, board, api.post("/guests", _wish()))
 
 
@@ -164,10 +184,9 @@ def _wait_out(api: Api, board: Board, ident: str) -> None:
         return
 
 
-def _answer(api: Api, board: Board) -> None:
+def _answer(api: Api, board: Board, port: int) -> None:
     """Ask the guest for its page through the control plane's own forwarding: server, SSH, agent, guest."""
-    guest = api.get(name_path("guests", "guest", GUEST))
-    path = f"{name_path('guests', 'guest', GUEST)}/ports/{guest['ready_port']}"
+    path = f"{_GUEST_PATH}/ports/{port}"
     with board.step("HTTP answer through the server") as note:
         deadline = time.monotonic() + ANSWER_S
         while True:

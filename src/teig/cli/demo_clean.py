@@ -36,11 +36,11 @@ def _refuse_other_hosts() -> str:
     api = Api()
     if not api.alive():
         server_process.start()
-    names = [host["name"] for host in api.get("/hosts")]
-    others = sorted(set(names) - set(lab_machines.names()))
+    hosts = api.get("/hosts")
+    others = [host["name"] for host in hosts if not lab_machines.is_ours(host["name"], host["address"])]
     if others:
         raise Conflict(
             f"The server manages hosts that are not the lab's: {', '.join(others)}. Nothing was removed.",
             "Remove them first with teig host remove, or keep the server and stop the lab alone: teig lab down",
         )
-    return ", ".join(names) or "none"
+    return ", ".join(host["name"] for host in hosts) or "none"
