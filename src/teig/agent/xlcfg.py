@@ -72,7 +72,7 @@ def _size(spec: Spec) -> list[str]:
         f"maxmem = {spec.memory_mib}",
         f"# Plan {spec.plan}: vcpus.",
         f"vcpus = {spec.vcpus}",
-        f"# Plan {spec.plan}: share_cores {spec.share_cores:g}, as the scheduler's weight; Xen applies it to each vCPU.",
+        f"# Plan {spec.plan}: share_cores {spec.share_cores:g}, as a weight that Xen applies to each vCPU.",
         f"cpu_weight = {spec.weight}",
         f"# Plan {spec.plan}: ceiling_cores {spec.ceiling_cores:g}: {cap}.",
         f"cap = {spec.cap}",
@@ -100,7 +100,7 @@ def _nics(spec: Spec) -> list[str]:
 
 def _events() -> list[str]:
     return [
-        "# A reboot from inside makes a new domain with a new id; what stops or crashes stays down until it is started.",
+        "# A reboot from inside makes a new domain with a new id; after a stop or a crash there is none.",
         'on_reboot = "restart"',
         'on_poweroff = "destroy"',
         'on_crash = "destroy"',

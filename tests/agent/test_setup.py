@@ -1,0 +1,126 @@
+"""Installing the agent: what it leaves behind, the second time too."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from teig.agent import setup
+from teig.fleet.agent_bundle import bundle
+from teig.fleet.install import REMOTE_COMMAND, installed, installer, uninstalled, uninstaller
+from teig.model.errors import HostFault, InvalidRequest
+from tests.agent.given import SSH_KEY
+
+OTHER = 'from="10.0.0.1" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPi7Wl2y5p0m3mHq9f8f1d8Dk7Qd8S1zjv0m5Xw3mYVv admin'
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    path = tmp_path / "agent.pyz"
+    path.write_bytes(bundle().data)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    (root / "etc/ssh").mkdir(parents=True)
+    (root / "etc/machine-id").write_text("0123456789abcdef\n")
+    (root / "etc/ssh/ssh_host_ed25519_key.pub").write_text(f"{SSH_KEY}\n")
+    (root / "root/.ssh").mkdir(parents=True)
+    (root / "root/.ssh/authorized_keys").write_text(f"# mine\n{OTHER}")
+    return root
+
+
+def _lines(root: Path) -> list[str]:
+    return (root / "root/.ssh/authorized_keys").read_text().splitlines()
+
+
+def test_installing_twice_changes_nothing(root: Path, packed: Path) -> None:
+    told = [setup.install(root, packed, SSH_KEY) for _ in range(2)]
+    assert told[0] == told[1]
+    found = installed("Welcome to this host!\n" + json.dumps(told[0]) + "\n")
+    assert (found.machine_id, found.host_keys) == ("0123456789abcdef", (SSH_KEY,))
+    kind, key, _ = SSH_KEY.split()
+    command = "/usr/bin/python3 -I /usr/local/lib/teig/agent.pyz serve"
+    assert _lines(root) == ["# mine", OTHER, f'restrict,command="{command}" {kind} {key} teig']
+    assert (root / "root/.ssh/authorized_keys").stat().st_mode & 0o777 == 0o600
+    assert (root / "var/lib/teig").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_is_installed_runs(root: Path, packed: Path) -> None:
+    setup.install(root, packed, SSH_KEY)
+    agent = root / setup.AGENT
+    argv = [sys.executable, "-I", str(agent), "version"]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip() == bundle().version
+    hello = '{"id":1,"verb":"hello","args":{"protocol":1}}\n'
+    argv = [sys.executable, "-I", str(agent), "serve", str(root / "var/lib/teig")]
+    said = subprocess.run(argv, input=hello, capture_output=True, text=True, check=True).stdout
+    assert json.loads(said)["ok"]["version"] == bundle().version
+
+
+def test_a_new_key_replaces_ours_and_no_other(root: Path, packed: Path) -> None:
+    setup.install(root, packed, SSH_KEY)
+    new = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    setup.install(root, packed, new)
+    assert _lines(root)[:2] == ["# mine", OTHER]
+    assert _lines(root)[2].endswith(f"{new} teig")
+    assert len(_lines(root)) == 3
+
+
+def test_a_host_without_authorized_keys(root: Path, packed: Path) -> None:
+    shutil.rmtree(root / "root/.ssh")
+    setup.install(root, packed, SSH_KEY)
+    assert len(_lines(root)) == 1
+    assert (root / "root/.ssh").stat().st_mode & 0o777 == 0o700
+
+
+def test_uninstalling(root: Path, packed: Path) -> None:
+    setup.install(root, packed, SSH_KEY)
+    guest = root / "var/lib/teig/guests/x"
+    guest.mkdir()
+    (guest / "spec.json").write_text("{}")
+    assert not uninstalled(json.dumps(setup.uninstall(root)))
+    assert _lines(root) == ["# mine", OTHER]
+    assert not (root / "usr/local/lib/teig").exists()
+    assert guest.exists()
+    shutil.rmtree(guest)
+    assert uninstalled(json.dumps(setup.uninstall(root)))
+    assert not (root / "var/lib/teig").exists()
+
+
+def test_the_bundle_is_the_same_every_time() -> None:
+    first = bundle()
+    bundle.cache_clear()
+    assert bundle() == first
+
+
+@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs Debian's own Python, as a host has it")
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
+def test_the_remote_command_means_the_same_to_every_shell(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    (command,), data = uninstaller()
+    assert command == REMOTE_COMMAND
+    order = data[: data.rindex(b"{")] + b'{"action": "dance"}'
+    done = subprocess.run([shell, "-c", command], input=order, capture_output=True, text=False, check=False)
+    assert done.returncode == 1, done.stderr
+    with pytest.raises(InvalidRequest, match="dance"):
+        installed(done.stdout.decode())
+
+
+def test_what_cannot_be_a_key_is_never_sent() -> None:
+    with pytest.raises(InvalidRequest):
+        installer('ssh-ed25519 AAAA" command="sh')
+
+
+@pytest.mark.parametrize("output", ["", "This account is disabled.\n", "[]", '{"hostname": "x"}'])
+def test_other_answers(output: str) -> None:
+    with pytest.raises(HostFault) as caught:
+        installed(output)
+    assert caught.value.reason == "install_failed"

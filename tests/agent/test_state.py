@@ -1,0 +1,71 @@
+"""Locks and fences between processes, and files that are there whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from teig.agent.failure import Failure
+from teig.agent.state import State, write_whole
+from tests.agent.given import GUEST
+
+HOLD = """
+import sys
+from pathlib import Path
+from teig.agent.state import State
+with State(Path(sys.argv[1])).changing(sys.argv[2], int(sys.argv[3])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def _holder(root: Path, fence: int) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-c", HOLD, str(root), GUEST, str(fence)]
+    holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_a_held_guest_is_busy_until_its_holder_ends(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    with _holder(tmp_path, 3) as holder:
+        began = time.monotonic()
+        with pytest.raises(Failure, match="holds guest") as caught, state.changing(GUEST, 9, wait_s=0.3):
+            pass
+        assert caught.value.kind == "busy"
+        assert time.monotonic() - began < 5
+        assert state.fence(GUEST) == 3
+        holder.kill()
+        with state.changing(GUEST, 9, wait_s=5):
+            assert state.fence(GUEST) == 9
+
+
+def test_an_older_fence_is_refused(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    for fence in (0, 4, 4, 9):
+        with state.changing(GUEST, fence):
+            assert state.fence(GUEST) == fence
+    with pytest.raises(Failure) as caught, state.changing(GUEST, 8):
+        pass
+    assert caught.value.kind == "fenced"
+    assert state.fence(GUEST) == 9
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc", "/etc", GUEST + "/..", GUEST.upper(), GUEST.replace("-", "")])
+def test_paths_are_made_of_ids_only(tmp_path: Path, name: str) -> None:
+    for path in (State(tmp_path).guest_dir, State(tmp_path).image_dir):
+        with pytest.raises(Failure):
+            path(name)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+    with pytest.raises(TypeError):
+        write_whole(path, "text")  # type: ignore[arg-type]
+    assert [other.read_bytes() for other in tmp_path.iterdir()] == [b"old"]
