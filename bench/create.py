@@ -1,0 +1,136 @@
+"""create.ratio_to_xl: from asking for a guest to its first HTTP answer, by Teig and by a bare `xl create`.
+
+Both on one lab host, in one run, in turn. A round makes a guest with `teig guest create` and measures until it answers
+HTTP; then stops it, starts the same domain from the same xl.cfg on the same volume with `xl create` alone, and measures
+that. Both times are taken here, from the command's start until a watcher that runs in Dom0 the whole time says that the
+guest's port 80 has answered a request.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from figures import Figure, options, report
+from standing import TEIG, Standing, standing
+from teig.cli.demo_names import GUEST, SITE
+
+NAME = "bench"
+FIRST_ADDRESS = SITE["first_address"]
+ANSWER_S = 300.0
+WATCH = r"""
+import socket, sys, time
+print("watching", flush=True)
+ip = sys.stdin.readline().strip()
+while True:
+    try:
+        with socket.create_connection((ip, 80), 0.5) as guest:
+            guest.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            if guest.recv(64).startswith(b"HTTP/1."):
+                break
+    except OSError:
+        time.sleep(0.05)
+print("answered", flush=True)
+"""
+
+
+class Watcher:
+    """Says when a guest answers, from within Dom0, where it waits already when the clock starts."""
+
+    def __init__(self, stands: Standing) -> None:
+        self._process = subprocess.Popen(
+            stands.ssh_argv("python3", "-c", f"'{WATCH}'"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._expect("watching")
+
+    def await_answer(self, ip: str) -> None:
+        """Return when the guest with this address has answered."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{ip}\n")
+        self._process.stdin.flush()
+        self._expect("answered")
+
+    def close(self) -> None:
+        """End the watcher."""
+        self._process.kill()
+        self._process.wait()
+
+    def _expect(self, word: str) -> None:
+        assert self._process.stdout
+        line = self._process.stdout.readline().strip()
+        if line != word:
+            raise SystemExit(f"the watcher in Dom0 said {line!r}, not {word!r}")
+
+
+@contextmanager
+def watching(stands: Standing) -> Iterator[Watcher]:
+    """Have a watcher in Dom0."""
+    watcher = Watcher(stands)
+    try:
+        yield watcher
+    finally:
+        watcher.close()
+
+
+def by_teig(stands: Standing, ip: str) -> float:
+    """Return the seconds from `teig guest create` to the first answer."""
+    command = [TEIG, "guest", "create", NAME, "--plan", "tiny", "--image", "micro"]
+    seconds = timed(stands, command, ip)
+    [given] = stands.json("guest", "show", NAME)["addresses"]
+    if given != ip:
+        raise SystemExit(f"the guest has the address {given}, and {ip} was watched")
+    return seconds
+
+
+def by_xl(stands: Standing, config: str, ip: str) -> float:
+    """Return the seconds from `xl create` to the first answer."""
+    return timed(stands, stands.ssh_argv("xl", "create", config), ip)
+
+
+def timed(stands: Standing, command: list[str], ip: str) -> float:
+    """Return the seconds from a command's start until the guest at `ip` answers; the command must succeed."""
+    with watching(stands) as watcher:
+        begin = time.perf_counter()
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        watcher.await_answer(ip)
+        seconds = time.perf_counter() - begin
+        if running.wait(ANSWER_S) != 0:
+            raise SystemExit(f"{' '.join(command)} failed")
+        return seconds
+
+
+def one_round(stands: Standing) -> tuple[float, float]:
+    """Return the seconds that a guest takes by Teig, and by xl alone."""
+    ours = by_teig(stands, FIRST_ADDRESS)
+    config = f"/var/lib/teig/guests/{stands.json('guest', 'show', NAME)['id']}/xl.cfg"
+    stands.teig("guest", "stop", NAME)
+    bare = by_xl(stands, config, FIRST_ADDRESS)
+    stands.dom0("xl", "destroy", NAME)
+    stands.teig("guest", "delete", NAME, "--yes", "--force")
+    return ours, bare
+
+
+def main() -> int:
+    parser = options("Compare teig guest create with a bare xl create.")
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    with standing() as stands:
+        stands.teig("guest", "delete", GUEST, "--yes", "--force")
+        ours, bare = zip(*(one_round(stands) for _ in range(args.rounds)), strict=True)
+    ratio = statistics.median(ours) / statistics.median(bare)
+    return report(
+        [
+            Figure("create.ratio_to_xl", ratio, "ratio", "<= 1.25", [o / b for o, b in zip(ours, bare, strict=True)]),
+            Figure("create.teig_s", statistics.median(ours), "s", rounds=list(ours)),
+            Figure("create.xl_s", statistics.median(bare), "s", rounds=list(bare)),
+        ],
+        args.output,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

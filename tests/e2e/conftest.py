@@ -1,0 +1,120 @@
+"""A server around a real Xen host in the lab: what the tests of whole stories start from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import asyncssh
+import pytest
+
+from teig.cli import enrolment
+from teig.cli.enrolment import Login
+from teig.control import guests, hosts, images, operations, sites
+from teig.control.assembly import services_in
+from teig.control.services import Services
+from teig.fleet.ssh import SshFleet
+from teig.lab.hosts import LabHost
+from teig.lab.images import build
+from teig.lab.lab import running_lab
+from teig.lab.options import LabOptions
+from teig.model.image import Manifest
+from teig.model.operation import Operation
+from teig.record import load
+from tests.faults import FaultyFleet
+from tests.simulated import wish
+
+T = TypeVar("T")
+SITE = load(
+    sites.Site,
+    {
+        "name": "lab",
+        "country": "NO",
+        "operator": "us",
+        "network": "10.77.0.0/16",
+        "gateway": "10.77.0.1",
+        "first_address": "10.77.16.0",
+        "last_address": "10.77.31.255",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """The server's parts, the lab host that it manages, and the fleet between them, which can be told to fail."""
+
+    services: Services
+    host: LabHost
+    fleet: FaultyFleet
+
+    def left_on_host(self) -> list[str]:
+        """Everything about guests that is on the host: domains, volumes, files."""
+        listing = self.host.run(
+            "xl list | tail -n +3; lvs --noheadings -o lv_name; "
+            "find /var/lib/teig/guests -type f ! -name lock ! -name fence"
+        )
+        return listing.split()
+
+    def rows(self) -> int:
+        """How many guests and network cards the database holds."""
+        count = "select (select count(*) from guests) + (select count(*) from nics)"
+        found = self.services.db.read(lambda connection: connection.exec_driver_sql(count).scalar_one())
+        return int(found)
+
+    def finish(self, operation: Operation, deadline_s: float = 300) -> Operation:
+        """Wait until an operation has ended."""
+        return await_that(
+            lambda: operations.by_id(self.services, operation.id), lambda found: found.state.ended, deadline_s
+        )
+
+    def create(self, name: str, **changes: object) -> Operation:
+        """Make a guest and wait for the end of it."""
+        return self.finish(guests.create(self.services, wish(name, **changes)))
+
+    def delete_all(self) -> None:
+        """Delete every guest."""
+        self.fleet.fail = None
+        for view in guests.listed(self.services):
+            self.finish(guests.delete(self.services, view.guest.name, force=True))
+
+
+def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: float) -> T:
+    """Return what `look` finds as soon as it is `good`; fail with the last of it after `deadline_s` seconds."""
+    deadline = time.monotonic() + deadline_s
+    while not good(found := look()):
+        assert time.monotonic() < deadline, f"after {deadline_s} s still {found}"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(scope="session")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """A server with one real host, enrolled and with the image micro."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    public_key = key.export_public_key().decode().strip()
+    folder = tmp_path_factory.mktemp("server")
+    with running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
+        [host] = lab.hosts
+        fleet = FaultyFleet(SshFleet(key))
+        with services_in(folder, public_key, fleet) as services:
+            login = Login(f"root@{host.name}", lab.ssh_config)
+            known = enrolment.install(login, public_key)
+            place = enrolment.resolve(login)
+            sites.add(services, SITE)
+            hosts.add(services, host.name, place.address, place.port, enrolment.host_key(known), SITE.name)
+            built = build("micro")
+            manifest = load(Manifest, built.manifest)
+            (services.image_dir / images.identity(manifest)).symlink_to(built.folder)
+            images.announce(services, manifest)
+            yield Stand(services, host, fleet)
+
+
+@pytest.fixture
+def clean(stand: Stand) -> Iterator[Stand]:
+    """The same with no guest at the beginning, and none left at the end."""
+    stand.delete_all()
+    yield stand
+    stand.delete_all()

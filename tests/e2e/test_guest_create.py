@@ -1,0 +1,76 @@
+"""guest_create on a real Xen host: what it makes, and that a failure at any step leaves nothing behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from teig.control import guests
+from teig.model.errors import Refused
+from teig.model.guest import Entitled, GuestState
+from teig.model.operation import OperationState
+from tests.e2e.conftest import Stand
+from tests.faults import STEPS
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_failure_leaves_nothing_behind(clean: Stand, step: str, when: str) -> None:
+    if step == "image_put":
+        clean.host.run("rm -rf /var/lib/teig/images/*")
+    clean.fleet.fail, clean.fleet.when = step, when
+    ended = clean.create("web", disks=(8 << 20,))
+    assert ended.state is OperationState.FAILED
+    assert ended.error is not None
+    assert ended.error["message"] == "The test broke it."
+    assert clean.left_on_host() == []
+    assert clean.rows() == 0
+
+
+def test_live_is_what_the_hypervisor_says_and_drift_is_seen(clean: Stand) -> None:
+    assert clean.create("web", nics=2, disks=(8 << 20,)).state is OperationState.DONE
+    view = guests.view(clean.services, "web")
+    assert view.on_host is not None
+    assert view.on_host.live == Entitled(memory_mib=96, maxmem_mib=96, vcpus=1, weight=102, cap=0)
+    assert guests.drift(view) == []
+    clean.host.run("xl mem-set web 80 && xl sched-credit2 -d web -w 7")
+    rows = {row["field"]: (row["entitled"], row["live"]) for row in guests.drift(guests.view(clean.services, "web"))}
+    assert rows["memory_mib"] == (96, 80)
+    assert rows["weight"] == (102, 7)
+
+
+def test_the_volume_group_fills_up_and_the_refusal_is_one_sentence(clean: Stand) -> None:
+    clean.host.run("lvcreate --quiet --yes --wipesignatures n --extents 99%FREE --name foreign vg0")
+    try:
+        ended = clean.create("web")
+        assert ended.state is OperationState.FAILED
+        assert ended.error is not None
+        assert ended.error["code"] == "volume_group_full"
+        assert "MiB free, and the volume needs 256 MiB" in ended.error["message"]
+    finally:
+        clean.host.run("lvremove --quiet --yes vg0/foreign")
+    assert clean.left_on_host() == []
+    assert clean.rows() == 0
+
+
+def test_a_domain_that_is_not_ours_counts_and_is_not_touched(clean: Stand) -> None:
+    kernel = clean.host.run("ls /var/lib/teig/images/*/vmlinu*").strip()
+    config = f'name="old"\nkernel="{kernel}"\nmemory=1400\nvcpus=1\n'
+    clean.host.run(f"cat > /root/old.cfg <<'END'\n{config}END\nxl create -p /root/old.cfg")
+    try:
+        clean.services.db.write(lambda connection: connection.exec_driver_sql("update hosts set facts_at = 0"))
+        with pytest.raises(Refused, match=r"memory: 104 MiB wanted, \d+ MiB free"):
+            clean.create("web")
+        assert "old" in clean.host.run("xl list")
+    finally:
+        clean.host.run("xl destroy old; rm /root/old.cfg")
+        clean.services.db.write(lambda connection: connection.exec_driver_sql("update hosts set facts_at = 0"))
+
+
+def test_a_guest_destroyed_by_hand_is_missing_and_starts_again(clean: Stand) -> None:
+    assert clean.create("web").state is OperationState.DONE
+    clean.host.run("xl destroy web")
+    assert guests.view(clean.services, "web").state is GuestState.MISSING
+    assert clean.finish(guests.start(clean.services, "web")).state is OperationState.DONE
+    assert guests.view(clean.services, "web").state is GuestState.RUNNING
