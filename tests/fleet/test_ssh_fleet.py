@@ -1,0 +1,213 @@
+"""The SSH driver against the real agent, for all that needs no Xen; the lab tests have the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from teig.fleet import ssh_channel, ssh_link
+from teig.fleet.driver import Claim, Host
+from teig.fleet.ssh import SshFleet
+from teig.model.errors import (
+    HostFault,
+    HostUntrusted,
+    ImageCorrupt,
+    InternalFault,
+    InvalidRequest,
+    NotFound,
+    Unreachable,
+)  # fmt: skip
+from teig.model.guest import Disk
+from teig.model.image import Image, Manifest
+from teig.model.names import GuestId, HostId, ImageId
+from teig.policy import placement
+from teig.policy.placement import PlacementDecision
+from teig.record import load
+from tests.agent.given import FILES, GUEST, IMAGE, manifest
+from tests.fleet.server import LocalHost
+
+IMAGE_NOUN = Image(ImageId(IMAGE), load(Manifest, manifest()))
+ANOTHER_PROTOCOL = """
+import asyncio
+import sys
+sys.stdin.readline()
+print('{"id":1,"error":{"kind":"invalid","code":"agent_version","message":"This agent speaks 9.","todo":""}}')
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def key() -> asyncssh.SSHKey:
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture
+def there(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[LocalHost]:
+    with LocalHost(tmp_path, key).running() as there:
+        yield there
+
+
+@pytest.fixture
+def fleet(key: asyncssh.SSHKey) -> Iterator[SshFleet]:
+    fleet = SshFleet(key)
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def host(fleet: SshFleet, there: LocalHost) -> Host:
+    return fleet.host(there.address)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "image"
+    folder.mkdir()
+    for name, data in FILES.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def decision(guest: str = GUEST, host: str = "host-1") -> PlacementDecision:
+    return PlacementDecision(placement._SEAL, GuestId(guest), HostId(host), "oslo")
+
+
+def test_a_machine_without_xen_says_so(host: Host) -> None:
+    facts = host.facts()
+    assert facts.xen_version == ""
+    assert facts.machine_id
+
+
+def test_an_image_is_sent_once(host: Host, there: LocalHost, folder: Path) -> None:
+    assert not host.image_present(IMAGE_NOUN.id)
+    host.image_put(decision(), IMAGE_NOUN, folder)
+    assert host.image_present(IMAGE_NOUN.id)
+    for name in FILES:
+        (folder / name).unlink()
+    host.image_put(decision(), IMAGE_NOUN, folder)
+    assert there.connections == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * len(FILES["vmlinuz"])])
+def test_our_own_damaged_copy_is_not_sent(host: Host, there: LocalHost, folder: Path, damage: bytes) -> None:
+    (folder / "vmlinuz").write_bytes(damage)
+    with pytest.raises(ImageCorrupt, match="server's copy of vmlinuz"):
+        host.image_put(decision(), IMAGE_NOUN, folder)
+    assert not host.image_present(IMAGE_NOUN.id)
+    assert [path.name for path in (there.state / "images" / IMAGE).iterdir()] == ["manifest.json"]
+
+
+def test_an_agent_s_errors_are_ours(host: Host) -> None:
+    with pytest.raises(NotFound) as caught:
+        host.guest_wait_ready(GuestId(GUEST), 80, 1)
+    assert caught.value.reason == "no_guest"
+    with pytest.raises(InvalidRequest):
+        host.image_present(ImageId("../.."))
+    with pytest.raises(HostFault) as no_xen:
+        host.inventory()
+    assert no_xen.value.reason == "no_xen"
+
+
+def test_a_decision_is_for_one_guest_on_one_host(host: Host, folder: Path) -> None:
+    disk = Disk(0, 4 << 20)
+    with pytest.raises(InternalFault):
+        host.volume_create(Claim(GuestId(GUEST), 1), decision(guest=GUEST.replace("7", "8")), disk)
+    with pytest.raises(InternalFault):
+        host.image_put(decision(host="host-2"), IMAGE_NOUN, folder)
+
+
+def test_a_changed_host_key_is_refused_with_both_fingerprints(fleet: SshFleet, there: LocalHost) -> None:
+    for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256"):
+        pinned = asyncssh.generate_private_key(kind)
+        address = replace(there.address, host_key=pinned.export_public_key().decode().strip())
+        with pytest.raises(HostUntrusted) as caught:
+            fleet.host(address).image_present(IMAGE_NOUN.id)
+        assert pinned.get_fingerprint() in caught.value.message
+        assert there.key.get_fingerprint() in caught.value.message
+        assert "teig host add" in caught.value.todo
+
+
+def test_a_key_that_is_not_let_in(there: LocalHost) -> None:
+    fleet = SshFleet(asyncssh.generate_private_key("ssh-ed25519"))
+    with pytest.raises(HostFault) as caught:
+        fleet.host(there.address).facts()
+    fleet.close()
+    assert caught.value.reason == "key_refused"
+
+
+def test_nothing_listens(fleet: SshFleet, there: LocalHost) -> None:
+    with pytest.raises(Unreachable, match="does not answer"):
+        fleet.host(replace(there.address, port=1)).facts()
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        ([sys.executable, "/nowhere/agent.pyz"], "no_agent"),
+        ([sys.executable, "-c", ANOTHER_PROTOCOL], "agent_version"),
+        ([sys.executable, "-c", "print('Welcome!'); input()"], "agent_version"),
+    ],
+)
+def test_no_agent_or_another(host: Host, there: LocalHost, argv: list[str], code: str) -> None:
+    there.argv = argv
+    with pytest.raises(HostFault) as caught:
+        host.facts()
+    assert caught.value.reason == code
+    assert "teig host add" in caught.value.todo
+
+
+def test_a_lost_connection_is_made_again(host: Host, there: LocalHost) -> None:
+    assert not host.image_present(IMAGE_NOUN.id)
+    there.call(there.stop())
+    with pytest.raises(Unreachable):
+        host.image_present(IMAGE_NOUN.id)
+    there.call(there.listen())
+    assert not host.image_present(IMAGE_NOUN.id)
+    assert there.connections == 2
+
+
+def test_a_restarted_sshd_is_not_noticed(host: Host, there: LocalHost) -> None:
+    assert not host.image_present(IMAGE_NOUN.id)
+    there.call(there.stop())
+    there.call(there.listen())
+    assert not host.image_present(IMAGE_NOUN.id)
+
+
+def test_an_agent_that_hangs(host: Host, there: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh_channel, "HELLO_TIMEOUT_S", 0.5)
+    there.argv = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with pytest.raises(Unreachable):
+        host.facts()
+
+
+def test_many_at_once_use_few_channels_of_one_connection(host: Host, there: LocalHost) -> None:
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda _: host.image_present(IMAGE_NOUN.id), range(60)))
+    assert answers == [False] * 60
+    assert there.connections == 1
+    assert there.most_sessions <= ssh_link.SHORT_AT_ONCE
+
+
+def test_a_new_address_ends_the_old_connection(fleet: SshFleet, there: LocalHost) -> None:
+    old = fleet.host(there.address)
+    assert old is fleet.host(there.address)
+    old.image_present(IMAGE_NOUN.id)
+    assert fleet.host(replace(there.address, name="sv2")) is not old
+
+
+def test_a_stream_to_no_guest(host: Host) -> None:
+    async def opened() -> None:
+        async with host.open_port(GuestId(GUEST), 80):
+            pass
+
+    with pytest.raises(NotFound):
+        asyncio.run(opened())
+    assert not host.image_present(IMAGE_NOUN.id)
