@@ -77,6 +77,25 @@ _RECIPES = (
             "ready_port": 80,
         },
     ),
+    Recipe(
+        name="debian",
+        variant="minbase",
+        hook="customize",
+        packages=(
+            "linux-image-cloud-amd64", "busybox-static", "e2fsprogs", "systemd", "systemd-sysv", "dbus", "udev",
+            "openssh-server", "cloud-init", "sudo", "iproute2", "iputils-ping", "netbase", "ifupdown",
+        ),
+        space_mib=3072,
+        manifest={
+            "cmdline": "root=/dev/xvda rw console=hvc0 quiet",
+            "network": "nocloud",
+            "ssh": True,
+            "default_user": "debian",
+            "min_memory_mib": 192,
+            "min_disk_mib": 1024,
+            "ready_port": 22,
+        },
+    ),
 )  # fmt: skip
 
 NAMES: Final = tuple(recipe.name for recipe in _RECIPES)
