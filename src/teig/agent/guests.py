@@ -30,7 +30,7 @@ GONE_WAIT_S = 30.0
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
 _SEED_BYTES = 4 << 20
-_KEPT = ("fence", "lock", "console.lock")
+_KEPT = ("fence", "lock")
 _REASONS = (
     (r"populate_physmap|can't allocate low memory|failed to free memory|[Oo]ut of memory|Cannot allocate memory",
      "out_of_memory", "Xen has not enough memory for it"),

@@ -97,13 +97,15 @@ def locked(path: Path, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> It
     """Hold a lock file, waiting at most `wait_s` seconds; Busy with the sentence `held` after that."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _lock(handle, time.monotonic() + wait_s, held, how)
+        lock(handle, wait_s, held, how)
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle: int, deadline: float, held: str, how: int) -> None:
+def lock(handle: int, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> None:
+    """Lock an open file, waiting at most `wait_s` seconds; Busy with the sentence `held` after that."""
+    deadline = time.monotonic() + wait_s
     while True:
         try:
             return fcntl.flock(handle, how | fcntl.LOCK_NB)

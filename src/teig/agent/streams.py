@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from teig.agent.failure import Failure, host_fault
 from teig.agent.guests import Guests
 from teig.agent.hypervisor import Domain, Hypervisor
-from teig.agent.state import State, locked
+from teig.agent.state import lock
 
 _CHUNK = 1 << 16
 _CONNECT_TIMEOUT_S = 10.0
@@ -47,20 +47,19 @@ def connection(guests: Guests, xen: Hypervisor, guest: str, port: int) -> Iterat
 
 
 @contextlib.contextmanager
-def console(state: State, xen: Hypervisor, guest: str) -> Iterator[int]:
+def console(xen: Hypervisor, guest: str) -> Iterator[int]:
     """Open a running guest's console: the pseudo terminal that xenconsoled made. One reader at a time."""
     domain = _running(xen, guest)
     path = xen.read(f"/local/domain/{domain.domid}/console/tty")
     if not path or not path.startswith("/dev/pts/"):
         raise host_fault("no_console", f"Guest {guest} has no console.", "Is xenconsoled running on the host?")
-    lock = state.guest_dir(guest) / "console.lock"
-    with locked(lock, _CONSOLE_WAIT_S, f"Somebody else has the console of guest {guest} open."):
-        handle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            tty.setraw(handle, termios.TCSANOW)
-            yield handle
-        finally:
-            os.close(handle)
+    handle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        lock(handle, _CONSOLE_WAIT_S, f"Somebody else has the console of guest {guest} open.")
+        tty.setraw(handle, termios.TCSANOW)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def relay_socket(source: int, sink: int, pending: bytes, far: socket.socket) -> None:

@@ -138,7 +138,7 @@ class Agent:
                 channel.send({"id": number, "ok": {}})
                 streams.relay_socket(channel.source, channel.sink, channel.rest(), far)
         else:
-            with streams.console(self._state, self._xen, args["guest"]) as terminal:
+            with streams.console(self._xen, args["guest"]) as terminal:
                 channel.send({"id": number, "ok": {}})
                 streams.relay_terminal(channel.source, channel.sink, channel.rest(), terminal)
         return False

@@ -1,0 +1,175 @@
+"""A lab host with the agent on it, and the driver's way to it, for the tests on real Xen."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from teig.fleet.driver import Claim, Host, HostAddress
+from teig.fleet.install import installed, installer
+from teig.fleet.ssh import SshFleet
+from teig.lab import images
+from teig.lab.hosts import LabHost
+from teig.lab.lab import running_lab
+from teig.lab.options import LabOptions
+from teig.model.errors import TeigError
+from teig.model.guest import Disk, GuestSpec, GuestType, Nic
+from teig.model.image import Image, Manifest
+from teig.model.names import GuestId, HostId, ImageId
+from teig.policy import placement
+from teig.policy.placement import PlacementDecision
+from teig.record import load
+
+HOST_ID = HostId("lab-host")
+SITE = "lab"
+READY_S = 180
+_fences = itertools.count(1)
+_addresses = itertools.count(1)
+
+
+@dataclasses.dataclass
+class Stand:
+    """A lab host seen from both sides: `lab` runs commands on it as root, `host` is the driver."""
+
+    lab: LabHost
+    key: asyncssh.SSHKey
+    address: HostAddress
+    fleet: SshFleet
+    image: Image
+    folder: Path
+    made: list[GuestId] = dataclasses.field(default_factory=list)
+
+    @property
+    def host(self) -> Host:
+        return self.fleet.host(self.address)
+
+    def run(self, command: str) -> str:
+        return self.lab.run(command, timeout_s=120)
+
+    def spec(self, **changes: Any) -> GuestSpec:
+        number = next(_addresses)
+        guest = GuestId(str(uuid.uuid4()))
+        self.made.append(guest)
+        base = GuestSpec(
+            id=guest,
+            name=f"g{number}",
+            type=GuestType.PV,
+            plan="tiny",
+            site=SITE,
+            image=self.image.id,
+            memory_mib=96,
+            vcpus=1,
+            share_cores=0.1,
+            ceiling_cores=1.0,
+            weight=102,
+            cap=0,
+            disks=(Disk(0, 64 << 20),),
+            nics=(Nic(f"00:16:3e:01:00:{number:02x}", "xenbr0", f"10.77.17.{number}/16", "10.77.0.1"),),
+        )
+        return dataclasses.replace(base, **changes)
+
+    def prepare(self, spec: GuestSpec) -> Claim:
+        """Do everything up to the start."""
+        claim, decision = Claim(spec.id, next(_fences)), decided(spec.id)
+        self.host.image_put(decision, self.image, self.folder)
+        for disk in spec.disks:
+            self.host.volume_create(claim, decision, disk)
+        self.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
+        self.host.guest_define(claim, decision, spec)
+        return claim
+
+    def start(self, spec: GuestSpec) -> Claim:
+        """Make a guest, whole and answering."""
+        claim = self.prepare(spec)
+        self.host.guest_start(claim)
+        self.host.guest_wait_ready(spec.id, 80, READY_S)
+        return claim
+
+    def remove(self, guest: GuestId) -> None:
+        claim = Claim(guest, 2**40 + next(_fences))
+        self.host.guest_stop(claim, 0)
+        for index in range(2):
+            self.host.volume_delete(claim, index)
+        self.host.guest_undefine(claim)
+
+    def left(self) -> list[str]:
+        """What is on the host of guests: domains, volumes, files."""
+        listing = "find /var/lib/teig/guests -type f ! -name lock ! -name fence"
+        return self.run(f"xl list | tail -n +3; lvs --noheadings -o lv_name; {listing}").split()
+
+    def get(self, spec: GuestSpec, path: str = "/") -> bytes:
+        """Fetch a page of a guest through the agent."""
+
+        async def fetch() -> bytes:
+            async with self.host.open_port(spec.id, 80) as stream:
+                await stream.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+                found = b""
+                while data := await stream.read(65536):
+                    found += data
+                return found
+
+        return asyncio.run(asyncio.wait_for(fetch(), 60))
+
+
+def decided(guest: GuestId) -> PlacementDecision:
+    return PlacementDecision(placement._SEAL, guest, HOST_ID, SITE)
+
+
+def await_that(holds: Callable[[], Any], deadline_s: float, what: str) -> None:
+    deadline = time.monotonic() + deadline_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {deadline_s} s: {what}"
+        time.sleep(0.5)
+
+
+def install(lab: LabHost, key: asyncssh.SSHKey) -> HostAddress:
+    """Do what `teig host add` does with the administrator's ssh."""
+    command, data = installer(key.export_public_key().decode().strip())
+    argv = ["ssh", "-F", str(lab.ssh_config), lab.name, *command]
+    done = subprocess.run(argv, input=data, capture_output=True, timeout=120, check=False)
+    told = installed(done.stdout.decode())
+    return HostAddress(HOST_ID, lab.name, lab.address, lab.ssh_port, told.host_keys[0])
+
+
+@pytest.fixture(scope="module")
+def module_stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    built = images.build("micro")
+    image = Image(ImageId("a" * 64), load(Manifest, built.manifest))
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    fleet = SshFleet(key)
+    with running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
+        host = lab.hosts[0]
+        yield Stand(host, key, install(host, key), fleet, image, built.folder)
+        fleet.close()
+
+
+@pytest.fixture
+def stand(module_stand: Stand) -> Iterator[Stand]:
+    """The host, empty of guests before and after."""
+    yield module_stand
+    for guest in module_stand.made:
+        module_stand.remove(guest)
+    module_stand.made.clear()
+    assert module_stand.left() == []
+
+
+@pytest.fixture
+def refused() -> Callable[[Callable[[], object]], TeigError]:
+    """Return a function that calls something which must fail, and gives the error."""
+
+    def call(work: Callable[[], object]) -> TeigError:
+        with pytest.raises(TeigError) as caught:
+            work()
+        return caught.value
+
+    return call

@@ -1,0 +1,238 @@
+"""The agent and the SSH driver on a real Xen host: a guest's whole life, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from teig.fleet.driver import Claim
+from teig.fleet.ssh import SshFleet
+from teig.model.errors import Fenced, HostFault, ImageCorrupt, NotFound, TeigError
+from teig.model.guest import Disk, GuestType
+from tests.fleet.conftest import Stand, await_that, decided
+
+pytestmark = pytest.mark.lab
+Refused = Callable[[Callable[[], object]], TeigError]
+
+
+@pytest.mark.parametrize("vcpus", [1, 2])
+def test_a_guest_s_whole_life(stand: Stand, vcpus: int) -> None:
+    spec = stand.spec(vcpus=vcpus, cap=50, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))
+    claim = stand.start(spec)
+    seen = stand.host.guest(spec.id)
+    assert seen.spec == spec
+    assert seen.live == spec.entitled
+    assert (seen.state, seen.volumes, seen.fence) == ("running", (0, 1), claim.fence)
+    assert stand.host.guest_start(claim) == seen.domid
+    assert b"200 OK" in stand.get(spec)
+    assert [found.live for found in stand.host.inventory().guests] == [spec.entitled]
+
+    stand.host.guest_stop(claim, 60)
+    stand.host.guest_stop(claim, 60)
+    stopped = stand.host.guest(spec.id)
+    assert (stopped.state, stopped.domid, stopped.live) == ("stopped", None, None)
+    for _ in range(2):
+        for disk in spec.disks:
+            stand.host.volume_delete(claim, disk.index)
+        stand.host.guest_undefine(claim)
+    with pytest.raises(NotFound):
+        stand.host.guest(spec.id)
+    assert stand.left() == []
+    with pytest.raises(Fenced):
+        stand.host.guest_define(Claim(spec.id, claim.fence - 1), decided(spec.id), spec)
+
+
+def test_it_reboots_from_inside_without_us(stand: Stand) -> None:
+    fleet = SshFleet(stand.key)
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    first = fleet.host(stand.address).guest_start(claim)
+    stand.host.guest_wait_ready(spec.id, 80, 180)
+    fleet.close()
+    stand.run("systemctl restart ssh")
+    stand.get(spec, "/cgi-bin/reboot")
+    await_that(lambda: (stand.host.guest(spec.id).domid or 0) > first, 120, "a new domain after the reboot")
+    stand.host.guest_wait_ready(spec.id, 80, 180)
+    assert stand.host.guest(spec.id).live == spec.entitled
+    group = stand.run("cat /proc/$(pgrep -o -f 'xl create')/cgroup")
+    assert "ssh" not in group
+
+
+def test_our_reboot_gives_a_new_domain(stand: Stand) -> None:
+    spec = stand.spec()
+    claim = stand.start(spec)
+    first = stand.host.guest(spec.id).domid
+    second = stand.host.guest_reboot(claim, 60)
+    assert first is not None
+    assert second > first
+    stand.host.guest_wait_ready(spec.id, 80, 180)
+
+
+def test_figures_show_what_somebody_took(stand: Stand) -> None:
+    spec = stand.spec()
+    stand.start(spec)
+    stand.run(f"xl mem-set {spec.name} 80 && xl sched-credit2 -d {spec.name} -w 77 -c 20")
+
+    def disturbed() -> bool:
+        live = stand.host.guest(spec.id).live
+        return live is not None and live.memory_mib < 96 and (live.weight, live.cap) == (77, 20)
+
+    await_that(disturbed, 60, "the hypervisor's figures to differ from the plan's")
+
+
+def test_a_volume_shows_nothing_of_its_predecessor(stand: Stand) -> None:
+    first, second = stand.spec(), stand.spec()
+    claim = Claim(first.id, 1)
+    stand.host.volume_create(claim, decided(first.id), first.disks[0])
+    device = f"/dev/vg0/teig-{first.id}-disk0"
+    stand.run(f"yes secret | dd of={device} bs=1M iflag=fullblock count=64 oflag=direct status=none")
+    assert stand.run(f"lvs --noheadings -o lv_tags {device}").strip() == f"teig,teig-guest-{first.id}"
+    stand.host.volume_create(claim, decided(first.id), first.disks[0])
+    assert "secret" in stand.run(f"head -c 100 {device}")
+    stand.host.volume_delete(claim, 0)
+    stand.run("lvcreate -qq -y -Wn -Zn -L 64m -n foreign vg0")
+    assert stand.run("cmp -n 67108864 /dev/vg0/foreign /dev/zero && echo zeros").strip() == "zeros"
+    stand.run("yes secret | dd of=/dev/vg0/foreign bs=1M iflag=fullblock count=64 oflag=direct status=none")
+    stand.run("lvremove -qq -y vg0/foreign")
+    stand.host.volume_create(Claim(second.id, 1), decided(second.id), second.disks[0])
+    device = f"/dev/vg0/teig-{second.id}-disk0"
+    assert stand.run(f"cmp -n 67108864 {device} /dev/zero && echo zeros").strip() == "zeros"
+
+
+def test_a_volume_that_was_never_wiped_is_not_started(stand: Stand, refused: Refused) -> None:
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    stand.run(f"rm /var/lib/teig/guests/{spec.id}/disk0.json")
+    assert refused(lambda: stand.host.guest_start(claim)).reason == "volume_dirty"
+    stand.host.volume_create(claim, decided(spec.id), spec.disks[0])
+    assert refused(lambda: stand.host.guest_start(claim)).reason == "no_image_on_volume"
+    stand.host.volume_write_image(claim, decided(spec.id), spec.disks[0], spec.image)
+    assert stand.host.guest_start(claim) > 0
+
+
+def test_a_full_volume_group(stand: Stand, refused: Refused) -> None:
+    spec = stand.spec(disks=(Disk(0, 64 << 30),))
+    error = refused(lambda: stand.host.volume_create(Claim(spec.id, 1), decided(spec.id), spec.disks[0]))
+    assert error.reason == "volume_group_full"
+    assert "65536 MiB" in error.message
+    assert stand.left() == []
+
+
+def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
+    spec = stand.spec()
+    claim, decision = Claim(spec.id, 1), decided(spec.id)
+    stand.host.image_put(decision, stand.image, stand.folder)
+    path = f"/var/lib/teig/images/{stand.image.id}/{stand.image.manifest.files.root.file}"
+    stand.run(f"printf x | dd of={path} bs=1 seek=5000 conv=notrunc status=none")
+    stand.host.volume_create(claim, decision, spec.disks[0])
+    with pytest.raises(ImageCorrupt):
+        stand.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
+    assert not stand.host.image_present(spec.image)
+    stand.host.image_put(decision, stand.image, stand.folder)
+    stand.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
+
+
+def test_too_little_memory(stand: Stand, refused: Refused) -> None:
+    free = stand.host.facts().free_memory_mib
+    for memory_mib in (free + 1, free):
+        spec = stand.spec(memory_mib=memory_mib)
+        claim = stand.prepare(spec)
+        error = refused(lambda claim=claim: stand.host.guest_start(claim))  # type: ignore[misc]
+        assert error.reason == "out_of_memory"
+        assert str(memory_mib) in error.message
+        assert stand.host.guest(spec.id).domid is None
+    assert stand.host.facts().free_memory_mib == free
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("rm /var/lib/teig/images/*/{kernel}", "bad_kernel"), ("ip link set xenbr0 name gone", "network_failed")],
+)
+def test_what_xl_cannot_start_leaves_no_domain(stand: Stand, refused: Refused, command: str, code: str) -> None:
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    stand.run("ip link set xenbr0 down; " + command.format(kernel=stand.image.manifest.files.kernel.file))
+    try:
+        assert refused(lambda: stand.host.guest_start(claim)).reason == code
+        assert stand.run("xl list | wc -l").strip() == "2"
+    finally:
+        stand.run("ip link show gone >/dev/null 2>&1 && ip link set gone name xenbr0; ip link set xenbr0 up")
+
+
+def test_foreign_domains_are_seen_and_left_alone(stand: Stand) -> None:
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    folder = f"/var/lib/teig/images/{spec.image}"
+    files = stand.image.manifest.files
+    config = f'name="theirs"\ntype="pv"\nmemory=80\nkernel="{folder}/{files.kernel.file}"\nextra="panic=0"\n'
+    stand.run(f"cat >/root/theirs.cfg <<'E'\n{config}E\nxl create -p /root/theirs.cfg")
+    try:
+        (theirs,) = stand.host.facts().foreign
+        assert (theirs.name, theirs.memory_mib, theirs.vcpus, theirs.weight) == ("theirs", 80, 1, 256)
+        stand.host.guest_start(claim)
+        stand.host.guest_stop(claim, 0)
+        assert stand.host.inventory().foreign == (theirs,)
+    finally:
+        stand.run("xl destroy theirs")
+
+
+def test_a_stream_and_the_console(stand: Stand) -> None:
+    spec = stand.spec()
+    stand.start(spec)
+
+    async def look() -> bytes:
+        found = b""
+        async with stand.host.open_console(spec.id) as console:
+            await console.write(b"\n")
+            while b"#" not in found and b"login" not in found and len(found) < 2000:
+                found += await console.read(4096)
+        return found
+
+    assert asyncio.run(asyncio.wait_for(look(), 60))
+    with pytest.raises(HostFault, match="does not answer"):
+        asyncio.run(_open(stand, spec.id, 81))
+
+
+async def _open(stand: Stand, guest: str, port: int) -> None:
+    async with stand.host.open_port(guest, port):  # type: ignore[arg-type]
+        pass
+
+
+def test_a_crash_is_told_while_waiting(stand: Stand, refused: Refused) -> None:
+    spec = stand.spec()
+    stand.start(spec)
+    stand.get(spec, "/cgi-bin/crash")
+    await_that(lambda: stand.host.guest(spec.id).domid is None, 120, "the crashed domain to go")
+    assert refused(lambda: stand.host.guest_wait_ready(spec.id, 80, 60)).reason == "guest_died"
+
+
+def test_xl_takes_what_is_rendered(stand: Stand) -> None:
+    for kind in (GuestType.PV, GuestType.PVH):
+        spec = stand.spec(type=kind, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))
+        stand.prepare(spec)
+        parsed = json.loads(stand.run(f"xl create -n -q /var/lib/teig/guests/{spec.id}/xl.cfg | sed -n '/^{{/,$p'"))
+        config = parsed["config"]
+        assert config["c_info"]["uuid"] == spec.id
+        assert config["b_info"]["max_memkb"] == config["b_info"]["target_memkb"] == 96 << 10
+        assert config["b_info"]["sched_params"]["weight"] == 102
+        assert [disk["vdev"] for disk in config["disks"]] == ["xvda", "xvdb"]
+        assert config["nics"][0]["mac"] == spec.nics[0].mac
+
+
+def test_the_seed_disk_is_read_by_linux(stand: Stand) -> None:
+    manifest = replace(stand.image.manifest, network=type(stand.image.manifest.network)("nocloud"))
+    image = replace(stand.image, id="b" * 64, manifest=manifest)  # type: ignore[arg-type]
+    spec = stand.spec(image=image.id)
+    claim, decision = Claim(spec.id, 1), decided(spec.id)
+    stand.host.image_put(decision, image, stand.folder)
+    stand.host.volume_create(claim, decision, spec.disks[0])
+    stand.host.guest_define(claim, decision, spec)
+    seed = f"/dev/vg0/teig-{spec.id}-seed"
+    said = stand.run(f"mkdir -p /mnt/seed && mount -t iso9660 -o ro {seed} /mnt/seed && cat /mnt/seed/meta-data")
+    stand.run("umount /mnt/seed")
+    assert spec.id in said
+    assert 'LABEL="CIDATA"' in stand.run(f"blkid -p {seed}")
