@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teig import paths
+from teig import paths, process
 from teig.lab import accelerator, hosts, images, launch, machine, seed, segment, snapshots
 from teig.lab.hosts import LabHost
 from teig.lab.images import BuiltImage, Progress, silent
@@ -29,6 +29,10 @@ from teig.lab.qmp import Monitor
 from teig.model.errors import Conflict, LabFault, NotFound
 
 DEFAULT_NAME = "default"
+_PROGRAMS = (
+    (machine.PROGRAM, machine.PACKAGE), ("qemu-img", "qemu-utils"), ("ssh", "openssh-client"),
+    ("ssh-keygen", "openssh-client"), ("cpio", "cpio"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ class Lab:
             saved = {index: named.host_folder(index) for index in range(1, named.options.hosts + 1)}
             return Start(named.options, named.processor, named.image, saved, snapshot)
         wanted = options or LabOptions()
+        _require_programs(wanted)
         image = images.build("dom0", progress)
         processor = accelerator.choose(image, wanted, progress)
         saved = {
@@ -178,8 +183,8 @@ class Lab:
             with ThreadPoolExecutor(len(missing)) as pool:
                 list(pool.map(hosts.await_answer, [running[index] for index in missing]))
         except BaseException:
-            for process in reversed(started):
-                process.end()
+            for one in reversed(started):
+                one.end()
             if not any(host.running for host in self.hosts):
                 self._stop()
             raise
@@ -198,29 +203,29 @@ class Lab:
         with (saved / "memory").open("rb") as memory:
             fd = memory.fileno()
             argv = machine.argv(start.options, start.processor, files, index, switch=switch, incoming_fd=fd)
-            process = launch.start(argv, folder / "qemu.log", tie=tie, keep_fds=[fd])
+            qemu = launch.start(argv, folder / "qemu.log", tie=tie, keep_fds=[fd])
         try:
-            port = self._plug_in(process, index, sockets, start.options)
+            port = self._plug_in(qemu, index, sockets, start.options)
         except BaseException as error:
-            process.end()
+            qemu.end()
             if isinstance(error, LabFault):
                 raise hosts.boot_fault(str(error), files.console_log, folder / "qemu.log") from error
             raise
-        return self._host(index, port, process)
+        return self._host(index, port, qemu)
 
-    def _plug_in(self, process: Running, index: int, sockets: Path, options: LabOptions) -> int:
+    def _plug_in(self, qemu: Running, index: int, sockets: Path, options: LabOptions) -> int:
         """Wait until QEMU has read the memory, forward a port to the host's SSH, and let the host run."""
         path = hosts.monitor_socket(sockets, index)
-        launch.await_path(path, process)
+        launch.await_path(path, qemu)
         with Monitor(path) as monitor:
             monitor.await_memory()
             port = hosts.forward_ssh(monitor, options.ssh_port and options.ssh_port + index - 1)
             monitor.go_on()
         return port
 
-    def _host(self, index: int, ssh_port: int, process: Running) -> LabHost:
+    def _host(self, index: int, ssh_port: int, qemu: Running) -> LabHost:
         name, sockets = seed.host_name(index), hosts.private_sockets(self.state_dir)
-        return LabHost(name, index, ssh_port, self.ssh_config, self.state_dir / name, sockets, process)
+        return LabHost(name, index, ssh_port, self.ssh_config, self.state_dir / name, sockets, qemu)
 
     def _write(self, start: Start, running: list[LabHost], switch: Running | None) -> None:
         """Write down what runs, before anything else can go wrong, and how to reach it."""
@@ -298,6 +303,14 @@ def running_lab(
 def lab_names() -> list[str]:
     """Return the names of the labs that were started from the command line and not taken down."""
     return sorted(path.parent.name for path in (paths.state_dir() / "lab").glob("*/lab.json"))
+
+
+def _require_programs(options: LabOptions) -> None:
+    """Raise MissingProgram before anything long begins."""
+    for program, package in _PROGRAMS:
+        process.require(program, package)
+    if options.hosts > 1:
+        process.require(segment.PROGRAM, segment.PACKAGE)
 
 
 def _ssh_host(host: LabHost, known_hosts: Path) -> str:

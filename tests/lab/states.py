@@ -1,0 +1,73 @@
+"""What tests do in a lab host: make guests from image micro with `xl` alone, and ask them over HTTP from Dom0."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from teig.lab.hosts import LabHost
+from teig.lab.images import BuiltImage, build
+from teig.process import ProcessFailed
+
+CONFIG = """
+name = "{name}"
+type = "{kind}"
+memory = 96
+maxmem = 96
+vcpus = {vcpus}
+kernel = "/root/{image}/kernel"
+ramdisk = "/root/{image}/initrd"
+extra = "{cmdline} ip={address}::10.77.0.1:255.255.0.0:{name}:eth0:off"
+disk = ["phy:/dev/vg0/{name},xvda,w"]
+vif = ["bridge=xenbr0"]
+{more}
+"""
+
+
+def send_image(host: LabHost, image: BuiltImage) -> None:
+    """Copy an image's files to a host."""
+    host.run(f"mkdir -p /root/{image.name}")
+    for file in image.manifest["files"].values():
+        data = (image.folder / file["file"]).read_bytes()
+        host.run(f"cat >/root/{image.name}/{file['file']}", stdin=data)
+
+
+def make_volume(host: LabHost, name: str, image: BuiltImage, mib: int) -> None:
+    """Make a volume and put the image's root file system on it."""
+    host.run(f"lvcreate -qq -y -Wn -n {name} -L {mib}M vg0")
+    host.run(f"zcat /root/{image.name}/root.img.gz | dd of=/dev/vg0/{name} bs=1M conv=fsync status=none")
+
+
+def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind: str = "pv") -> None:
+    """Start a guest of image micro on a volume of its own."""
+    image = build("micro")
+    send_image(host, image)
+    make_volume(host, name, image, 64)
+    config = CONFIG.format(
+        name=name,
+        kind=kind,
+        vcpus=vcpus,
+        image=image.name,
+        cmdline=image.manifest["cmdline"],
+        address=address,
+        more='tsc_mode = "native"' if kind == "pvh" else "",
+    )
+    host.run(f"cat >/root/{name}.cfg", stdin=config.encode())
+    host.run(f"xl create -q /root/{name}.cfg </dev/null >/dev/null 2>&1", timeout_s=300)
+
+
+def get(host: LabHost, address: str, path: str = "/", wait_s: float = 180) -> str:
+    """Return what a guest answers, asked from Dom0 until it does."""
+    return eventually(lambda: host.run(f"busybox wget -q -T 60 -O - 'http://{address}{path}'"), wait_s)
+
+
+def eventually(ask: Callable[[], str], wait_s: float) -> str:
+    """Return the first answer that is not a failure."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return ask()
+        except ProcessFailed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
