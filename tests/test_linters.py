@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-FOLDERS = [folder for folder in ("src", "tests", "bench") if (ROOT / folder).is_dir()]
+FOLDERS = [folder for folder in ("src", "tests", "bench", "setup") if (ROOT / folder).is_dir()]
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 LONGEST_FUNCTION = 40
