@@ -26,7 +26,7 @@ from teig.agent.volumes import Volume, Volumes
 from teig.agent.xlcfg import render
 
 CREATE_TIMEOUT_S = 180.0
-GONE_WAIT_S = 30.0
+GONE_WAIT_S = 120.0
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
 _SEED_BYTES = 4 << 20
