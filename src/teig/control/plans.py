@@ -1,30 +1,71 @@
-"""Plans: what is on offer."""
+"""Plans: what is on offer. The ones that ship, and those that an administrator has applied over them.
+
+A guest keeps what it was promised when its plan changes; the new figures are for guests made or resized after that.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from enum import StrEnum
 from importlib.resources import files
+from typing import TypeVar
 
 from teig.control.services import Services
-from teig.model.errors import NotFound
+from teig.model.errors import InvalidRequest, NotFound
 from teig.model.plan import Plan
+from teig.model.pool import DiskRate, Medium, PoolClass, Redundancy
 from teig.model.units import MIB
+from teig.store import plans
+
+W = TypeVar("W", bound=StrEnum)
+_NUMBERS = (
+    "memory_mib", "vcpus", "share_cores", "ceiling_cores", "disk_mib", "read_iops", "write_iops", "read_mib_s",
+    "write_mib_s", "out_mbit", "in_mbit", "addresses",
+)  # fmt: skip
+_WORDS = ("medium", "redundancy")
 
 
 def shipped() -> dict[str, Plan]:
     """Return the plans that ship with Teig, by name."""
-    table = tomllib.loads((files("teig") / "plans.toml").read_text())
-    return {name: _plan(name, values) for name, values in table.items()}
+    return parse((files("teig") / "plans.toml").read_text())
+
+
+def listed(services: Services) -> list[Plan]:
+    """Return all plans by name; an applied one stands in the place of a shipped one."""
+    applied = services.db.read(plans.listed)
+    return sorted({**shipped(), **applied}.values(), key=lambda plan: plan.memory_mib)
 
 
 def named(services: Services, name: str) -> Plan:
     """Return one plan; NotFound names those there are."""
-    if name not in services.plans:
-        raise NotFound(f"There is no plan named {name}.", f"Plans: {', '.join(services.plans)}.", code="no_plan")
-    return services.plans[name]
+    known = {plan.name: plan for plan in listed(services)}
+    if name not in known:
+        raise NotFound(f"There is no plan named {name}.", f"Plans: {', '.join(known)}.", code="no_plan")
+    return known[name]
 
 
-def _plan(name: str, values: dict[str, float]) -> Plan:
+def apply(services: Services, untrusted_text: str) -> list[Plan]:
+    """Store the plans of a TOML file, all of them or none, and return them."""
+    found = parse(untrusted_text)
+    services.db.write(lambda connection: plans.put(connection, list(found.values())))
+    return list(found.values())
+
+
+def parse(untrusted_text: str) -> dict[str, Plan]:
+    """Return the plans in a TOML file by name; InvalidRequest says where it is wrong."""
+    try:
+        table = tomllib.loads(untrusted_text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidRequest(
+            f"The file of plans is not TOML: {error}.", "Correct it there.", code="bad_plan"
+        ) from error
+    return {name: _plan(name, values) for name, values in table.items()}
+
+
+def _plan(name: str, values: object) -> Plan:
+    if not isinstance(values, dict):
+        raise InvalidRequest(f"{name} stands outside of any plan.", "A plan begins with [its-name].", code="bad_plan")
+    _check_keys(name, values)
     return Plan(
         name=name,
         memory_mib=int(values["memory_mib"]),
@@ -32,4 +73,36 @@ def _plan(name: str, values: dict[str, float]) -> Plan:
         share_cores=float(values["share_cores"]),
         ceiling_cores=float(values["ceiling_cores"]),
         disk_bytes=int(values["disk_mib"]) * MIB,
+        disk_rate=DiskRate(
+            int(values["read_iops"]),
+            int(values["write_iops"]),
+            int(values["read_mib_s"] * MIB),
+            int(values["write_mib_s"] * MIB),
+        ),
+        pool=PoolClass(_word(Medium, name, values["medium"]), _word(Redundancy, name, values["redundancy"])),
+        out_kbit=int(values["out_mbit"] * 1000),
+        in_kbit=int(values["in_mbit"] * 1000),
+        addresses=int(values["addresses"]),
     )
+
+
+def _check_keys(name: str, values: dict[str, object]) -> None:
+    wanted = {*_NUMBERS, *_WORDS}
+    if missing := sorted(wanted - set(values)):
+        raise InvalidRequest(f"Plan {name} does not say {', '.join(missing)}.", "Add it.", code="bad_plan")
+    if unknown := sorted(set(values) - wanted):
+        raise InvalidRequest(
+            f"Plan {name} says {', '.join(unknown)}, which nothing is.", "Take it out.", code="bad_plan"
+        )
+    for key in _NUMBERS:
+        if isinstance(values[key], bool) or not isinstance(values[key], int | float):
+            raise InvalidRequest(f"Plan {name}: {key} must be a number, not {values[key]!r}.", code="bad_plan")
+
+
+def _word(kind: type[W], name: str, untrusted: object) -> W:
+    try:
+        return kind(untrusted)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"Plan {name}: {untrusted!r} is none of {', '.join(kind)}.", "Choose one of them.", code="bad_plan"
+        ) from error

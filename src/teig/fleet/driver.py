@@ -17,6 +17,7 @@ from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.image import Image
 from teig.model.names import GuestId, HostId, ImageId
+from teig.model.pool import DiskRate
 from teig.policy.placement import PlacementDecision
 
 
@@ -72,6 +73,12 @@ class Host(Protocol):
 
     def image_put(self, decision: PlacementDecision, image: Image, folder: Path) -> None:
         """Send an image's files from `folder` to the host; the host checks every checksum."""
+
+    def pool_bench(self, name: str) -> DiskRate:
+        """Measure what a volume group's disks can do, on a volume made for it and removed; takes half a minute.
+
+        Guests on the host feel it. HostFault where there is no such volume group, or no room for the volume.
+        """
 
     def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk) -> None:
         """Make a guest's volume, of which every byte reads as zero; HostFault where the volume group is full."""

@@ -18,6 +18,7 @@ from teig.model.guest import Disk, GuestSpec
 from teig.model.host import ForeignDomain, GuestOnHost, HostFacts, Inventory, VolumeGroup
 from teig.model.image import Image
 from teig.model.names import GuestId, ImageId
+from teig.model.pool import DiskRate, Medium, Redundancy
 from teig.model.units import GIB
 from teig.policy.placement import PlacementDecision, memory_for
 
@@ -42,6 +43,7 @@ class SimulatedHost:
         self.memory_mib = memory_mib
         self.disk_bytes = disk_bytes
         self.cores = cores
+        self.disk_iops = 1_000_000
         self.answers = True
         self.images: set[ImageId] = set()
         self.guests: dict[GuestId, SimulatedGuest] = {}
@@ -69,9 +71,14 @@ class SimulatedHost:
             autoballoon=False,
             cgroup2=True,
             bridges=("xenbr0",),
-            volume_groups=(VolumeGroup("vg0", self.disk_bytes, self.disk_bytes - self._used_bytes()),),
+            volume_groups=(
+                VolumeGroup(
+                    "vg0", self.disk_bytes, self.disk_bytes - self._used_bytes(), Medium.SSD, Redundancy.RAID10, ""
+                ),
+            ),
             missing_programs=(),
             foreign=self.foreign,
+            keeper_beat=1.0,
         )
 
     def inventory(self) -> Inventory:
@@ -107,6 +114,11 @@ class SimulatedHost:
         """Remember the image; its files are not looked at."""
         self._reach()
         self.images.add(image.id)
+
+    def pool_bench(self, name: str) -> DiskRate:  # noqa: ARG002
+        """Return what every simulated pool can do."""
+        self._reach()
+        return DiskRate(self.disk_iops, self.disk_iops, self.disk_iops * 4096, self.disk_iops * 4096)
 
     def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk) -> None:  # noqa: ARG002
         """Remember the volume, if the volume group has room."""

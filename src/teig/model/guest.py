@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from teig.model.errors import InvalidRequest
 from teig.model.names import GuestId, ImageId, check_name
+from teig.model.pool import DiskRate
 from teig.model.units import MIB
 
 _MAC = re.compile(r"00:16:3e:[0-7][0-9a-f](:[0-9a-f]{2}){2}", re.ASCII)
@@ -96,7 +97,8 @@ class GuestSpec:
 
     `memory_mib` is both memory and maxmem. `share_cores` and `ceiling_cores` are the plan's, in cores; `weight` (1 to
     65535, and it counts for each vCPU) and `cap` (percent of one core, 0: none) are what they become for the scheduler.
-    See xl.cfg(5), `cpu_weight` and `cap`.
+    See xl.cfg(5), `cpu_weight` and `cap`. `disk_rate` is the limit for all its disks together, `out_kbit` and `in_kbit`
+    what each network card may send and receive, in kbit/s.
     """
 
     id: GuestId
@@ -111,6 +113,9 @@ class GuestSpec:
     ceiling_cores: float
     weight: int
     cap: int
+    disk_rate: DiskRate
+    out_kbit: int
+    in_kbit: int
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...]
     ssh_keys: tuple[str, ...] = ()
@@ -132,7 +137,17 @@ class GuestSpec:
     @property
     def entitled(self) -> Entitled:
         """What this says the hypervisor must show."""
-        return Entitled(self.memory_mib, self.memory_mib, self.vcpus, self.weight, self.cap)
+        return Entitled(
+            memory_mib=self.memory_mib,
+            maxmem_mib=self.memory_mib,
+            vcpus=self.vcpus,
+            weight=self.weight,
+            cap=self.cap,
+            read_iops=self.disk_rate.read_iops,
+            write_iops=self.disk_rate.write_iops,
+            read_bps=self.disk_rate.read_bps,
+            write_bps=self.disk_rate.write_bps,
+        )
 
     @property
     def disk_bytes(self) -> int:
@@ -142,13 +157,21 @@ class GuestSpec:
 
 @dataclass(frozen=True)
 class Entitled:
-    """The figures that are compared between plan, host and hypervisor: the same names in each."""
+    """The figures that are compared between plan, host and hypervisor: the same names in each.
+
+    `cap` 0 means no cap, and a disk rate of 0 that nothing limits it. The disk rates' live figures are what the kernel
+    holds every backend thread of the guest to.
+    """
 
     memory_mib: int
     maxmem_mib: int
     vcpus: int
     weight: int
     cap: int
+    read_iops: int
+    write_iops: int
+    read_bps: int
+    write_bps: int
 
 
 def check_ssh_key(untrusted_key: str) -> str:

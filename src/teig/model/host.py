@@ -6,15 +6,23 @@ from dataclasses import dataclass
 
 from teig.model.guest import Entitled, GuestSpec
 from teig.model.names import GuestId
+from teig.model.pool import Medium, Redundancy
 
 
 @dataclass(frozen=True)
 class VolumeGroup:
-    """An LVM volume group: its name, its size and what is free of it, in bytes."""
+    """An LVM volume group, which is a pool: name, size and what is free of it in bytes, and what it is made of.
+
+    `medium` and `redundancy` are read from the disks below (rotational or not; md and LVM RAID); `problem` says in
+    plain words what is wrong with them, for example that a RAID lacks a disk, and is empty where nothing is.
+    """
 
     name: str
     size_bytes: int
     free_bytes: int
+    medium: Medium
+    redundancy: Redundancy
+    problem: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,8 @@ class HostFacts:
 
     `cores` are physical CPUs that Xen schedules on. `xen_memory_mib` and `free_memory_mib` are the hypervisor's own
     figures (xl info: total_memory, free_memory). `dom0_maxmem_mib` is None where Domain-0 has no `max:` bound.
-    `guest_types` are those that this host can run.
+    `guest_types` are those that this host can run. `keeper_beat` is how many seconds ago the keeper last looked at
+    everything, None where it does not run.
     """
 
     hostname: str
@@ -57,6 +66,7 @@ class HostFacts:
     volume_groups: tuple[VolumeGroup, ...]
     missing_programs: tuple[str, ...]
     foreign: tuple[ForeignDomain, ...]
+    keeper_beat: float | None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from teig.model.errors import InvalidRequest
 from teig.model.names import check_name
+from teig.model.pool import DiskRate, PoolClass
 from teig.model.units import MIB
 
 
@@ -15,7 +16,9 @@ class Plan:
 
     `memory_mib` is the guest's memory and its maximum: there is no balloon. `share_cores` is the processor time that is
     guaranteed, `ceiling_cores` the most it may use while nobody else wants it, both in cores. `disk_bytes` is the size
-    of the first volume.
+    of the first volume. `disk_rate` is what all of the guest's disks together may do and are guaranteed; `pool` what
+    they must lie on. `out_kbit` and `in_kbit` are what it may send and receive over each network card, in kbit/s (1000
+    bits), and `addresses` the number of network cards with an address each.
     """
 
     name: str
@@ -24,6 +27,11 @@ class Plan:
     share_cores: float
     ceiling_cores: float
     disk_bytes: int
+    disk_rate: DiskRate
+    pool: PoolClass
+    out_kbit: int
+    in_kbit: int
+    addresses: int
 
     def __post_init__(self) -> None:
         """Refuse a plan that no host could keep."""
@@ -37,6 +45,8 @@ class Plan:
         )
         self._want(self.disk_bytes >= 4 * MIB, "disk_bytes must be at least 4 MiB")
         self._want(self.disk_bytes % (4 * MIB) == 0, "disk_bytes must be a multiple of 4 MiB, LVM's extent size")
+        self._want(100 <= min(self.out_kbit, self.in_kbit), "the network rates must be at least 100 kbit/s")
+        self._want(1 <= self.addresses <= 4, "addresses must be between 1 and 4")
 
     def _want(self, holds: bool, rule: str) -> None:
         if not holds:

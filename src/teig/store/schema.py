@@ -35,6 +35,23 @@ hosts = sa.Table(
     sa.Column("facts_at", sa.Float, nullable=False),
 )
 
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+
+pools = sa.Table(
+    "pools",
+    metadata,
+    sa.Column("host", sa.ForeignKey("hosts.id"), primary_key=True),
+    sa.Column("name", sa.String(127), primary_key=True),
+    sa.Column("capacity", sa.JSON, nullable=False),
+    sa.Column("how", sa.String(16), nullable=False),
+    sa.Column("rated_at", sa.Float, nullable=False),
+)
+
 images = sa.Table(
     "images",
     metadata,

@@ -1,0 +1,75 @@
+"""A pool: where volumes live, with a rated capacity; and disk rates, which are what is promised out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from teig.model.errors import InvalidRequest
+
+
+class Medium(StrEnum):
+    """What a pool's bytes are kept on. `ANY` stands in plans only."""
+
+    ANY = "any"
+    SAS = "sas"
+    """Spinning disks."""
+    SSD = "ssd"
+
+
+class Redundancy(StrEnum):
+    """How many disks may fail. `ANY` stands in plans only."""
+
+    ANY = "any"
+    NONE = "none"
+    RAID1 = "raid1"
+    RAID10 = "raid10"
+
+
+@dataclass(frozen=True)
+class DiskRate:
+    """Operations of 4 KiB per second and bytes per second, each way.
+
+    One figure is a limit (what the host lets through), a guarantee (what a plan promises) or a capacity (what a pool
+    was rated at). An operation larger than 4 KiB counts as one for each 4 KiB that it covers, because blkback cuts
+    requests up before the limit sees them.
+    """
+
+    read_iops: int
+    write_iops: int
+    read_bps: int
+    write_bps: int
+
+    def __post_init__(self) -> None:
+        """Refuse rates at which no guest could boot."""
+        if min(self.read_iops, self.write_iops) < 10 or min(self.read_bps, self.write_bps) < 65536:
+            raise InvalidRequest(
+                "A disk rate must be at least 10 operations and 65536 bytes per second each way.", "Correct the rate."
+            )
+
+    def __add__(self, other: DiskRate) -> DiskRate:
+        """Return what both take together."""
+        return DiskRate(
+            self.read_iops + other.read_iops,
+            self.write_iops + other.write_iops,
+            self.read_bps + other.read_bps,
+            self.write_bps + other.write_bps,
+        )
+
+
+@dataclass(frozen=True)
+class PoolClass:
+    """What a plan wants of the pool that its disks are on."""
+
+    medium: Medium = Medium.ANY
+    redundancy: Redundancy = Redundancy.ANY
+
+    def fits(self, medium: Medium, redundancy: Redundancy) -> bool:
+        """Return whether a pool of this medium and redundancy is what is wanted; RAID 10 is good for RAID 1 too."""
+        enough = {
+            Redundancy.ANY: set(Redundancy),
+            Redundancy.NONE: set(Redundancy),
+            Redundancy.RAID1: {Redundancy.RAID1, Redundancy.RAID10},
+            Redundancy.RAID10: {Redundancy.RAID10},
+        }[self.redundancy]
+        return self.medium in {Medium.ANY, medium} and redundancy in enough
