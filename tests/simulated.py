@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from teig.control import hosts, images, operations, sites
+from teig.control import hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
 from teig.control.guests import Wish
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
-from teig.model.guest import GuestType
+from teig.model.guest import Entitled, GuestType
 from teig.model.image import Image, ImageFile, ImageFiles, Manifest, NetworkSetup
 from teig.model.operation import Operation
 from teig.model.site import Site
@@ -23,6 +23,17 @@ from teig.model.units import MIB
 
 SITE = Site("lab", "NO", "us", "10.77.0.0/16", "10.77.0.1", "10.77.16.0", "10.77.16.9")
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX"
+TINY = Entitled(
+    memory_mib=96,
+    maxmem_mib=96,
+    vcpus=1,
+    weight=102,
+    cap=0,
+    read_iops=500,
+    write_iops=250,
+    read_bps=16 * MIB,
+    write_bps=8 * MIB,
+)
 CONTENTS = {"vmlinuz": b"a kernel", "initrd.img": b"an initrd", "root.img.gz": gzip.compress(b"\0" * 4096, mtime=0)}
 
 
@@ -54,7 +65,7 @@ def put_image(services: Services, name: str = "micro", ssh: bool = False) -> Ima
 
 
 def wish(name: str, plan: str = "tiny", **changes: object) -> Wish:
-    values = {"site": None, "host": None, "type": GuestType.PV, "disks": (), "nics": 1, "ssh_keys": ()}
+    values = {"site": None, "host": None, "type": GuestType.PV, "disks": (), "nics": None, "ssh_keys": ()}
     return Wish(name=name, plan=plan, image="micro", **{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -78,5 +89,6 @@ def server_with_hosts(folder: Path, *simulated: SimulatedHost) -> Iterator[Servi
         sites.add(services, SITE)
         for host in simulated:
             hosts.add(services, host.name, host.name, 22, HOST_KEY, SITE.name)
+            pools.bench(services, host.name)
         put_image(services)
         yield services

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 from teig.api.app import build
 from teig.control.services import Services
 from teig.record import dump
-from tests.simulated import CONTENTS, HOST_KEY, manifest
+from tests.simulated import CONTENTS, HOST_KEY, TINY, manifest
 
 WEB = {"name": "web", "plan": "tiny", "image": "micro"}
 
@@ -36,7 +36,7 @@ def test_a_guest_from_nothing_to_nothing(client: TestClient) -> None:
     assert made.status_code == 202
     assert finish(client, made.json())["state"] == "done"
     shown = client.get("/v1/guests/web").json()
-    same = {"memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 102, "cap": 0}
+    same = dump(TINY)
     assert (shown["entitled"], shown["set"], shown["live"], shown["drift"]) == (same, same, same, [])
     assert (shown["state"], shown["host"], shown["image"], shown["addresses"]) == (
         "running",
@@ -139,7 +139,7 @@ def test_a_host_is_shown_with_its_key_and_its_room(client: TestClient) -> None:
     shown = client.get("/v1/hosts/sim1").json()
     assert shown["host_key_fingerprint"].startswith("SHA256:")
     assert shown["state"] == "ready"
-    assert shown["room"] == {"memory_mib": 2048 - 1024 - 32, "disk_bytes": 1 << 40, "cores": 4.0}
+    assert shown["room"] == {"memory_mib": 2048 - 1024 - 32, "disk_bytes": 1 << 40, "cores": 3.6}
 
 
 def test_an_enrolled_machine_is_not_enrolled_under_another_name(client: TestClient) -> None:

@@ -8,11 +8,11 @@ from teig.control import guests, hosts, images, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, InvalidRequest, NotFound, Refused, TeigError, Unreachable
-from teig.model.guest import Entitled, GuestState
+from teig.model.guest import GuestState
 from teig.model.operation import OperationState
 from teig.model.site import Site
 from teig.store import guests as stored
-from tests.simulated import put_image, wait, wish
+from tests.simulated import TINY, put_image, wait, wish
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX me@here"
 
@@ -31,7 +31,7 @@ def test_a_created_guest_runs_and_is_what_its_plan_says(services: Services, host
     view = guests.view(services, "web")
     assert view.state is GuestState.RUNNING
     assert view.on_host is not None
-    assert view.on_host.live == Entitled(memory_mib=96, maxmem_mib=96, vcpus=1, weight=102, cap=0)
+    assert view.on_host.live == TINY
     assert guests.drift(view) == []
     assert view.guest.spec.nics[0].address == "10.77.16.0/16"
     assert host.images
@@ -98,7 +98,7 @@ def test_a_running_guest_is_not_deleted_without_force(services: Services) -> Non
         ({"name": "web", "nics": 9}, InvalidRequest, "invalid", "between 1 and 4 network cards"),
         ({"name": "web", "disks": (1,)}, InvalidRequest, "invalid", "multiple of 4 MiB"),
         ({"name": "web", "ssh_keys": (KEY,)}, InvalidRequest, "no_ssh", "no SSH server"),
-        ({"name": "web", "plan": "large"}, Refused, "no_room", "sim1: memory: 16392 MiB wanted, 992 MiB free"),
+        ({"name": "web", "plan": "large"}, Refused, "no_room", "sim1: memory: 16520 MiB wanted, 992 MiB free"),
         ({"name": "web", "disks": (2 << 40,)}, Refused, "no_room", "sim1: disk: 2097408 MiB wanted, 1048576 MiB free"),
     ],
 )

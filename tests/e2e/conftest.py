@@ -13,7 +13,7 @@ import pytest
 
 from teig.cli import enrolment
 from teig.cli.enrolment import Login
-from teig.control import guests, hosts, images, operations, sites
+from teig.control import guests, hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
 from teig.control.services import Services
 from teig.fleet.ssh import SshFleet
@@ -105,6 +105,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
             place = enrolment.resolve(login)
             sites.add(services, SITE)
             hosts.add(services, host.name, place.address, place.port, enrolment.host_key(known), SITE.name)
+            pools.bench(services, host.name)
             built = build("micro")
             manifest = load(Manifest, built.manifest)
             (services.image_dir / images.identity(manifest)).symlink_to(built.folder)

@@ -6,10 +6,11 @@ import pytest
 
 from teig.control import guests
 from teig.model.errors import Refused
-from teig.model.guest import Entitled, GuestState
+from teig.model.guest import GuestState
 from teig.model.operation import OperationState
 from tests.e2e.conftest import Stand
 from tests.faults import STEPS
+from tests.simulated import TINY
 
 pytestmark = pytest.mark.lab
 
@@ -32,7 +33,7 @@ def test_live_is_what_the_hypervisor_says_and_drift_is_seen(clean: Stand) -> Non
     assert clean.create("web", nics=2, disks=(8 << 20,)).state is OperationState.DONE
     view = guests.view(clean.services, "web")
     assert view.on_host is not None
-    assert view.on_host.live == Entitled(memory_mib=96, maxmem_mib=96, vcpus=1, weight=102, cap=0)
+    assert view.on_host.live == TINY
     assert guests.drift(view) == []
     clean.host.run("xl mem-set web 80 && xl sched-credit2 -d web -w 7")
     rows = {row["field"]: (row["entitled"], row["live"]) for row in guests.drift(guests.view(clean.services, "web"))}

@@ -14,6 +14,7 @@ from teig.model.guest import GuestSpec, Nic
 from teig.model.image import Manifest
 from teig.model.names import check_name
 from teig.model.plan import Plan
+from teig.model.pool import DiskRate, PoolClass
 from teig.model.site import Site
 from teig.model.units import GIB, MIB, parse_size, show_size
 from teig.record import dump, load
@@ -34,14 +35,18 @@ SPEC = load(
         "ceiling_cores": 1.5,
         "weight": 256,
         "cap": 150,
+        "disk_rate": {"read_iops": 500, "write_iops": 250, "read_bps": 16 * MIB, "write_bps": 8 * MIB},
+        "out_kbit": 50000,
+        "in_kbit": 50000,
         "disks": [{"index": 0, "size_bytes": 256 * MIB}],
         "nics": [{"mac": "00:16:3e:00:00:01", "bridge": "xenbr0", "address": "10.77.16.1/16", "gateway": "10.77.0.1"}],
         "ssh_keys": [],
     },
 )
+PLAN = Plan("a", 64, 1, 1.0, 1.0, 4 * MIB, DiskRate(10, 10, 65536, 65536), PoolClass(), 100, 100, 1)
 
 
-@pytest.mark.parametrize("noun", [SPEC, SITE, manifest(), Plan("a", 64, 1, 1.0, 1.0, 4 * MIB)])
+@pytest.mark.parametrize("noun", [SPEC, SITE, manifest(), PLAN])
 def test_nouns_survive_being_plain_values(noun: object) -> None:
     assert load(type(noun), dump(noun)) == noun
 
@@ -74,11 +79,13 @@ def test_an_impossible_guest_does_not_come_into_being(changes: dict[str, object]
         {"share_cores": 1.5},
         {"ceiling_cores": 0.5},
         {"disk_bytes": 4 * MIB + 1},
+        {"in_kbit": 0},
+        {"addresses": 5},
     ],
 )
 def test_a_plan_that_nobody_could_keep_does_not_come_into_being(changes: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):
-        replace(Plan("a", 64, 1, 1.0, 1.0, 4 * MIB), **changes)  # type: ignore[arg-type]
+        replace(PLAN, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

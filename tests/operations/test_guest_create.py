@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from teig.control import guests, hosts, sites
+from teig.control import guests, hosts, pools, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Unreachable
@@ -28,6 +28,7 @@ def services(tmp_path: Path, fleet: FaultyFleet, monkeypatch: pytest.MonkeyPatch
     with server(tmp_path, fleet) as services:
         sites.add(services, SITE)
         hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
+        pools.bench(services, "sim1")
         put_image(services)
         yield services
 

@@ -5,22 +5,60 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import InternalFault, Refused
-from teig.model.host import ForeignDomain
+from teig.model.guest import Disk, GuestSpec
+from teig.model.host import ForeignDomain, VolumeGroup
 from teig.model.names import GuestId, HostId
-from teig.model.units import GIB
-from teig.policy.placement import Candidate, Demand, PlacementDecision, affirm, decide, memory_room
+from teig.model.pool import DiskRate, Medium, PoolClass, Redundancy
+from teig.model.units import GIB, MIB
+from teig.policy.admission import (
+    Candidate,
+    Demand,
+    core_room,
+    disk_room,
+    memory_for,
+    memory_room,
+    rate_room,
+    refusal,
+)
+from teig.policy.placement import PlacementDecision, affirm, decide
+from tests.model.test_model import SPEC
 
 GUEST = GuestId("6e0b3a52-0000-4000-8000-000000000001")
-SMALL = Demand(memory_mib=1024, disk_bytes=10 * GIB, share_cores=0.5, guest_type="pv")
+CAPACITY = DiskRate(1000, 1000, 100 * MIB, 100 * MIB)
+SMALL = Demand(
+    memory_mib=1024,
+    vcpus=1,
+    disk_bytes=10 * GIB,
+    share_cores=0.5,
+    disk_rate=DiskRate(100, 100, MIB, MIB),
+    pool=PoolClass(),
+    guest_type="pv",
+)
 
 
 def candidate(name: str, memory_mib: int = 8192, **changes: object) -> Candidate:
     facts = SimulatedHost(name, memory_mib=memory_mib, disk_bytes=100 * GIB, cores=4).facts()
-    made = Candidate(HostId(name), name, "oslo", False, facts, 0, 0, 0.0)
+    made = Candidate(HostId(name), name, "oslo", False, facts, {"vg0": CAPACITY}, ())
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def taken(
+    memory_mib: int = 1, share_cores: float = 0.001, disk_bytes: int = 4 * MIB, rate: DiskRate | None = None
+) -> GuestSpec:
+    least = DiskRate(10, 10, 65536, 65536)
+    return replace(
+        SPEC,
+        vcpus=2,
+        memory_mib=memory_mib,
+        share_cores=share_cores,
+        disks=(Disk(0, disk_bytes),),
+        disk_rate=rate or least,
+    )
 
 
 def test_nobody_else_can_make_a_decision() -> None:
@@ -45,9 +83,18 @@ def test_no_host_of_another_site_is_taken() -> None:
     ("changes", "reason"),
     [
         ({"draining": True}, "is being drained"),
-        ({"promised_memory_mib": 6200}, "memory: 1032 MiB wanted, 936 MiB free"),
-        ({"promised_disk_bytes": 95 * GIB}, "disk: 10240 MiB wanted, 5120 MiB free"),
-        ({"promised_cores": 3.75}, "processor: 0.5 cores wanted, 0.25 free"),
+        ({"promised": (taken(memory_mib=6200),)}, r"memory: \d+ MiB wanted, \d+ MiB free"),
+        ({"promised": (taken(disk_bytes=95 * GIB),)}, "disk: 10240 MiB wanted, 5120 MiB free"),
+        ({"promised": (taken(share_cores=1.9), taken(share_cores=1.5))}, "processor: 0.5 cores wanted, 0.2 free"),
+        (
+            {"promised": (taken(rate=DiskRate(10, 950, 65536, 65536)),)},
+            "disk write_iops: 100 wanted, 50 free of 1000",
+        ),
+        (
+            {"promised": (taken(rate=DiskRate(10, 10, 99 * MIB + 1, 65536)),)},
+            f"disk read_bps: {MIB} wanted, {MIB - 1} free of {100 * MIB}",
+        ),
+        ({"capacity": {}}, "pool vg0 was never rated: run teig pool bench a"),
     ],
 )
 def test_a_refusal_names_host_resource_and_numbers(changes: dict[str, object], reason: str) -> None:
@@ -62,13 +109,66 @@ def test_a_type_that_the_host_cannot_run_is_refused() -> None:
         decide(GUEST, replace(SMALL, guest_type="pvh"), "oslo", [host], None)
 
 
+@pytest.mark.parametrize(
+    ("group", "wanted", "reason"),
+    [
+        ((Medium.SAS, Redundancy.RAID1, ""), PoolClass(Medium.SSD), "pool vg0 is sas, redundancy raid1; ssd"),
+        ((Medium.SSD, Redundancy.NONE, ""), PoolClass(redundancy=Redundancy.RAID1), "redundancy none; any"),
+        ((Medium.SSD, Redundancy.RAID1, ""), PoolClass(redundancy=Redundancy.RAID10), "redundancy raid1; any"),
+        ((Medium.SSD, Redundancy.RAID10, "md0 lacks a disk."), PoolClass(), "pool vg0: md0 lacks a disk."),
+    ],
+)
+def test_a_pool_of_another_class_or_in_bad_health_is_refused(
+    group: tuple[Medium, Redundancy, str], wanted: PoolClass, reason: str
+) -> None:
+    host = candidate("a")
+    host = replace(host, facts=replace(host.facts, volume_groups=(VolumeGroup("vg0", GIB * 100, GIB * 100, *group),)))
+    assert reason in str(refusal(host, replace(SMALL, pool=wanted)))
+
+
+def test_raid10_is_good_for_raid1() -> None:
+    assert refusal(candidate("a"), replace(SMALL, pool=PoolClass(Medium.SSD, Redundancy.RAID1))) is None
+
+
 def test_foreign_domains_count() -> None:
     host = candidate("a")
     crowded = replace(host, facts=replace(host.facts, foreign=(ForeignDomain(7, "old", "-", 2048, 1, 256),)))
-    assert memory_room(host) - memory_room(crowded) == 2048 + 8
+    assert memory_room(host) - memory_room(crowded) == memory_for(2048, 1)
+    assert core_room(host) - core_room(crowded) == 1
 
 
 def test_a_host_that_moved_to_another_site_gets_no_more_bytes() -> None:
     assert affirm(GUEST, candidate("a"), "oslo").host == "a"
     with pytest.raises(Refused, match="Host a is at site oslo now, and the guest was promised bergen"):
         affirm(GUEST, candidate("a"), "bergen")
+
+
+rates = st.builds(
+    DiskRate, st.integers(10, 400), st.integers(10, 400), st.integers(65536, 40 * MIB), st.integers(65536, 40 * MIB)
+)
+demands = st.builds(
+    Demand,
+    memory_mib=st.integers(64, 3000),
+    vcpus=st.just(2),
+    disk_bytes=st.integers(1, 10_000).map(lambda extents: extents * 4 * MIB),
+    share_cores=st.integers(1, 2000).map(lambda thousandths: thousandths / 1000),
+    disk_rate=rates,
+    pool=st.just(PoolClass()),
+    guest_type=st.just("pv"),
+)
+
+
+@given(st.lists(demands, max_size=40))
+def test_whatever_is_asked_for_nothing_is_promised_twice(wanted: list[Demand]) -> None:
+    host = candidate("a")
+    for demand in wanted:
+        if refusal(host, demand) is None:
+            given_now = replace(
+                taken(demand.memory_mib, demand.share_cores, demand.disk_bytes, demand.disk_rate), vcpus=demand.vcpus
+            )
+            host = replace(host, promised=(*host.promised, given_now))
+    assert memory_room(host) >= 0
+    assert disk_room(host) >= 0
+    assert core_room(host) >= 0
+    assert min(rate_room(host).values()) >= 0
+    assert sum(spec.share_cores for spec in host.promised) <= host.facts.cores

@@ -27,7 +27,7 @@ class GuestCreate(BaseModel):
     host: str | None = None
     type: GuestType = GuestType.PV
     disks: tuple[int, ...] = ()
-    nics: int = 1
+    nics: int | None = None
     ssh_keys: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ from teig.api.given import Given
 from teig.control import hosts
 from teig.control.hosts import Adopted, HostView
 from teig.model.host import HostFacts
-from teig.policy.placement import core_room, disk_room, memory_room
+from teig.policy.admission import core_room, disk_room, memory_room
 
 router = APIRouter()
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from teig.control import plans
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
 from teig.operations import guest_create, guest_delete, guest_power
@@ -41,7 +40,6 @@ def services_in(folder: Path, ssh_public_key: str, fleet: Fleet) -> Iterator[Ser
             engine=engine,
             image_dir=image_dir,
             ssh_public_key=ssh_public_key,
-            plans=plans.shipped(),
             now=time.time,
             random_bytes=os.urandom,
         )

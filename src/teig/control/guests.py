@@ -27,7 +27,9 @@ from teig.model.plan import Plan
 from teig.model.site import Site
 from teig.model.units import MIB
 from teig.operations.work import address_of
-from teig.policy.placement import Demand, decide
+from teig.policy.admission import Demand
+from teig.policy.drift import figures
+from teig.policy.placement import decide
 from teig.store import guests, hosts, operations
 from teig.store.guests import Phase, StoredGuest
 from teig.store.hosts import StoredHost
@@ -36,7 +38,10 @@ from teig.xen.scheduler import cap_for, weight_for
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody wants a new guest to be; `disks` are further disks in bytes, `nics` the number of network cards."""
+    """What somebody wants a new guest to be; `disks` are further disks in bytes.
+
+    `nics` is the number of network cards, None for as many as the plan has addresses.
+    """
 
     name: str
     plan: str
@@ -45,7 +50,7 @@ class Wish:
     host: str | None
     type: GuestType
     disks: tuple[int, ...]
-    nics: int
+    nics: int | None
     ssh_keys: tuple[str, ...]
 
 
@@ -70,13 +75,13 @@ def create(services: Services, wish: Wish) -> Operation:
     guest_id = GuestId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
     operation_id = OperationId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
     disks = tuple(Disk(index, size) for index, size in enumerate((plan.disk_bytes, *wish.disks)))
-    demand = Demand(plan.memory_mib, sum(disk.size_bytes for disk in disks), plan.share_cores, wish.type)
+    demand = _demand(plan, disks, wish.type)
 
     def reserve(connection: sa.Connection) -> Operation:
         guests.check_free(connection, wish.name)
         there = [hosts.candidate(connection, host) for host in candidates]
         decision = decide(guest_id, demand, site.name, there, wish.host)
-        nics = _nics(connection, services, site, wish.nics)
+        nics = _nics(connection, services, site, wish.nics or plan.addresses)
         spec = _spec(guest_id, wish, plan, site, image, disks, nics)
         operation = _operation(operation_id, "guest_create", wish.name, decision.host, services.now())
         guests.add(connection, StoredGuest(decision.host, spec, Phase.CREATING, 1, operation_id, services.now()))
@@ -144,15 +149,7 @@ def view(services: Services, name: str) -> GuestView:
 
 def drift(guest: GuestView) -> list[dict[str, Any]]:
     """Return the figures in which plan, host and hypervisor differ: field, entitled, set, live."""
-    entitled = asdict(guest.guest.spec.entitled)
-    set_there = asdict(guest.on_host.spec.entitled) if guest.on_host and guest.on_host.spec else None
-    live = asdict(guest.on_host.live) if guest.on_host and guest.on_host.live else None
-    rows = []
-    for field, value in entitled.items():
-        shown = {"set": set_there[field] if set_there else None, "live": live[field] if live else None}
-        if any(other is not None and other != value for other in shown.values()):
-            rows.append({"field": field, "entitled": value, **shown})
-    return rows
+    return figures(asdict(guest.guest.spec.entitled), guest.on_host)
 
 
 def endpoint(services: Services, name: str) -> tuple[HostAddress, GuestId]:
@@ -208,7 +205,7 @@ def _check_fit(wish: Wish, plan: Plan, image: Image) -> None:
             "Leave the key out and use teig guest console, or take an image that has one.",
             code="no_ssh",
         )
-    if not 1 <= wish.nics <= MOST_NICS:
+    if wish.nics is not None and not 1 <= wish.nics <= MOST_NICS:
         raise InvalidRequest(f"A guest has between 1 and {MOST_NICS} network cards.", "Ask for as many.")
     for key in wish.ssh_keys:
         check_ssh_key(key)
@@ -241,6 +238,18 @@ def _nics(connection: sa.Connection, services: Services, site: Site, count: int)
 def _mac(chance: bytes) -> str:
     """Return a MAC address in Xen's own range (OUI 00:16:3e), in its half for guests."""
     return f"00:16:3e:{chance[0] & 0x7F:02x}:{chance[1]:02x}:{chance[2]:02x}"
+
+
+def _demand(plan: Plan, disks: tuple[Disk, ...], guest_type: GuestType) -> Demand:
+    return Demand(
+        memory_mib=plan.memory_mib,
+        vcpus=plan.vcpus,
+        disk_bytes=sum(disk.size_bytes for disk in disks),
+        share_cores=plan.share_cores,
+        disk_rate=plan.disk_rate,
+        pool=plan.pool,
+        guest_type=guest_type,
+    )
 
 
 def _spec(

@@ -16,8 +16,8 @@ from teig.model.errors import Conflict, OperatorError, TeigError
 from teig.model.host import Inventory
 from teig.model.names import HostId, check_name
 from teig.operations.work import address_of
+from teig.policy.admission import Candidate
 from teig.policy.fitness import judge
-from teig.policy.placement import Candidate
 from teig.store import guests, hosts
 from teig.store import sites as stored_sites
 from teig.store.guests import Phase, StoredGuest

@@ -101,7 +101,7 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
 
 def _word(kind: type[W], name: str, untrusted: object) -> W:
     try:
-        return kind(untrusted)
+        return kind(str(untrusted))
     except ValueError as error:
         raise InvalidRequest(
             f"Plan {name}: {untrusted!r} is none of {', '.join(kind)}.", "Choose one of them.", code="bad_plan"

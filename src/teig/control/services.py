@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teig.fleet.driver import Fleet
-from teig.model.plan import Plan
 from teig.operations.engine import Engine
 from teig.store.database import Database
 
@@ -21,6 +20,5 @@ class Services:
     engine: Engine
     image_dir: Path
     ssh_public_key: str
-    plans: dict[str, Plan]
     now: Callable[[], float]
     random_bytes: Callable[[int], bytes]

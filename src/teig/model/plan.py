@@ -45,7 +45,7 @@ class Plan:
         )
         self._want(self.disk_bytes >= 4 * MIB, "disk_bytes must be at least 4 MiB")
         self._want(self.disk_bytes % (4 * MIB) == 0, "disk_bytes must be a multiple of 4 MiB, LVM's extent size")
-        self._want(100 <= min(self.out_kbit, self.in_kbit), "the network rates must be at least 100 kbit/s")
+        self._want(min(self.out_kbit, self.in_kbit) >= 100, "the network rates must be at least 100 kbit/s")
         self._want(1 <= self.addresses <= 4, "addresses must be between 1 and 4")
 
     def _want(self, holds: bool, rule: str) -> None:

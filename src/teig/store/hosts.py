@@ -10,8 +10,9 @@ from teig.model.errors import Conflict, NotFound
 from teig.model.guest import GuestSpec
 from teig.model.host import HostFacts
 from teig.model.names import HostId
-from teig.policy.placement import Candidate, memory_for
+from teig.policy.admission import Candidate
 from teig.record import dump, load
+from teig.store import pools
 from teig.store.schema import guests, hosts
 
 
@@ -85,22 +86,22 @@ def remove(connection: sa.Connection, host: HostId) -> None:
             "Delete or move them first.",
             code="host_in_use",
         )
+    pools.remove(connection, host)
     connection.execute(hosts.delete().where(hosts.c.id == host))
 
 
 def candidate(connection: sa.Connection, host: StoredHost) -> Candidate:
     """Return a host with the sum of what is promised on it."""
     rows = connection.execute(sa.select(guests.c.spec).where(guests.c.host == host.id)).scalars()
-    specs = [load(GuestSpec, spec) for spec in rows]
+    ratings = pools.of_host(connection, host.id)
     return Candidate(
         id=host.id,
         name=host.name,
         site=host.site,
         draining=host.draining,
         facts=host.facts,
-        promised_memory_mib=sum(memory_for(spec.memory_mib) for spec in specs),
-        promised_disk_bytes=sum(spec.disk_bytes for spec in specs),
-        promised_cores=sum(spec.share_cores for spec in specs),
+        capacity={name: rating.capacity for name, rating in ratings.items()},
+        promised=tuple(load(GuestSpec, spec) for spec in rows),
     )
 
 

@@ -1,0 +1,88 @@
+"""Pools: what they can do, how that is known, and what of it is promised.
+
+A host's guests lie in its largest volume group; that is its pool. Until it is rated, nothing is promised on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from teig.control.services import Services
+from teig.model.errors import NotFound
+from teig.model.host import VolumeGroup
+from teig.model.pool import DiskRate
+from teig.operations.work import address_of
+from teig.policy.admission import disk_room, rate_room
+from teig.store import hosts, pools
+from teig.store.hosts import StoredHost
+from teig.store.pools import Rating
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """A host's pool, its rating (None: not rated) and what of both is promised to nobody."""
+
+    host: str
+    site: str
+    group: VolumeGroup
+    rating: Rating | None
+    disk_room: int
+    rate_room: dict[str, int]
+
+
+def listed(services: Services) -> list[PoolView]:
+    """Return the pools of all hosts, by the hosts' names."""
+
+    def work(connection: sa.Connection) -> list[PoolView]:
+        views = (_view(connection, host) for host in hosts.listed(connection))
+        return [view for view in views if view is not None]
+
+    return services.db.read(work)
+
+
+def of_host(services: Services, host_name: str) -> PoolView:
+    """Return a host's pool; NotFound where it has none."""
+
+    def work(connection: sa.Connection) -> PoolView:
+        view = _view(connection, hosts.named(connection, host_name))
+        if view is None:
+            raise NotFound(f"Host {host_name} has no volume group.", "Make one there: vgcreate NAME DEVICE")
+        return view
+
+    return services.db.read(work)
+
+
+def bench(services: Services, host_name: str) -> PoolView:
+    """Measure a host's pool and rate it at what was measured. Guests there feel it while it lasts."""
+    pool = of_host(services, host_name)
+    host = services.db.read(lambda connection: hosts.named(connection, host_name))
+    measured = services.fleet.host(address_of(host)).pool_bench(pool.group.name)
+    return _rate(services, host, pool, Rating(measured, "measured", services.now()))
+
+
+def rate(services: Services, host_name: str, capacity: DiskRate) -> PoolView:
+    """Rate a host's pool at what somebody knows that it can do."""
+    pool = of_host(services, host_name)
+    host = services.db.read(lambda connection: hosts.named(connection, host_name))
+    return _rate(services, host, pool, Rating(capacity, "stated", services.now()))
+
+
+def _rate(services: Services, host: StoredHost, pool: PoolView, rating: Rating) -> PoolView:
+    services.db.write(lambda connection: pools.put(connection, host.id, pool.group.name, rating))
+    return of_host(services, host.name)
+
+
+def _view(connection: sa.Connection, host: StoredHost) -> PoolView | None:
+    candidate = hosts.candidate(connection, host)
+    if candidate.pool is None:
+        return None
+    return PoolView(
+        host=host.name,
+        site=host.site,
+        group=candidate.pool,
+        rating=pools.of_host(connection, host.id).get(candidate.pool.name),
+        disk_room=disk_room(candidate),
+        rate_room=rate_room(candidate),
+    )

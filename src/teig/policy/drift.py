@@ -1,0 +1,114 @@
+"""What differs between what is promised, what a host is set to, and what is so.
+
+Pure: it compares the database's rows with one host's inventory and facts. Each difference is one `Drift`, which says
+whether Teig may mend it: what is ours and is set on the host is; a domain that is not ours, or missing bytes, are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from teig.model.guest import GuestSpec
+from teig.model.host import GuestOnHost, HostFacts, Inventory
+
+KEEPER_LATE_S: Final = 60
+ENTITLEMENT: Final = "entitlement"
+NOT_RUNNING: Final = "not_running"
+RUNNING: Final = "running"
+UNKNOWN_GUEST: Final = "unknown_guest"
+VOLUME_MISSING: Final = "volume_missing"
+VOLUME_ORPHANED: Final = "volume_orphaned"
+KEEPER_DEAD: Final = "keeper_dead"
+UNREACHABLE: Final = "unreachable"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A guest as the database has it: its spec, and whether it is meant to run (None: an operation is at work)."""
+
+    spec: GuestSpec
+    runs: bool | None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One difference. `kind` is one of this module's words; `field` with its three figures where one differs.
+
+    `fixable` says whether `teig drift --fix` mends it, `text` what is so, in a sentence.
+    """
+
+    host: str
+    guest: str | None
+    kind: str
+    field: str | None
+    entitled: int | None
+    set: int | None
+    live: int | None
+    fixable: bool
+    text: str
+
+
+def unreachable(host: str, why: str) -> Drift:
+    """Return that nothing can be said of a host."""
+    return Drift(host, None, UNREACHABLE, None, None, None, None, False, why)
+
+
+def compare(host: str, facts: HostFacts, inventory: Inventory, promises: list[Promise]) -> list[Drift]:
+    """Return all that differs on one host, the keeper first, then guest by guest."""
+    found = [] if facts.keeper_beat is not None and facts.keeper_beat <= KEEPER_LATE_S else [_keeper(host, facts)]
+    there = {guest.id: guest for guest in inventory.guests}
+    for promise in promises:
+        found += _guest(host, promise, there.pop(promise.spec.id, None))
+    for stranger in there.values():
+        found.append(_stranger(host, stranger))
+    return found
+
+
+def figures(entitled: dict[str, int], on_host: GuestOnHost | None) -> list[dict[str, Any]]:
+    """Return the figures in which plan, host and hypervisor differ: field, entitled, set, live."""
+    set_there = asdict(on_host.spec.entitled) if on_host and on_host.spec else None
+    live = asdict(on_host.live) if on_host and on_host.live else None
+    rows = []
+    for field, value in entitled.items():
+        shown = {"set": set_there[field] if set_there else None, "live": live[field] if live else None}
+        if any(other is not None and other != value for other in shown.values()):
+            rows.append({"field": field, "entitled": value, **shown})
+    return rows
+
+
+def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Drift]:
+    if promise.runs is None:
+        return []
+    name = promise.spec.name
+    there = on_host.volumes if on_host else ()
+    gone = [disk for disk in promise.spec.disks if disk.index not in there]
+    found = [
+        Drift(host, name, VOLUME_MISSING, None, None, None, None, False, f"The volume of {disk.device} is gone.")
+        for disk in gone
+    ]
+    running = on_host is not None and on_host.domid is not None
+    if promise.runs and not running:
+        text = "It should run, and Xen has no such domain."
+        found.append(Drift(host, name, NOT_RUNNING, None, None, None, None, not gone, text))
+    if not promise.runs and running:
+        text = "It should be stopped, and it runs: somebody started it without Teig."
+        found.append(Drift(host, name, RUNNING, None, None, None, None, False, text))
+    for row in figures(asdict(promise.spec.entitled), on_host):
+        text = f"{row['field']} is {row['live']} and should be {row['entitled']}."
+        found.append(Drift(host, name, ENTITLEMENT, fixable=True, text=text, **row))
+    return found
+
+
+def _stranger(host: str, guest: GuestOnHost) -> Drift:
+    if guest.spec is not None:
+        text = f"The host has guest {guest.spec.name}, which the database does not know. Take it over: teig host adopt"
+        return Drift(host, guest.spec.name, UNKNOWN_GUEST, None, None, None, None, False, text)
+    text = f"Volumes of a guest {guest.id} are there that the database does not know."
+    return Drift(host, None, VOLUME_ORPHANED, None, None, None, None, False, text)
+
+
+def _keeper(host: str, facts: HostFacts) -> Drift:
+    when = "does not run" if facts.keeper_beat is None else f"last looked {facts.keeper_beat:.0f} s ago"
+    text = f"The keeper {when}: limits of guests that start now do not hold."
+    return Drift(host, None, KEEPER_DEAD, None, None, None, None, True, text)

@@ -1,0 +1,42 @@
+"""What pools were rated at, as rows. A pool without a row was not rated, and nothing is promised on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from teig.model.names import HostId
+from teig.model.pool import DiskRate
+from teig.record import dump, load
+from teig.store.schema import pools
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What a pool can do, how that is known (`measured` or `stated`) and since when (seconds since 1970)."""
+
+    capacity: DiskRate
+    how: str
+    rated_at: float
+
+
+def put(connection: sa.Connection, host: HostId, name: str, rating: Rating) -> None:
+    """Store what a pool was rated at, in the place of an earlier rating."""
+    connection.execute(pools.delete().where(pools.c.host == host, pools.c.name == name))
+    connection.execute(
+        pools.insert().values(
+            host=host, name=name, capacity=dump(rating.capacity), how=rating.how, rated_at=rating.rated_at
+        )
+    )
+
+
+def of_host(connection: sa.Connection, host: HostId) -> dict[str, Rating]:
+    """Return the ratings of a host's pools by their names."""
+    rows = connection.execute(pools.select().where(pools.c.host == host))
+    return {row.name: Rating(load(DiskRate, row.capacity), row.how, row.rated_at) for row in rows}
+
+
+def remove(connection: sa.Connection, host: HostId) -> None:
+    """Forget the ratings of a host's pools."""
+    connection.execute(pools.delete().where(pools.c.host == host))
