@@ -20,7 +20,8 @@ from teig.model.image import Image
 from teig.model.names import GuestId, ImageId
 from teig.model.pool import DiskRate, Medium, Redundancy
 from teig.model.units import GIB
-from teig.policy.placement import PlacementDecision, memory_for
+from teig.policy.admission import memory_for
+from teig.policy.placement import PlacementDecision
 
 DOM0_MIB = 1024
 
@@ -151,7 +152,7 @@ class SimulatedHost:
             if kept.spec is None:
                 raise NotFound(f"Guest {claim.guest} is not defined on {self.name}.")
             if kept.domid is None:
-                if memory_for(kept.spec.memory_mib) > self.memory_mib - DOM0_MIB - self._used_mib():
+                if memory_for(kept.spec.memory_mib, kept.spec.vcpus) > self.memory_mib - DOM0_MIB - self._used_mib():
                     raise HostFault(f"Xen on {self.name} has not enough memory.", code="out_of_memory")
                 kept.domid = self._next_domid
                 self._next_domid += 1
@@ -204,7 +205,8 @@ class SimulatedHost:
         return kept
 
     def _used_mib(self) -> int:
-        return sum(memory_for(kept.spec.memory_mib) for kept in self.guests.values() if kept.domid and kept.spec)
+        running = [kept.spec for kept in self.guests.values() if kept.domid and kept.spec]
+        return sum(memory_for(spec.memory_mib, spec.vcpus) for spec in running)
 
     def _used_bytes(self) -> int:
         return sum(disk.size_bytes for kept in self.guests.values() for disk in kept.volumes.values())
