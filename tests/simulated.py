@@ -84,11 +84,11 @@ def server(folder: Path, fleet: Fleet) -> Iterator[Services]:
 
 
 @contextmanager
-def server_with_hosts(folder: Path, *simulated: SimulatedHost) -> Iterator[Services]:
+def server_with_hosts(folder: Path, *simulated: SimulatedHost, site: Site = SITE) -> Iterator[Services]:
     with server(folder, SimulatedFleet(list(simulated))) as services:
-        sites.add(services, SITE)
+        sites.add(services, site)
         for host in simulated:
-            hosts.add(services, host.name, host.name, 22, HOST_KEY, SITE.name)
+            hosts.add(services, host.name, host.name, 22, HOST_KEY, site.name)
             pools.bench(services, host.name)
         put_image(services)
         yield services
