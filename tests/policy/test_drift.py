@@ -1,0 +1,81 @@
+"""What is called drift, and what of it Teig may mend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from teig.fleet.simulated import SimulatedHost
+from teig.model.guest import Entitled
+from teig.model.host import GuestOnHost, Inventory
+from teig.model.names import GuestId
+from teig.policy.drift import Drift, Promise, compare
+from tests.model.test_model import SPEC
+
+FACTS = SimulatedHost("a").facts()
+SOUND = GuestOnHost(SPEC.id, 1, SPEC, 7, "running", SPEC.entitled, (0,))
+OTHER = GuestId("6e0b3a52-0000-4000-8000-000000000002")
+
+
+def drifts(
+    *on_host: GuestOnHost, promises: tuple[Promise, ...] = (Promise(SPEC, True),), beat: float | None = 1.0
+) -> list[Drift]:
+    return compare("a", replace(FACTS, keeper_beat=beat), Inventory(on_host, ()), list(promises))
+
+
+def test_what_is_as_promised_is_no_drift() -> None:
+    assert drifts(SOUND) == []
+
+
+@pytest.mark.parametrize("field", list(Entitled.__dataclass_fields__))
+def test_each_figure_that_differs_is_found_with_its_three_values(field: str) -> None:
+    live = replace(SPEC.entitled, **{field: 3})
+    [found] = drifts(replace(SOUND, live=live))
+    entitled = getattr(SPEC.entitled, field)
+    assert (found.kind, found.field, found.entitled, found.set, found.live, found.fixable) == (
+        "entitlement",
+        field,
+        entitled,
+        entitled,
+        3,
+        True,
+    )
+
+
+def test_a_host_that_is_set_to_something_else_is_found_even_while_the_guest_is_stopped() -> None:
+    [found] = drifts(
+        replace(SOUND, spec=replace(SPEC, weight=7), domid=None, live=None), promises=(Promise(SPEC, False),)
+    )
+    assert (found.field, found.set, found.live) == ("weight", 7, None)
+
+
+def test_a_domain_that_is_gone_is_found_and_can_be_started_unless_its_bytes_are_gone_too() -> None:
+    [found] = drifts(replace(SOUND, domid=None, live=None))
+    assert (found.kind, found.fixable) == ("not_running", True)
+    assert {(drift.kind, drift.fixable) for drift in drifts()} == {("not_running", False), ("volume_missing", False)}
+
+
+def test_a_guest_that_runs_and_should_not_is_found_and_left_alone() -> None:
+    [found] = drifts(SOUND, promises=(Promise(SPEC, False),))
+    assert (found.kind, found.fixable) == ("running", False)
+
+
+def test_what_the_database_does_not_know_is_found_and_left_alone() -> None:
+    stranger = replace(SOUND, id=OTHER, spec=replace(SPEC, id=OTHER, name="old"))
+    orphan = replace(SOUND, id=OTHER, spec=None, domid=None, live=None)
+    assert [(drift.kind, drift.guest, drift.fixable) for drift in drifts(SOUND, stranger)] == [
+        ("unknown_guest", "old", False)
+    ]
+    assert [(drift.kind, drift.fixable) for drift in drifts(SOUND, orphan)] == [("volume_orphaned", False)]
+
+
+def test_a_guest_that_is_being_worked_on_is_left_out() -> None:
+    assert drifts(replace(SOUND, domid=None, live=None), promises=(Promise(SPEC, None),)) == []
+
+
+@pytest.mark.parametrize(("beat", "words"), [(None, "does not run"), (90.0, "last looked 90 s ago")])
+def test_a_dead_keeper_is_found(beat: float | None, words: str) -> None:
+    [found] = drifts(SOUND, beat=beat)
+    assert found.kind == "keeper_dead"
+    assert words in found.text
