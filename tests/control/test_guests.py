@@ -11,6 +11,7 @@ from teig.model.errors import Busy, Conflict, InvalidRequest, NotFound, Refused,
 from teig.model.guest import Entitled, GuestState
 from teig.model.operation import OperationState
 from teig.model.site import Site
+from teig.policy.placement import core_room
 from teig.store import guests as stored
 from tests.simulated import put_image, wait, wish
 
@@ -143,9 +144,7 @@ def test_addresses_run_out(services: Services) -> None:
 def test_cores_are_not_promised_twice(services: Services) -> None:
     for number in range(3):
         make(services, f"web{number}")
-    host = services.db.read(lambda c: __import__("teig.store.hosts", fromlist=["x"]).named(c, "sim1"))
-    candidate = services.db.read(lambda c: __import__("teig.store.hosts", fromlist=["x"]).candidate(c, host))
-    assert candidate.promised_cores == pytest.approx(0.3)
+    assert core_room(hosts.view(services, "sim1").candidate) == pytest.approx(3.7)
 
 
 def test_an_unreachable_host_is_said_at_once(services: Services, host: SimulatedHost) -> None:
