@@ -1,7 +1,7 @@
 """How long `teig demo` takes until the guest has answered.
 
 demo.again_s: all images are built, nothing runs. demo.rerun_s: everything runs already. demo.first_s, with --first
-only: nothing is built either; it takes minutes and half a gigabyte of Debian packages.
+only: nothing is built either; it takes minutes and some hundred megabytes of Debian packages.
 """
 
 from __future__ import annotations

@@ -14,10 +14,12 @@ import sys
 import termios
 from pathlib import Path
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
 WIDTH, HEIGHT = 100, 60
+_FORMAT = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # no fonts from elsewhere
 _CONTROL = re.compile(r"\x1b\[(\?25[lh]|2K|\d*A)|\r|\n")
 
 
@@ -64,7 +66,7 @@ def main() -> None:
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=WIDTH, file=nowhere, force_terminal=True, color_system="truecolor")
         console.print(Text.from_ansi(frame), soft_wrap=True)
-        console.save_svg(target, title="make demo", unique_id="teig")
+        console.save_svg(target, title="make demo", unique_id="teig", code_format=_FORMAT)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,20 @@ from teig.model.operation import OperationState
 POLL_S = 10.0
 SERVER_AWAY_S = 30.0
 _BAD_STEPS = frozenset({"failed", "stuck"})
+_IN_WORDS = {
+    "reserve": "check the place",
+    "image": "send the image to the host",
+    "volume": "make clean volumes",
+    "write": "write the image onto the first",
+    "define": "write its xl.cfg",
+    "start": "let Xen start it",
+    "ready": "wait for its network",
+    "stop": "shut it down",
+    "reboot": "shut it down and start it",
+    "volumes": "remove its volumes",
+    "undefine": "remove its files",
+}
+"""What a step does; the API's names are for programs. A step that is not here is shown by its name."""
 
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the operation's id and do not wait for its end.")]
 
@@ -75,10 +89,14 @@ def _poll(api: Api, operation: dict[str, Any]) -> dict[str, Any]:
 
 def _row(step: dict[str, Any]) -> Row:
     state = str(step["state"])
-    note = state if state.startswith("und") else ""
-    return Row(
-        str(step["name"]).replace("_", " "), step["started"], step["ended"], failed=state in _BAD_STEPS, note=note
-    )
+    return Row(_words(str(step["name"])), step["started"], step["ended"], failed=state in _BAD_STEPS)
+
+
+def _words(name: str) -> str:
+    undone = name.removeprefix("undo ")
+    if undone != name:
+        return f"undo: {_words(undone)}"
+    return _IN_WORDS.get(name, name.replace("_", " "))
 
 
 def _raise_its_error(operation: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NAME_WIDTH = 34
+TIME_WIDTH = 11  # 59 min 59 s
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Board:
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=1)
         table.add_column(min_width=NAME_WIDTH, no_wrap=True)
-        table.add_column(justify="right", min_width=9, no_wrap=True)
+        table.add_column(justify="right", min_width=TIME_WIDTH, no_wrap=True)
         table.add_column(overflow="ellipsis", no_wrap=True)
         for row in self._rows:
             if row.failed:
@@ -128,7 +129,7 @@ class Board:
             self._open = index
         if row.ended is not None:
             note = " ".join(part for part in ("failed" if row.failed else "", printable(row.note)) if part)
-            self._print(f"{_elapsed(row):>9}  {note}".rstrip())
+            self._print(f"{_elapsed(row):>{TIME_WIDTH}}  {note}".rstrip())
             self._printed.add(index)
             self._open = None
 
