@@ -70,6 +70,9 @@ def spec(**changes: Any) -> dict[str, Any]:
         "ceiling_cores": 1.5,
         "weight": 128,
         "cap": 150,
+        "disk_rate": {"read_iops": 500, "write_iops": 250, "read_bps": 16 << 20, "write_bps": 8 << 20},
+        "out_kbit": 50000,
+        "in_kbit": 40000,
         "disks": [{"index": 0, "size_bytes": 256 << 20}, {"index": 1, "size_bytes": 512 << 20}],
         "nics": [
             {"mac": "00:16:3e:00:00:05", "bridge": "xenbr0", "address": "10.77.16.5/16", "gateway": "10.77.0.1"},

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from teig.agent.control_groups import UNLIMITED
 from teig.agent.facts import autoballoon, dom0_maximum, guest_types
 from teig.agent.guests import _not_started, live, state_word
 from teig.agent.hypervisor import Domain, Share, parse_credit2
 from teig.agent.process import Done
-from teig.agent.spec import parse_spec
+from teig.agent.spec import DiskRate, parse_spec
 from tests.agent.given import GUEST, spec
 
 CREDIT2 = """Cpupool Pool-0: sched=SCHED_CREDIT2 ratelimit_us=1000
@@ -31,13 +32,14 @@ def _domain(**changes: Any) -> Domain:
 
 
 def test_an_undisturbed_guest_shows_its_plan() -> None:
-    figures = {"memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 102, "cap": 0}
-    assert live(_domain(), Share(102, 0)) == figures
+    rate = DiskRate(500, 250, 16 << 20, 8 << 20)
+    figures = {"memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 102, "cap": 0, **rate._asdict()}
+    assert live(_domain(), Share(102, 0), rate) == figures
 
 
 def test_memory_that_was_taken_shows() -> None:
-    assert live(_domain(mem_kib=80 << 10), None)["memory_mib"] == 80
-    assert live(_domain(maxmem_kib=65 << 10), None)["maxmem_mib"] == 64
+    assert live(_domain(mem_kib=80 << 10), None, UNLIMITED)["memory_mib"] == 80
+    assert live(_domain(maxmem_kib=65 << 10), None, UNLIMITED)["maxmem_mib"] == 64
 
 
 def test_states() -> None:

@@ -26,6 +26,7 @@ from teig.model.errors import TeigError
 from teig.model.guest import Disk, GuestSpec, GuestType, Nic
 from teig.model.image import Image, Manifest
 from teig.model.names import GuestId, HostId, ImageId
+from teig.model.pool import DiskRate
 from teig.policy import placement
 from teig.policy.placement import PlacementDecision
 from teig.record import load
@@ -73,6 +74,9 @@ class Stand:
             ceiling_cores=1.0,
             weight=102,
             cap=0,
+            disk_rate=DiskRate(2000, 1000, 32 << 20, 16 << 20),
+            out_kbit=50000,
+            in_kbit=50000,
             disks=(Disk(0, 64 << 20),),
             nics=(Nic(f"00:16:3e:01:00:{number:02x}", "xenbr0", f"10.77.17.{number}/16", "10.77.0.1"),),
         )

@@ -1,7 +1,12 @@
-"""The agent's command: `agent.pyz serve` is what authorized_keys lets the server's key run, `version` says which it is.
+"""The agent's command.
 
-The process leaves the control group that sshd put it in. What it starts inherits that: the `xl` which reboots a guest
-must live on when sshd's service is restarted, also where that kills all of its processes (systemd.kill(5), KillMode=).
+    agent.pyz serve     what authorized_keys lets the server's key run
+    agent.pyz keeper    teig-keeper.service
+    agent.pyz boot      teig-guests.service
+    agent.pyz version   says which agent this is
+
+What may start guests leaves the control group that sshd or systemd put it in. Its children inherit that: the `xl` which
+reboots a guest must live on when the service ends, also where that kills all of its processes (systemd.kill(5)).
 """
 
 from __future__ import annotations
@@ -12,15 +17,22 @@ import signal
 import sys
 from pathlib import Path
 
+from teig.agent.boot import start_all
+from teig.agent.failure import Failure
+from teig.agent.guests import Guests
+from teig.agent.hypervisor import Hypervisor
+from teig.agent.keeper import Keeper
+from teig.agent.limits import Limits
 from teig.agent.protocol import Channel
 from teig.agent.state import DEFAULT_ROOT, State, make_private
 from teig.agent.verbs import Agent, version
+from teig.agent.volumes import Volumes
 
 _GROUP = Path("/sys/fs/cgroup/teig/control")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def leave_ssh_group() -> None:
+def leave_group() -> None:
     """Move into a control group of Teig's own, where the host has the unified hierarchy."""
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
         return
@@ -34,18 +46,32 @@ def main(argv: list[str]) -> int:
     if argv == ["version"]:
         sys.stdout.write(version() + "\n")
         return 0
-    if argv[:1] != ["serve"] or len(argv) > 2:
-        sys.stderr.write("usage: agent.pyz serve | version\n")
+    known = argv in (["keeper"], ["boot"]) or (argv[:1] == ["serve"] and len(argv) <= 2)
+    if not known:
+        sys.stderr.write("usage: agent.pyz serve | keeper | boot | version\n")
         return 2
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.environ.update(PATH=_PATH, LC_ALL="C", LANG="C")
     os.umask(0o077)
+    if argv == ["keeper"]:
+        return _keeper()
     if len(argv) == 1:
-        leave_ssh_group()
+        leave_group()
     state = State(Path(argv[1]) if len(argv) == 2 else DEFAULT_ROOT)
+    if argv == ["boot"]:
+        return 1 if start_all(state, Guests(state, Hypervisor(), Volumes())) else 0
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     make_private(state.root)
     Agent(state, Channel()).serve()
     return 0
+
+
+def _keeper() -> int:
+    xen = Hypervisor()
+    try:
+        Keeper(State(), xen, Limits(xen), version=version()).serve()
+    except Failure as failure:
+        sys.stderr.write(f"{failure.message}\n")
+    return 1
 
 
 if __name__ == "__main__":

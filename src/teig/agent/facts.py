@@ -9,13 +9,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from teig.agent import volumes
+from teig.agent import keeper, pools
 from teig.agent.failure import Failure
 from teig.agent.guests import Guests
 from teig.agent.hypervisor import Domain, Hypervisor
 from teig.agent.state import State
 
-PROGRAMS = ("xl", "lvcreate", "lvremove", "vgs", "ip")
+PROGRAMS = ("xl", "lvm", "lvcreate", "lvremove", "vgs", "ip", "tc")
 _XL_CONF = Path("/etc/xen/xl.conf")
 
 
@@ -30,6 +30,7 @@ def host_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
         "bridges": sorted(path.parent.name for path in Path("/sys/class/net").glob("*/bridge")),
         "volume_groups": [] if "vgs" in missing else _groups(),
         "missing_programs": missing,
+        "keeper_beat": keeper.beat(),
         **(_xen_facts(state, xen) if xen.present() else _NO_XEN),
     }
 
@@ -70,10 +71,7 @@ def inventory(state: State, xen: Hypervisor, guests: Guests) -> dict[str, Any]:
     """Return all guests and foreign domains. One pass over each source, however many guests there are."""
     domains = xen.domains()
     shares = xen.shares([domain.domid for domain in domains])
-    by_uuid = {domain.uuid: domain for domain in domains}
-    active = volumes.mapped()
-    described = (guests.describe(guest, by_uuid.get(guest), shares, active) for guest in state.guests())
-    return {"guests": [guest for guest in described if guest], "foreign": foreign(state, xen, domains)}
+    return {"guests": guests.all(domains, shares), "foreign": foreign(state, xen, domains)}
 
 
 def foreign(state: State, xen: Hypervisor, domains: list[Domain]) -> list[dict[str, Any]]:
@@ -117,7 +115,7 @@ def autoballoon(xl_conf: str, xen_command_line: str) -> bool:
 
 def _groups() -> list[dict[str, Any]]:
     try:
-        return [group._asdict() for group in volumes.groups()]
+        return [group._asdict() for group in pools.groups()]
     except Failure:
         return []
 

@@ -18,9 +18,10 @@ from typing import Any
 from teig.agent import images, volumes
 from teig.agent.failure import Failure, host_fault
 from teig.agent.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Hypervisor, Share
+from teig.agent.limits import Limits, Threads
 from teig.agent.process import Done, run
 from teig.agent.seed import seed
-from teig.agent.spec import Spec, dump_spec, parse_spec
+from teig.agent.spec import DiskRate, Spec, dump_spec, parse_spec
 from teig.agent.state import State, read_json, sync_dir, write_json, write_whole
 from teig.agent.volumes import Volume, Volumes
 from teig.agent.xlcfg import render
@@ -31,6 +32,9 @@ REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
 _SEED_BYTES = 4 << 20
 _KEPT = ("fence", "lock")
+WANTED = "wanted"
+RUNNING = "running"
+STOPPED = "stopped"
 _REASONS = (
     (r"populate_physmap|can't allocate low memory|failed to free memory|[Oo]ut of memory|Cannot allocate memory",
      "out_of_memory", "Xen has not enough memory for it"),
@@ -48,6 +52,7 @@ class Guests:
         self._state = state
         self._xen = hypervisor
         self._disks = disks
+        self._limits = Limits(hypervisor)
 
     def spec(self, guest: str) -> Spec:
         """Return a defined guest's description; NotFound where it is not defined."""
@@ -102,13 +107,15 @@ class Guests:
             raise Failure("conflict", f"Guest {guest} is running.", "Stop it first.", code="guest_running")
 
     def start(self, guest: str, fence: int) -> dict[str, Any]:
-        """Start a guest; one that runs is left alone."""
+        """Start a guest; one that runs is left alone. From here on it is started after each boot of the host too."""
         with self._state.changing(guest, fence) as folder:
+            _want(folder, RUNNING)
             return {"domid": self._start(guest, folder)}
 
     def stop(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
         """Stop a guest: asked first, destroyed after `grace_s` seconds."""
-        with self._state.changing(guest, fence):
+        with self._state.changing(guest, fence) as folder:
+            _want(folder, STOPPED)
             self._stop(guest, grace_s)
         return {}
 
@@ -116,6 +123,7 @@ class Guests:
         """Stop and start a guest, as one."""
         with self._state.changing(guest, fence) as folder:
             self.spec(guest)
+            _want(folder, RUNNING)
             self._stop(guest, grace_s)
             return {"domid": self._start(guest, folder)}
 
@@ -137,12 +145,25 @@ class Guests:
         done = run(["xl", "create", str(folder / "xl.cfg")], CREATE_TIMEOUT_S)
         domain = self._xen.find(guest)
         if done.status == 0 and domain and not domain.shutdown and not domain.dying:
+            self._limit(spec, domain.domid)
             marker.unlink()
             return domain.domid
         free = self._xen.free_mib()
         self._destroy(guest)
         marker.unlink()
         raise _not_started(spec, done, free)
+
+    def _limit(self, spec: Spec, domid: int) -> None:
+        """Hold a guest to its disk rates, or stop it: one without limits would harm all others."""
+        try:
+            self._limits.hold(spec, domid)
+        except OSError as error:
+            self._destroy(spec.id)
+            raise host_fault(
+                "limits_failed",
+                f"Guest {spec.name} was stopped: its disks could not be limited: {error}.",
+                "The host needs cgroup v2 with the io controller: see /sys/fs/cgroup/cgroup.controllers.",
+            ) from error
 
     def _in_shutdown(self, guest: str) -> bool:
         domain = self._xen.find(guest)
@@ -258,13 +279,27 @@ class Guests:
         """Return one guest as teig.model.host.GuestOnHost; NotFound where nothing of it is here."""
         domain = self._xen.find(guest)
         shares = self._xen.shares([domain.domid]) if domain else {}
-        found = self.describe(guest, domain, shares, volumes.mapped())
+        found = self.describe(guest, domain, shares, volumes.mapped(), self._limits.threads() if domain else {})
         if found is None:
             raise Failure("not_found", f"The host has no guest {guest}.", code="no_guest")
         return found
 
+    def all(self, domains: list[Domain], shares: dict[int, Share]) -> list[dict[str, Any]]:
+        """Return all guests as teig.model.host.GuestOnHost. One pass over each source, however many there are."""
+        by_uuid = {domain.uuid: domain for domain in domains}
+        active, threads = volumes.mapped(), self._limits.threads()
+        described = (
+            self.describe(guest, by_uuid.get(guest), shares, active, threads) for guest in self._state.guests()
+        )
+        return [guest for guest in described if guest]
+
     def describe(
-        self, guest: str, domain: Domain | None, shares: dict[int, Share], active: list[Volume]
+        self,
+        guest: str,
+        domain: Domain | None,
+        shares: dict[int, Share],
+        active: list[Volume],
+        threads: Threads,
     ) -> dict[str, Any] | None:
         """Return a guest's record from what was read already; None where only its fence is left."""
         stored = read_json(self._state.guest_dir(guest) / "spec.json")
@@ -277,7 +312,9 @@ class Guests:
             "spec": stored,
             "domid": domain.domid if domain else None,
             "state": state_word(domain),
-            "live": live(domain, shares.get(domain.domid)) if domain else None,
+            "live": live(domain, shares.get(domain.domid), self._limits.held(guest, domain.domid, threads))
+            if domain
+            else None,
             "volumes": disks,
             "cpu_time_ns": domain.cpu_time_ns if domain else 0,
         }
@@ -290,7 +327,7 @@ def state_word(domain: Domain | None) -> str:
     return "crashed" if domain.shutdown and domain.shutdown_reason == SHUTDOWN_CRASH else "running"
 
 
-def live(domain: Domain, share: Share | None) -> dict[str, int]:
+def live(domain: Domain, share: Share | None, rate: DiskRate) -> dict[str, int]:
     """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing."""
     return {
         "memory_mib": -(-domain.mem_kib // 1024),
@@ -298,7 +335,15 @@ def live(domain: Domain, share: Share | None) -> dict[str, int]:
         "vcpus": domain.vcpus,
         "weight": share.weight if share else 0,
         "cap": share.cap if share else 0,
+        **rate._asdict(),
     }
+
+
+def _want(folder: Path, state: str) -> None:
+    """Remember whether a guest is to run after the host's next boot. The file's age gives the order of starting."""
+    file = folder / WANTED
+    if not file.exists() or file.read_text().strip() != state:
+        write_whole(file, f"{state}\n".encode())
 
 
 def answers(ip: str, port: int) -> bool:

@@ -7,8 +7,10 @@ so those are read from `xl sched-credit2`, in one process for all domains.
 from __future__ import annotations
 
 import re
+import select
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,6 +109,15 @@ class Hypervisor:
         raw = self.xs.read("", path)
         return None if raw is None else bytes(raw).decode(errors="replace")
 
+    def below(self, path: str) -> list[str]:
+        """Return the names below a path in xenstore, none where it is not there."""
+        return [*(self.xs.ls("", path) or [])]
+
+    def watch(self, paths: Sequence[str]) -> Watch:
+        """Be told of changes below some paths of xenstore, over a connection that does nothing else."""
+        self._open()
+        return Watch(type(self._xs)(), paths)
+
     def name(self, domid: int) -> str:
         """Return a domain's name."""
         return self.read(f"/local/domain/{domid}/name") or ""
@@ -134,9 +145,35 @@ class Hypervisor:
         row = self.xc.sched_credit_domain_get(domid)
         return Share(int(row["weight"]), int(row["cap"]))
 
+    def set_share(self, domid: int, share: Share) -> None:
+        """Set a domain's weight and cap."""
+        command = {"credit": "sched-credit", "credit2": "sched-credit2"}[self.scheduler()]
+        must(["xl", command, "-d", str(domid), "-w", str(share.weight), "-c", str(share.cap)], "xl_failed")
+
     def free_mib(self) -> int:
         """Return the memory that no domain has, in MiB."""
         return int(self.xc.physinfo()["free_memory"]) // 1024
+
+
+class Watch:
+    """A connection to xenstore that reports changes."""
+
+    def __init__(self, handle: Any, paths: Sequence[str]) -> None:
+        self._handle = handle
+        for path in paths:
+            handle.watch(path, "")
+
+    def wait(self, seconds: float) -> set[str]:
+        """Return the paths that changed, waiting at most so long for the first; none where none did."""
+        ready, _, _ = select.select([self._handle.fileno()], [], [], max(0.0, seconds))
+        changed: set[str] = set()
+        while ready and (event := self._handle.check_watch()):
+            changed.add(_text(event[0]))
+        return changed
+
+
+def _text(raw: str | bytes) -> str:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else raw
 
 
 def parse_credit2(text: str) -> dict[int, Share]:

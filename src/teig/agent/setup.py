@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from teig.agent import services
 from teig.agent.failure import Failure, host_fault
 from teig.agent.protocol import failure_of
 from teig.agent.state import make_private, write_whole
@@ -61,6 +62,7 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
     make_private(root / _STATE)
     make_private(root / _STATE / "guests")
     make_private(root / _STATE / "images")
+    services.install(root, f"/{AGENT}")
     authorize(root, f'restrict,command="{COMMAND}" {" ".join(key.split()[:2])} teig')
     return {
         "hostname": socket.gethostname(),
@@ -73,6 +75,7 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
 def uninstall(root: Path) -> dict[str, Any]:
     """Take the agent and its key away. The files about guests stay where a guest is still defined."""
     authorize(root, None)
+    services.uninstall(root)
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree((root / AGENT).parent)
     kept = any((root / _STATE / "guests").glob("*/spec.json"))

@@ -36,6 +36,15 @@ class Disk(NamedTuple):
         return f"xvd{'abcdefgh'[self.number]}"
 
 
+class DiskRate(NamedTuple):
+    """What all of a guest's disks together may do: operations of 4 KiB and bytes per second, each way."""
+
+    read_iops: int
+    write_iops: int
+    read_bps: int
+    write_bps: int
+
+
 class Nic(NamedTuple):
     """A guest's network card; `address` carries its prefix length."""
 
@@ -70,6 +79,9 @@ class Spec(NamedTuple):
     ceiling_cores: float
     weight: int
     cap: int
+    disk_rate: DiskRate
+    out_kbit: int
+    in_kbit: int
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...]
     ssh_keys: tuple[str, ...]
@@ -158,6 +170,12 @@ def _disk(name: str, untrusted: Any) -> Disk:
     return Disk(fields["index"], fields["size_bytes"])
 
 
+def _disk_rate(name: str, untrusted: Any) -> DiskRate:
+    del name
+    iops, bps = whole(10, 10**9), whole(65536, 10**15)
+    return DiskRate(**check({"read_iops": iops, "write_iops": iops, "read_bps": bps, "write_bps": bps}, untrusted))
+
+
 def _nic(name: str, untrusted: Any) -> Nic:
     fields: dict[str, Check] = {
         "mac": _text(_MAC, "a MAC address in Xen's range"),
@@ -194,6 +212,9 @@ _SPEC: dict[str, Check] = {
     "ceiling_cores": _cores,
     "weight": whole(1, 65535),
     "cap": whole(0, 100 * 512),
+    "disk_rate": _disk_rate,
+    "out_kbit": whole(100, 10**9),
+    "in_kbit": whole(100, 10**9),
     "disks": _list_of(_disk, 1, 8),
     "nics": _list_of(_nic, 1, 4),
     "ssh_keys": _list_of(_text(_SSH_KEY, "an OpenSSH public key"), 0, 64),
@@ -213,6 +234,7 @@ def parse_spec(untrusted: Any) -> Spec:
 def dump_spec(spec: Spec) -> dict[str, Any]:
     """Return the description as plain values; `parse_spec` is the way back."""
     nested = {
+        "disk_rate": spec.disk_rate._asdict(),
         "disks": [{"index": disk.number, "size_bytes": disk.size_bytes} for disk in spec.disks],
         "nics": [nic._asdict() for nic in spec.nics],
     }

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from teig.agent import facts, images, streams
+from teig.agent import facts, images, pool_bench, streams
 from teig.agent.arguments import (
     Check,
     anything,
@@ -18,6 +18,7 @@ from teig.agent.arguments import (
     port,
     seconds,
     sha256,
+    volume_group,
     whole,
 )
 from teig.agent.failure import Failure, invalid
@@ -62,6 +63,7 @@ class Agent:
         return {
             "hello": Verb(self._hello, {"protocol": whole(0, 2**31)}),
             "host_facts": Verb(lambda: facts.host_facts(state, xen), {}),
+            "pool_bench": Verb(lambda pool: pool_bench.pool_bench(state, pool), {"pool": volume_group}),
             "inventory": Verb(lambda: facts.inventory(state, xen, guests), {}),
             "image_begin": Verb(
                 lambda image, manifest: images.image_begin(state, image, manifest),

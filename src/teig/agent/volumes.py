@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 import struct
@@ -23,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from teig.agent import pools
 from teig.agent.failure import Failure, host_fault
 from teig.agent.process import must, run
 from teig.agent.spec import ImageFile
@@ -52,14 +52,6 @@ class Volume(NamedTuple):
     def path(self) -> str:
         """The block device."""
         return f"/dev/{self.vg}/{volume_name(self.guest, self.what)}"
-
-
-class Group(NamedTuple):
-    """A volume group; sizes in bytes."""
-
-    name: str
-    size_bytes: int
-    free_bytes: int
 
 
 def volume_name(guest: str, what: str) -> str:
@@ -93,16 +85,6 @@ def disks_of(guest: str, volumes: list[Volume]) -> list[int]:
     return sorted(int(what[4:]) for what in mine if what.startswith("disk"))
 
 
-def groups() -> list[Group]:
-    """Return the host's volume groups, the largest first."""
-    text = must(
-        ["vgs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", "vg_name,vg_size,vg_free"], "lvm_failed"
-    )
-    rows = json.loads(text)["report"][0]["vg"]
-    all_groups = (Group(row["vg_name"], int(row["vg_size"]), int(row["vg_free"])) for row in rows)
-    return sorted(all_groups, key=lambda group: (-group.size_bytes, group.name))
-
-
 class Volumes:
     """Making, filling and removing volumes. Remembers which volume group it makes them in."""
 
@@ -112,7 +94,7 @@ class Volumes:
     def group(self) -> str:
         """Return the name of the volume group for guests: the largest."""
         if self._group is None:
-            all_groups = groups()
+            all_groups = pools.groups()
             if not all_groups:
                 raise host_fault(
                     "no_volume_group", "The host has no LVM volume group.", "Make one on it: vgcreate NAME DEVICE"
@@ -156,7 +138,7 @@ class Volumes:
 
     def _refused(self, said: str, size_bytes: int) -> Failure:
         group, self._group = self._group, None
-        free = next((one.free_bytes for one in groups() if one.name == group), 0)
+        free = next((one.free_bytes for one in pools.groups() if one.name == group), 0)
         if "insufficient" in said.lower():
             return host_fault(
                 "volume_group_full",

@@ -82,20 +82,33 @@ def _size(spec: Spec) -> list[str]:
 
 def _disks(spec: Spec, volumes: Sequence[str], seed: str | None) -> list[str]:
     lines = [
-        quoted(f"format=raw, backendtype=phy, vdev={disk.device}, access=rw, target={volumes[disk.number]}")
+        quoted(f"format=raw, backendtype=phy, vdev={disk.device}, access=rw, no-discard, target={volumes[disk.number]}")
         for disk in spec.disks
     ]
     if seed:
         lines.append(quoted(f"format=raw, backendtype=phy, vdev=xvdz, access=ro, target={seed}"))
     sizes = ", ".join(f"{disk.device} {disk.size_bytes >> 20} MiB" for disk in spec.disks)
     about = "; xvdz is read-only and holds what the guest needs at its first boot" if seed else ""
-    return [f"# Plan {spec.plan}: disk_bytes; further disks are the guest's own: {sizes}{about}.",
+    return [f"# Plan {spec.plan}: disk_bytes; further disks are the guest's own: {sizes}{about}.", *_rates(spec),
             "disk = [", *(f"    {line}," for line in lines), "]", ""]  # fmt: skip
 
 
+def _rates(spec: Spec) -> list[str]:
+    rate = spec.disk_rate
+    return [
+        f"# teig-keeper holds all of them together, with /sys/fs/cgroup/teig/{spec.id}/io.max,",
+        f"# to {rate.read_iops} reads and {rate.write_iops} writes a second,",
+        f"# and to {rate.read_bps} bytes read and {rate.write_bps} bytes written a second.",
+        "# No discard: the kernel counts one as 512 bytes, however much of the disk it keeps busy.",
+    ]
+
+
 def _nics(spec: Spec) -> list[str]:
-    lines = [quoted(f"mac={nic.mac}, bridge={nic.bridge}, ip={nic.ip}") for nic in spec.nics]
-    return [f"# Site {spec.site}: bridge and address.", "vif = [", *(f"    {line}," for line in lines), "]", ""]
+    lines = [quoted(f"mac={nic.mac}, bridge={nic.bridge}, ip={nic.ip}, rate={spec.out_kbit}Kb/s") for nic in spec.nics]
+    return [f"# Site {spec.site}: bridge and address.",
+            f"# Plan {spec.plan}: out_kbit {spec.out_kbit} is `rate`, what each card may send (Kb: 1000 bits).",
+            f"# in_kbit {spec.in_kbit}, what it may receive, is held by teig-keeper with tc.",
+            "vif = [", *(f"    {line}," for line in lines), "]", ""]  # fmt: skip
 
 
 def _events() -> list[str]:

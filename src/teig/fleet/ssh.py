@@ -26,6 +26,7 @@ from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.image import Image, ImageFile
 from teig.model.names import GuestId, ImageId
+from teig.model.pool import DiskRate
 from teig.policy.placement import PlacementDecision
 from teig.record import dump, load
 
@@ -33,6 +34,7 @@ T = TypeVar("T")
 SHORT_S: Final = 60.0
 START_S: Final = 300.0
 STOP_S: Final = 240.0
+BENCH_S: Final = 180.0
 SLOWEST_DISK: Final = 4 << 20
 """Bytes a second that a host's disk and network are expected to do at the least; deadlines follow from it."""
 _CHUNK: Final = 1 << 18
@@ -104,6 +106,10 @@ class SshHost:
             if entry.file in answer.get("missing", ()):
                 _check_local(image, entry, folder / entry.file)
                 self._send(image.id, entry, folder / entry.file)
+
+    def pool_bench(self, name: str) -> DiskRate:
+        """Measure a volume group's disks."""
+        return load(DiskRate, self._ask("pool_bench", {"pool": name}, BENCH_S, long=True))
 
     def image_delete(self, image: ImageId) -> None:
         """Remove an image that no guest there boots from."""

@@ -1,0 +1,91 @@
+"""The two services of systemd on a host: teig-keeper, and teig-guests, which starts the guests after a boot."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from teig.agent.process import must, run
+from teig.agent.state import write_whole
+
+UNITS = Path("etc/systemd/system")
+KEEPER = "teig-keeper.service"
+GUESTS = "teig-guests.service"
+_PYTHON = "/usr/bin/python3 -I"
+_XEN = "xen.service xencommons.service xenstored.service xenconsoled.service xen-init-dom0.service"
+
+
+def unit_files(agent: str) -> dict[str, str]:
+    """Return the text of each unit, for an agent at a path. `agent` is absolute."""
+    return {KEEPER: _keeper(agent), GUESTS: _guests(agent)}
+
+
+def _keeper(agent: str) -> str:
+    return f"""# Made by teig. What it does: docs/keeper.md.
+[Unit]
+Description=Keeps Xen guests within their plans (Teig)
+After=local-fs.target {_XEN}
+ConditionPathExists=/proc/xen/capabilities
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart={_PYTHON} {agent} keeper
+Restart=always
+RestartSec=1
+# Guests must not be able to starve or crowd out what holds them to their limits.
+Nice=-10
+OOMScoreAdjust=-900
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _guests(agent: str) -> str:
+    return f"""# Made by teig. Starts the guests that ran, or should have, when the host went down.
+[Unit]
+Description=Starts the Xen guests that should run (Teig)
+After={KEEPER} {_XEN} xendomains.service lvm2-activation.service network.target network-online.target
+Wants={KEEPER}
+ConditionPathExists=/proc/xen/capabilities
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={_PYTHON} {agent} boot
+TimeoutStartSec=infinity
+# The `xl` behind each guest reboots it, and must outlive this service.
+KillMode=process
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def install(root: Path, agent: str) -> None:
+    """Write the units; on the running system (`root` is /) start the keeper too. The guests are started at a boot only.
+
+    A keeper that runs is started anew: the limits are the kernel's, and hold meanwhile.
+    """
+    (root / UNITS).mkdir(parents=True, exist_ok=True)
+    for name, text in unit_files(agent).items():
+        path = root / UNITS / name
+        if not path.exists() or path.read_text() != text:
+            write_whole(path, text.encode())
+            path.chmod(0o644)
+    if root == Path("/"):
+        must(["systemctl", "daemon-reload"], "systemctl_failed")
+        must(["systemctl", "enable", "--quiet", KEEPER, GUESTS], "systemctl_failed")
+        must(["systemctl", "restart", KEEPER], "systemctl_failed")
+
+
+def uninstall(root: Path) -> None:
+    """Stop the keeper and remove the units. The limits of guests that run stay in force until these stop."""
+    if root == Path("/"):
+        run(["systemctl", "disable", "--quiet", "--now", KEEPER])
+        run(["systemctl", "disable", "--quiet", GUESTS])
+    for name in (KEEPER, GUESTS):
+        with contextlib.suppress(FileNotFoundError):
+            (root / UNITS / name).unlink()
+    if root == Path("/"):
+        run(["systemctl", "daemon-reload"])
