@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
-from teig.control import guests, hosts, images, sites
+from teig.control import guests, hosts, images, plans, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, InvalidRequest, NotFound, Refused, TeigError, Unreachable
@@ -214,3 +217,50 @@ def test_the_only_site_needs_no_name_but_one_of_two_does(services: Services) -> 
     with pytest.raises(InvalidRequest, match="Which site"):
         guests.create(services, wish("web"))
     make(services, "web", site="lab")
+
+
+def test_a_resize_is_admitted_and_reaches_the_host(services: Services, host: SimulatedHost) -> None:
+    make(services, "web")
+    plans.apply(services, (Path(__file__).parent / "plans.toml").read_text())
+    assert wait(services, guests.resize(services, "web", "stout")).state is OperationState.DONE
+    view = guests.view(services, "web")
+    assert view.on_host is not None
+    assert view.on_host.spec is not None
+    assert view.on_host.spec.entitled.memory_mib == 256
+    assert view.on_host.spec.share_cores == 0.5
+    assert view.guest.spec.nics[0].ip == "10.77.16.0"
+
+
+def test_a_resize_without_room_is_refused_and_changes_nothing(services: Services) -> None:
+    make(services, "web")
+    plans.apply(services, (Path(__file__).parent / "plans.toml").read_text())
+    with pytest.raises(Refused, match=r"sim1: memory: 4133 MiB wanted, 992 MiB free"):
+        guests.resize(services, "web", "fat")
+    assert guests.view(services, "web").guest.spec.plan == "tiny"
+    assert guests.view(services, "web").guest.operation is None
+
+
+def test_a_plan_that_changes_leaves_its_guests_what_they_were_promised(services: Services) -> None:
+    make(services, "web")
+    shipped = (files("teig") / "plans.toml").read_text()
+    plans.apply(services, shipped.replace("memory_mib = 96", "memory_mib = 128"))
+    assert guests.view(services, "web").guest.spec.memory_mib == 96
+    make(services, "shop")
+    assert guests.view(services, "shop").guest.spec.memory_mib == 128
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[tiny", "not TOML"),
+        ("memory_mib = 1", "stands outside of any plan"),
+        ("[a]\nmemory_mib = 96", "does not say addresses, ceiling_cores"),
+        ("[Bad_Name]\n", "Bad_Name"),
+    ],
+)
+def test_a_bad_file_of_plans_is_refused_whole(services: Services, text: str, words: str) -> None:
+    before = plans.listed(services)
+    good = (Path(__file__).parent / "plans.toml").read_text()
+    with pytest.raises(InvalidRequest, match=words):
+        plans.apply(services, f"{text}\n{good}" if text.startswith("memory") else f"{good}\n{text}")
+    assert plans.listed(services) == before

@@ -136,6 +136,18 @@ def reboot_guest(services: Given, name: str, grace: Grace) -> OperationOut:
     return out(guests.reboot(services, name, grace.seconds))
 
 
+class Resize(BaseModel):
+    """Another plan for a guest."""
+
+    plan: str
+
+
+@router.post("/guests/{name}/resize", status_code=202)
+def resize_guest(services: Given, name: str, wanted: Resize) -> OperationOut:
+    """Begin to give a guest another plan."""
+    return out(guests.resize(services, name, wanted.plan))
+
+
 @router.delete("/guests/{name}", status_code=202)
 def delete_guest(services: Given, name: str, force: bool = False) -> OperationOut:
     """Begin to delete a guest and its disks."""

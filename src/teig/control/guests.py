@@ -7,7 +7,8 @@ operation to the engine. Reading asks the guest's host: what is shown as live ca
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from teig.control import images as image_desk
 from teig.control import plans, sites
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
-from teig.model.errors import Conflict, InvalidRequest, NotFound, TeigError
+from teig.model.errors import Conflict, InvalidRequest, NotFound, Refused, TeigError
 from teig.model.guest import MOST_NICS, Disk, GuestSpec, GuestState, GuestType, Nic, check_ssh_key
 from teig.model.host import GuestOnHost
 from teig.model.image import Image
@@ -27,9 +28,10 @@ from teig.model.plan import Plan
 from teig.model.site import Site
 from teig.model.units import MIB
 from teig.operations.work import address_of
-from teig.policy.admission import Demand
+from teig.policy.admission import Demand, refusal
 from teig.policy.drift import figures
 from teig.policy.placement import decide
+from teig.record import dump
 from teig.store import guests, hosts, operations
 from teig.store.guests import Phase, StoredGuest
 from teig.store.hosts import StoredHost
@@ -72,8 +74,7 @@ def create(services: Services, wish: Wish) -> Operation:
     site = sites.chosen(services, wish.site)
     _check_fit(wish, plan, image)
     candidates = _reachable(services, site, wish)
-    guest_id = GuestId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
-    operation_id = OperationId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
+    guest_id, operation_id = GuestId(_uuid(services)), _operation_id(services)
     disks = tuple(Disk(index, size) for index, size in enumerate((plan.disk_bytes, *wish.disks)))
     demand = _demand(plan, disks, wish.type)
 
@@ -88,9 +89,7 @@ def create(services: Services, wish: Wish) -> Operation:
         operations.add(connection, operation, guest_id, {})
         return operation
 
-    operation = services.db.write(reserve)
-    services.engine.submit(operation)
-    return operation
+    return _submitted(services, reserve)
 
 
 def start(services: Services, name: str) -> Operation:
@@ -108,6 +107,31 @@ def reboot(services: Services, name: str, grace_s: float) -> Operation:
     return _begin(services, name, "guest_reboot", {"grace_s": grace_s})
 
 
+def resize(services: Services, name: str, plan_name: str) -> Operation:
+    """Begin to give a guest another plan on its host. Its disks keep their sizes.
+
+    Weight, cap and disk rates hold at once; memory and vCPUs from the next start. Refused where the host has no room
+    for the difference, InvalidRequest where its first disk is smaller than the plan's.
+    """
+    plan = plans.named(services, plan_name)
+    operation_id = _operation_id(services)
+
+    def work(connection: sa.Connection) -> Operation:
+        guest = guests.named(connection, name)
+        host = hosts.by_id(connection, guest.host)
+        spec = _resized(guest.spec, plan)
+        others = hosts.candidate(connection, host)
+        others = replace(others, promised=tuple(known for known in others.promised if known.id != guest.id))
+        why = refusal(others, _demand(plan, spec.disks, spec.type))
+        if why is not None:
+            raise Refused(f"Host {host.name} has no room for plan {plan.name}. {host.name}: {why}.", code="no_room")
+        operation = _claim(connection, guest, operation_id, "guest_resize", {"before": dump(guest.spec)}, services)
+        guests.respecify(connection, spec)
+        return operation
+
+    return _submitted(services, work)
+
+
 def delete(services: Services, name: str, force: bool) -> Operation:
     """Begin to delete a guest and its disks; Conflict while it is meant to run, unless `force`."""
     guest = services.db.read(lambda connection: guests.named(connection, name))
@@ -117,7 +141,7 @@ def delete(services: Services, name: str, force: bool) -> Operation:
             f"Stop it first (teig guest stop {name}), or use --force.",
             code="guest_running",
         )
-    return _begin(services, name, "guest_delete", {}, deleting=True)
+    return _begin(services, name, "guest_delete", {})
 
 
 def listed(services: Services) -> list[GuestView]:
@@ -166,21 +190,70 @@ def _with_host(services: Services, name: str) -> tuple[StoredGuest, StoredHost]:
     return services.db.read(work)
 
 
-def _begin(services: Services, name: str, kind: str, params: dict[str, Any], deleting: bool = False) -> Operation:
-    operation_id = OperationId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
+def _begin(services: Services, name: str, kind: str, params: dict[str, Any]) -> Operation:
+    operation_id = _operation_id(services)
 
     def work(connection: sa.Connection) -> Operation:
-        guest = guests.named(connection, name)
-        guests.claim(connection, guest, operation_id)
-        if guest.phase is Phase.DELETING and not deleting:
-            raise Conflict(f"Guest {name} is half deleted.", f"Finish it: teig guest delete {name}", code="deleting")
-        operation = _operation(operation_id, kind, name, guest.host, services.now())
-        operations.add(connection, operation, guest.id, params)
-        return operation
+        return _claim(connection, guests.named(connection, name), operation_id, kind, params, services)
 
+    return _submitted(services, work)
+
+
+def _claim(
+    connection: sa.Connection,
+    guest: StoredGuest,
+    operation_id: OperationId,
+    kind: str,
+    params: dict[str, Any],
+    services: Services,
+) -> Operation:
+    """Give a guest to a new operation and write that down."""
+    guests.claim(connection, guest, operation_id)
+    if guest.phase is Phase.DELETING and kind != "guest_delete":
+        raise Conflict(
+            f"Guest {guest.name} is half deleted.", f"Finish it: teig guest delete {guest.name}", code="deleting"
+        )
+    operation = _operation(operation_id, kind, guest.name, guest.host, services.now())
+    operations.add(connection, operation, guest.id, params)
+    return operation
+
+
+def _submitted(services: Services, work: Callable[[sa.Connection], Operation]) -> Operation:
+    """Write an operation down in one transaction, then hand it over."""
     operation = services.db.write(work)
     services.engine.submit(operation)
     return operation
+
+
+def _operation_id(services: Services) -> OperationId:
+    return OperationId(_uuid(services))
+
+
+def _uuid(services: Services) -> str:
+    return str(uuid.UUID(bytes=services.random_bytes(16), version=4))
+
+
+def _resized(spec: GuestSpec, plan: Plan) -> GuestSpec:
+    if spec.disks[0].size_bytes < plan.disk_bytes:
+        raise InvalidRequest(
+            f"Guest {spec.name} has a first disk of {spec.disks[0].size_bytes // MIB} MiB and plan {plan.name} wants "
+            f"{plan.disk_bytes // MIB}: disks do not grow yet.",
+            "Make a new guest of that plan.",
+            code="disk_too_small",
+        )
+    return replace(
+        spec,
+        plan=plan.name,
+        memory_mib=plan.memory_mib,
+        vcpus=plan.vcpus,
+        share_cores=plan.share_cores,
+        ceiling_cores=plan.ceiling_cores,
+        weight=weight_for(plan.share_cores, plan.vcpus),
+        cap=cap_for(plan.ceiling_cores, plan.vcpus),
+        disk_rate=plan.disk_rate,
+        out_kbit=plan.out_kbit,
+        in_kbit=plan.in_kbit,
+    )
 
 
 def _check_fit(wish: Wish, plan: Plan, image: Image) -> None:

@@ -115,6 +115,11 @@ def settle(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
     connection.execute(guests.update().where(guests.c.id == guest).values(phase=phase, operation=None))
 
 
+def respecify(connection: sa.Connection, spec: GuestSpec) -> None:
+    """Promise something else to a guest; its name, host and network cards stay."""
+    connection.execute(guests.update().where(guests.c.id == spec.id).values(spec=dump(spec)))
+
+
 def mark(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
     """Say what is meant to be so with a guest, its operation going on."""
     connection.execute(guests.update().where(guests.c.id == guest).values(phase=phase))
