@@ -36,7 +36,7 @@ class ControlGroups:
         for folder in (self._root, self._ours):
             control = folder / "cgroup.subtree_control"
             if "io" not in control.read_text().split():
-                control.write_text("+io")
+                self._write(control, "+io")
                 made = True
         return made
 
@@ -68,13 +68,13 @@ class ControlGroups:
         lines = [io_max_line(device, UNLIMITED) for device in there if device not in wanted]
         lines += [io_max_line(device, rate) for device, rate in wanted.items() if there.get(device) != rate]
         for line in lines:
-            (self._group(guest) / "io.max").write_text(line)
+            self._write(self._group(guest) / "io.max", line)
         return lines
 
     def add(self, guest: str, thread: int) -> bool:
         """Move a kernel thread into a guest's group; return whether it was still there to be moved."""
         try:
-            (self._group(guest) / "cgroup.procs").write_text(str(thread))
+            self._write(self._group(guest) / "cgroup.procs", str(thread))
         except OSError as error:
             if error.errno != errno.ESRCH:
                 raise
@@ -86,6 +86,10 @@ class ControlGroups:
         with contextlib.suppress(OSError):
             self._group(guest).rmdir()
         return not self._group(guest).exists()
+
+    def _write(self, file: Path, line: str) -> None:
+        """Tell the kernel one thing: these files take one line at a time, and what is read back is the sum of all."""
+        file.write_text(line)
 
     def _group(self, guest: str) -> Path:
         return self._ours / str(arguments.guest_id("guest", guest))

@@ -29,6 +29,7 @@ _HURRY_S = 0.05
 _AFTER_START_S = 1.0
 _SETTLE_S = 5.0
 _AGAIN_S = 2.0
+_REMEMBERED = 10
 _WATCHED = (f"{backends.BACKENDS}/vbd", f"{backends.BACKENDS}/vif")
 
 
@@ -102,24 +103,34 @@ class Keeper:
         return bool(settled)
 
     def look(self) -> None:
-        """Look at everything and put right what is not as it must be."""
-        with self._telling("host"):
+        """Look at everything and put right what is not as it must be. What fails hinders nothing else."""
+        with self._telling("domains"):
             domains = self._xen.domains()
-            shares = self._xen.shares([domain.domid for domain in domains])
-            threads = self._limits.threads()
             running = self._running(domains)
-            cards = shaping.received() if running else {}
+            threads = self._limits.threads()
             for domain, spec in running:
                 with self._telling(spec.name):
-                    did = self._limits.hold(spec, domain.domid, threads).did
-                    did += processor.hold(self._xen, spec, domain.domid, shares.get(domain.domid))
-                    did += shaping.hold(spec, domain.domid, cards)
-                    self._did(spec, domain, did)
-            shares.update({domain.domid: processor.of(spec) for domain, spec in running})
-            self._say("host", processor.hold_dom0(self._xen, domains, shares))
-            self._forget({domain.uuid for domain in domains})
+                    self._did(spec, domain, self._limits.hold(spec, domain.domid, threads).did)
+            with self._telling("weights"):
+                self._look_at_weights(domains, running)
+            with self._telling("network rates"):
+                self._look_at_cards(running)
+            with self._telling("groups of guests that have gone"):
+                self._forget({domain.uuid for domain in domains})
             self._looked = time.clock_gettime(time.CLOCK_BOOTTIME)
         self._write()
+
+    def _look_at_weights(self, domains: list[Domain], running: list[tuple[Domain, Spec]]) -> None:
+        shares = self._xen.shares([domain.domid for domain in domains])
+        for domain, spec in running:
+            self._did(spec, domain, processor.hold(self._xen, spec, domain.domid, shares.get(domain.domid)))
+        shares.update({domain.domid: processor.of(spec) for domain, spec in running})
+        self._say("Domain-0", processor.hold_dom0(self._xen, domains, shares))
+
+    def _look_at_cards(self, running: list[tuple[Domain, Spec]]) -> None:
+        rates = shaping.received() if running else {}
+        for domain, spec in running:
+            self._did(spec, domain, shaping.hold(spec, domain.domid, rates))
 
     def _running(self, domains: list[Domain]) -> list[tuple[Domain, Spec]]:
         """Return the domains of ours that live, with what each is entitled to."""
@@ -140,11 +151,10 @@ class Keeper:
                 self._guests.pop(guest, None)
 
     def _did(self, spec: Spec, domain: Domain, did: list[str]) -> None:
-        known = self._guests.setdefault(spec.id, {"name": spec.name, "did": [], "at": None})
+        known = self._guests.setdefault(spec.id, {"name": spec.name, "did": []})
         known["domid"] = domain.domid
-        if did:
-            known.update(did=did, at=time.time())
-            self._say(spec.name, did)
+        known["did"] = [*known["did"], *({"at": time.time(), "what": what} for what in did)][-_REMEMBERED:]
+        self._say(spec.name, did)
 
     def _say(self, whom: str, did: list[str]) -> None:
         for line in did:

@@ -1,0 +1,127 @@
+"""A host in miniature: xenstore, /proc, /sys and cgroup v2 as far as the keeper reads and writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from teig.agent.control_groups import ControlGroups, io_max_line, parse_io_max
+from teig.agent.hypervisor import Domain, Share
+from teig.agent.limits import Limits
+from teig.agent.spec import Spec, parse_spec
+from teig.agent.state import State, make_private, write_json
+from tests.agent.given import GUEST, spec
+
+QUEUES = "multi-queue-num-queues"
+
+
+class KernelGroups(ControlGroups):
+    """Control groups over plain files that take lines the way the kernel does."""
+
+    def _write(self, file: Path, line: str) -> None:
+        if file.name == "cgroup.procs":
+            for other in file.parent.parent.glob("*/cgroup.procs"):
+                other.write_text(other.read_text().replace(f"{line}\n", ""))
+            file.write_text((file.read_text() if file.exists() else "") + f"{line}\n")
+        elif file.name == "io.max":
+            rates = {**(parse_io_max(file.read_text()) if file.exists() else {}), **parse_io_max(line)}
+            file.write_text("".join(f"{io_max_line(device, rate)}\n" for device, rate in rates.items() if any(rate)))
+        else:
+            file.write_text(f"{file.read_text()} {line.lstrip('+')}")
+
+    def remove(self, guest: str) -> bool:
+        folder = self._group(guest)
+        if self.members(guest):
+            return False
+        for file in folder.iterdir():
+            file.unlink()
+        return super().remove(guest)
+
+
+class Xen:
+    """Domains and a xenstore that tests fill."""
+
+    def __init__(self) -> None:
+        self.store: dict[str, str] = {}
+        self.running: list[Domain] = [domain(0, "00000000-0000-0000-0000-000000000000", vcpus=2)]
+        self.weights = {0: Share(2048, 0)}
+        self.shares_fail = False
+
+    def read(self, path: str) -> str | None:
+        return self.store.get(path)
+
+    def below(self, path: str) -> list[str]:
+        return sorted({key[len(path) + 1 :].split("/")[0] for key in self.store if key.startswith(f"{path}/")})
+
+    def domains(self) -> list[Domain]:
+        return list(self.running)
+
+    def find(self, guest: str) -> Domain | None:
+        return next((found for found in self.running if found.uuid == guest), None)
+
+    def shares(self, domids: list[int]) -> dict[int, Share]:
+        if self.shares_fail:
+            raise OSError("xl is gone")
+        return {domid: self.weights[domid] for domid in domids}
+
+    def set_share(self, domid: int, share: Share) -> None:
+        self.weights[domid] = share
+
+
+class Host:
+    """All of it, with one guest defined."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.xen = Xen()
+        self.state = State(root / "state")
+        self.hierarchy = root / "cgroup"
+        self.hierarchy.mkdir()
+        (self.hierarchy / "cgroup.subtree_control").write_text("memory pids")
+        ours = self.hierarchy / "teig"
+        ours.mkdir()
+        (ours / "cgroup.subtree_control").write_text("")
+        (root / "proc").mkdir()
+        self.groups = KernelGroups(self.hierarchy)
+        self.limits = Limits(self.xen, self.groups, root / "proc", root / "block")  # type: ignore[arg-type]
+        self.disk("254:16")
+        self.define()
+
+    def define(self, **changes: Any) -> Spec:
+        described = spec(vcpus=1, cap=0, **changes)
+        folder = self.state.guest_dir(described["id"])
+        make_private(folder)
+        write_json(folder / "spec.json", described)
+        return parse_spec(described)
+
+    def disk(self, number: str, *lies_on: str) -> None:
+        folder = self.root / "block" / number
+        (folder / "slaves").mkdir(parents=True)
+        (folder / "dev").write_text(f"{number}\n")
+        for other in lies_on:
+            (folder / "slaves" / other).symlink_to(self.root / "block" / other)
+
+    def run(self, domid: int, devices: tuple[str, ...] = ("253:0",), queues: int = 1, guest: str = GUEST) -> None:
+        """Have a domain with connected disks, but no threads yet."""
+        self.xen.running.append(domain(domid, guest))
+        self.xen.weights[domid] = Share(128, 0)
+        for index, device in enumerate(devices):
+            back, front = f"/local/domain/0/backend/vbd/{domid}/{index}", f"/local/domain/{domid}/device/vbd/{index}"
+            major, minor = (int(part) for part in device.split(":"))
+            self.xen.store |= {
+                f"{back}/physical-device": f"{major:x}:{minor:x}",
+                f"{back}/state": "4",
+                f"{back}/frontend": front,
+                f"{front}/{QUEUES}": str(queues),
+            }
+
+    def thread(self, pid: int, name: str, parent: int = 2) -> None:
+        folder = self.root / "proc" / str(pid)
+        folder.mkdir()
+        (folder / "stat").write_text(f"{pid} ({name}) S {parent} 0 0 0 -1 2129984 0 0\n")
+
+
+def domain(domid: int, guest: str, vcpus: int = 1) -> Domain:
+    return Domain(
+        domid, guest, 96 << 10, 97 << 10, vcpus, 5, dying=False, shutdown=False, shutdown_reason=0, paused=False
+    )
