@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from teig.agent import setup
+from teig.agent.services import GUESTS, KEEPER, UNITS
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.install import REMOTE_COMMAND, installed, installer, uninstalled, uninstaller
 from teig.model.errors import HostFault, InvalidRequest
@@ -51,6 +52,8 @@ def test_installing_twice_changes_nothing(root: Path, packed: Path) -> None:
     assert _lines(root) == ["# mine", OTHER, f'restrict,command="{command}" {kind} {key} teig']
     assert (root / "root/.ssh/authorized_keys").stat().st_mode & 0o777 == 0o600
     assert (root / "var/lib/teig").stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in (root / UNITS).iterdir()) == [GUESTS, KEEPER]
+    assert f"ExecStart=/usr/bin/python3 -I /{setup.AGENT} keeper\n" in (root / UNITS / KEEPER).read_text()
 
 
 def test_what_is_installed_runs(root: Path, packed: Path) -> None:
@@ -88,6 +91,7 @@ def test_uninstalling(root: Path, packed: Path) -> None:
     assert not uninstalled(json.dumps(setup.uninstall(root)))
     assert _lines(root) == ["# mine", OTHER]
     assert not (root / "usr/local/lib/teig").exists()
+    assert list((root / UNITS).iterdir()) == []
     assert guest.exists()
     shutil.rmtree(guest)
     assert uninstalled(json.dumps(setup.uninstall(root)))

@@ -25,6 +25,7 @@ from teig.agent.state import State, locked, make_private, read_json, write_json
 
 RUN = Path("/run/teig")
 LOOK_S = 10.0
+CARDS_S = 60.0
 _HURRY_S = 0.05
 _AFTER_START_S = 1.0
 _SETTLE_S = 5.0
@@ -47,6 +48,8 @@ class Keeper:
         self._last_error: Optional[dict[str, Any]] = None
         self._hurried: dict[int, float] = {}
         self._unshaped: set[int] = set()
+        self._shaped: set[int] = set()
+        self._cards_due = 0.0
         self._looked = 0.0
 
     def serve(self) -> None:
@@ -121,6 +124,9 @@ class Keeper:
         self._write()
 
     def _look_at_weights(self, domains: list[Domain], running: list[tuple[Domain, Spec]]) -> None:
+        """See to weights and caps; where Domain-0 is alone nobody can starve it, and reading them takes a process."""
+        if len(domains) == 1 and self._looked:
+            return
         shares = self._xen.shares([domain.domid for domain in domains])
         for domain, spec in running:
             self._did(spec, domain, processor.hold(self._xen, spec, domain.domid, shares.get(domain.domid)))
@@ -128,9 +134,16 @@ class Keeper:
         self._say("Domain-0", processor.hold_dom0(self._xen, domains, shares))
 
     def _look_at_cards(self, running: list[tuple[Domain, Spec]]) -> None:
+        """See to network cards: those of new domains at once, all of them once a minute, for that takes a process."""
+        now = time.monotonic()
+        domids = {domain.domid for domain, _ in running}
+        if now < self._cards_due and domids <= self._shaped:
+            return
         rates = shaping.received() if running else {}
         for domain, spec in running:
             self._did(spec, domain, shaping.hold(spec, domain.domid, rates))
+        self._shaped = domids
+        self._cards_due = now + CARDS_S
 
     def _running(self, domains: list[Domain]) -> list[tuple[Domain, Spec]]:
         """Return the domains of ours that live, with what each is entitled to."""

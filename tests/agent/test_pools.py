@@ -1,0 +1,114 @@
+"""Volume groups: what LVM 2.03.16 says of them, and what the kernel says of the disks below."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from teig.agent import pool_bench
+from teig.agent.pools import Group, parse_report
+from teig.model.host import VolumeGroup
+from teig.record import load
+
+GIB = 1 << 30
+
+
+def report(*physical_volumes: str, missing: int = 0, sick: str = "") -> str:
+    about: dict[str, Any] = {
+        "vg": [{"vg_name": "vg0", "vg_size": str(16 * GIB), "vg_free": str(GIB), "vg_missing_pv_count": str(missing)}],
+        "pv": [{"pv_name": name} for name in physical_volumes],
+        "lv": [{"lv_name": "data", "lv_health_status": sick}],
+        "pvseg": [{"pvseg_start": "0"}],
+        "seg": [{"segtype": "linear"}],
+    }
+    return json.dumps({"report": [about]})
+
+
+class Sys:
+    """A /sys/class/block with the disks that a test puts there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def disk(self, name: str, rotational: str = "0") -> None:
+        self._write(self.root / name / "queue/rotational", rotational)
+
+    def partition(self, disk: str, name: str) -> None:
+        self._write(self.root / disk / name / "partition", "1")
+        (self.root / name).symlink_to(self.root / disk / name)
+
+    def array(self, name: str, level: str, *members: str, degraded: str = "0") -> None:
+        self.disk(name)
+        for file, word in (("level", level), ("degraded", degraded), ("raid_disks", str(len(members)))):
+            self._write(self.root / name / "md" / file, word)
+        (self.root / name / "slaves").mkdir()
+        for member in members:
+            (self.root / name / "slaves" / member).symlink_to(self.root / member)
+
+    def _write(self, path: Path, word: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{word}\n")
+
+
+@pytest.fixture
+def block(tmp_path: Path) -> Sys:
+    return Sys(tmp_path)
+
+
+def only(text: str, block: Sys) -> Group:
+    (group,) = parse_report(text, block.root)
+    assert load(VolumeGroup, group._asdict()).name == "vg0"
+    return group
+
+
+def test_one_plain_disk(block: Sys) -> None:
+    block.disk("vdb", rotational="1")
+    assert only(report("/dev/vdb"), block) == Group("vg0", 16 * GIB, GIB, "sas", "none", "")
+
+
+def test_a_partition_of_a_solid_state_disk(block: Sys) -> None:
+    block.disk("nvme0n1")
+    block.partition("nvme0n1", "nvme0n1p3")
+    assert only(report("/dev/nvme0n1p3"), block)[3:] == ("ssd", "none", "")
+
+
+def test_a_mirror_that_lacks_a_disk(block: Sys) -> None:
+    for disk in ("sda", "sdb"):
+        block.disk(disk)
+        block.partition(disk, f"{disk}2")
+    block.array("md0", "raid1", "sda2", "sdb2", degraded="1")
+    assert only(report("/dev/md0"), block)[3:] == ("ssd", "raid1", "md0 (raid1) lacks 1 of its 2 disks")
+
+
+def test_the_weakest_and_the_slowest_count(block: Sys) -> None:
+    for disk in ("sda", "sdb", "sdc"):
+        block.disk(disk, rotational="1" if disk == "sdc" else "0")
+    block.array("md0", "raid10", "sda", "sdb")
+    assert only(report("/dev/md0"), block)[3:5] == ("ssd", "raid10")
+    assert only(report("/dev/md0", "/dev/sdc"), block)[3:5] == ("sas", "none")
+
+
+def test_raid5_is_no_mirror(block: Sys) -> None:
+    block.disk("sda")
+    block.array("md0", "raid5", "sda")
+    assert only(report("/dev/md0"), block).redundancy == "none"
+
+
+def test_what_lvm_misses(block: Sys) -> None:
+    block.disk("sda")
+    problem = only(report("/dev/sda", "[unknown]", missing=1, sick="partial"), block).problem
+    assert problem == "1 of its physical volumes are missing; logical volume data: partial"
+
+
+def test_a_measurement_ends_and_has_four_figures(tmp_path: Path) -> None:
+    path = tmp_path / "volume"
+    path.write_bytes(bytes(pool_bench.LEAST_BYTES))
+    try:
+        figures = pool_bench.measure(str(path), pool_bench.LEAST_BYTES, seconds=0.2)
+    except OSError:
+        pytest.skip("this file system knows no O_DIRECT")
+    assert sorted(figures) == ["read_bps", "read_iops", "write_bps", "write_iops"]
+    assert min(figures.values()) > 0

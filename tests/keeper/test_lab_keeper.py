@@ -1,0 +1,110 @@
+"""The keeper on a real Xen host: what it holds guests to survives everything that happens to guest and host."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from teig.model.guest import Disk, GuestSpec
+from teig.model.pool import DiskRate
+from tests.fleet.conftest import Stand, await_that
+
+pytestmark = pytest.mark.lab
+SLOW = DiskRate(read_iops=40, write_iops=40, read_bps=160 << 10, write_bps=160 << 10)
+RIGHT_S = 15
+GROUP = "/sys/fs/cgroup/teig/{}"
+
+
+def slow_guest(stand: Stand, vcpus: int = 1) -> GuestSpec:
+    return stand.spec(vcpus=vcpus, disk_rate=SLOW, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))
+
+
+def holds(stand: Stand, spec: GuestSpec) -> bool:
+    return stand.host.guest(spec.id).live == spec.entitled
+
+
+def written_per_second(stand: Stand, spec: GuestSpec, query: str = "mib=1&block=4096") -> float:
+    """Return the bytes per second that the guest says it wrote."""
+    told = json.loads(stand.get(spec, f"/cgi-bin/write?{query}").split(b"\r\n\r\n")[1])
+    assert told["bytes"] == 1 << 20
+    return float(told["bytes"] / told["seconds"])
+
+
+@pytest.mark.parametrize("vcpus", [1, 2])
+def test_limits_hold_whatever_the_guest_and_systemd_do(stand: Stand, vcpus: int) -> None:
+    spec = slow_guest(stand, vcpus)
+    stand.start(spec)
+    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
+    assert written_per_second(stand, spec) < 1.15 * SLOW.write_bps
+    threads = stand.run(f"cat {GROUP.format(spec.id)}/cgroup.procs").split()
+    assert len(threads) == 2 * vcpus
+    for command in ("daemon-reload", "daemon-reexec", "restart teig-keeper", "kill -s KILL teig-keeper"):
+        stand.run(f"systemctl {command}")
+        assert holds(stand, spec), command
+    await_that(lambda: stand.host.facts().keeper_beat is not None, 60, "the keeper to come back by itself")
+    first = stand.host.guest(spec.id).domid or 0
+    stand.get(spec, "/cgi-bin/reboot")
+    await_that(lambda: (stand.host.guest(spec.id).domid or 0) > first, 180, "a new domain after the reboot")
+    stand.host.guest_wait_ready(spec.id, 80, 300)
+    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread of the new domain")
+    assert written_per_second(stand, spec, "mib=1&block=65536") < 1.15 * SLOW.write_bps
+
+
+def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
+    spec = slow_guest(stand)
+    stand.start(spec)
+    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
+    group = GROUP.format(spec.id)
+    for command in (
+        f"sed 's/=[0-9]*/=max/g' {group}/io.max >{group}/io.max",
+        f"head -n 1 {group}/cgroup.procs >/sys/fs/cgroup/cgroup.procs",
+        f"xl sched-credit2 -d {spec.name} -w 1 -c 10",
+    ):
+        stand.run(command)
+        await_that(lambda: holds(stand, spec), RIGHT_S, f"this to be put right: {command}")
+    stand.run("xl sched-credit2 -d Domain-0 -w 256")
+    await_that(lambda: stand.host.facts().dom0_weight >= 2048, RIGHT_S, "Domain-0's weight to be put right")
+
+
+def test_network_rates_are_on_the_card(stand: Stand) -> None:
+    spec = dataclasses.replace(slow_guest(stand), in_kbit=4000, out_kbit=2000)
+    stand.start(spec)
+    domid = stand.host.guest(spec.id).domid
+    await_that(lambda: "tbf" in stand.run(f"tc qdisc show dev vif{domid}.0"), RIGHT_S, "a token bucket")
+    assert "rate 4Mbit" in stand.run(f"tc qdisc show dev vif{domid}.0")
+    rate = stand.run(f"xenstore-read /local/domain/0/backend/vif/{domid}/0/rate")
+    assert rate.strip() == f"{2000 * 125 // 20},50000"
+
+
+def test_groups_go_with_their_guests(stand: Stand) -> None:
+    spec = slow_guest(stand)
+    claim = stand.start(spec)
+    stand.host.guest_stop(claim, 0)
+    await_that(lambda: spec.id not in stand.run("ls /sys/fs/cgroup/teig"), RIGHT_S, "the group to be removed")
+    assert stand.host.facts().dom0_weight == 2048
+
+
+def test_a_pool_is_measured_and_left_clean(stand: Stand) -> None:
+    stand.run("lvcreate -qq -y -Wn -Zn -L 64m --addtag teig -n teig-bench vg0")
+    rate = stand.host.pool_bench("vg0")
+    assert rate.read_bps > rate.read_iops * 4096 / 4
+    assert "teig-bench" not in stand.run("lvs")
+
+
+def test_a_guest_comes_back_after_its_host_s_reboot(stand: Stand) -> None:
+    spec = slow_guest(stand)
+    stand.start(spec)
+    before = stand.run("cat /proc/sys/kernel/random/boot_id")
+    stand.run("systemctl disable -q xendomains; (sleep 1; reboot -ff) >/dev/null 2>&1 &")
+
+    def back() -> bool:
+        try:
+            return stand.lab.run("cat /proc/sys/kernel/random/boot_id", timeout_s=10) != before
+        except Exception:  # noqa: BLE001  (however it does not answer while it boots)
+            return False
+
+    await_that(back, 400, "the host to answer again")
+    stand.host.guest_wait_ready(spec.id, 80, 300)
+    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread after the reboot")
