@@ -15,7 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from teig.model.errors import NotFound, TeigError
 
-ENTITLED = {"memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 256, "cap": 100}
+ENTITLED = {
+    "memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 256, "cap": 100,
+    "read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608,
+}  # fmt: skip
 GUEST = {
     "name": "web", "id": "6f1b0f2e-2b1a-4b6e-9a53-0c8f9f0f7a10", "plan": "tiny", "image": "micro", "host": "lab-1",
     "site": "lab", "type": "pv", "state": "running", "addresses": ["10.77.16.0"],
@@ -26,7 +29,12 @@ DETAIL = {
     "nics": [{"mac": "00:16:3e:00:00:01", "bridge": "xenbr0", "address": "10.77.16.0/16", "gateway": "10.77.0.1"}],
     "domid": 3, "ssh_user": None, "ready_port": 80, "operation": None, "observed": 1.0,
 }  # fmt: skip
-PLAN = {"name": "tiny", "memory_mib": 96, "vcpus": 1, "share_cores": 0.25, "ceiling_cores": 1.0, "disk_bytes": 67108864}
+RATE = {"read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608}
+PLAN = {
+    "name": "tiny", "memory_mib": 96, "vcpus": 1, "share_cores": 0.25, "ceiling_cores": 1.0, "disk_bytes": 67108864,
+    "disk_rate": RATE, "pool": {"medium": "any", "redundancy": "any"}, "out_kbit": 50000, "in_kbit": 50000,
+    "addresses": 1,
+}  # fmt: skip
 SITE = {
     "name": "lab", "country": "NO", "operator": "me", "network": "10.77.0.0/16", "gateway": "10.77.0.1",
     "first_address": "10.77.16.0", "last_address": "10.77.31.255", "bridge": "xenbr0",

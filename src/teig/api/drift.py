@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from teig.api.given import Given
+from teig.api.operations import OperationOut, out
 from teig.control import drift
 from teig.policy.drift import Drift
 
@@ -15,3 +17,18 @@ router = APIRouter()
 def show_drift(services: Given) -> list[Drift]:
     """Look at every host now and return all that differs."""
     return drift.look(services)
+
+
+class MendedOut(BaseModel):
+    """What mending came to: operations that have begun, what was done at once, what is left to a person."""
+
+    operations: list[OperationOut]
+    done: tuple[str, ...]
+    left: tuple[Drift, ...]
+
+
+@router.post("/drift/mend")
+def mend_drift(services: Given) -> MendedOut:
+    """Look at every host and mend what is Teig's to mend."""
+    mended = drift.mend(services)
+    return MendedOut(operations=[out(operation) for operation in mended.operations], done=mended.done, left=mended.left)

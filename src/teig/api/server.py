@@ -18,6 +18,7 @@ import uvicorn
 
 from teig.api.app import build
 from teig.control.assembly import services_in
+from teig.control.drift import watching
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Conflict
 
@@ -40,7 +41,8 @@ def main(folder: Path) -> None:
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=2,
         )
-        uvicorn.Server(config).run()
+        with watching(services):
+            uvicorn.Server(config).run()
 
 
 @contextmanager

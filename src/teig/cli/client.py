@@ -80,6 +80,10 @@ class Api:
         """Send a JSON body and return the answer."""
         return self._call("POST", path, json.dumps(body).encode(), timeout_s=timeout_s)
 
+    def put(self, path: str, body: object) -> Any:
+        """Replace what is at a path and return the answer."""
+        return self._call("PUT", path, json.dumps(body).encode())
+
     def delete(self, path: str, **query: object) -> Any:
         """Delete what is at a path."""
         return self._call("DELETE", path, query=query)

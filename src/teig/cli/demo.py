@@ -51,6 +51,7 @@ def demo(
         machine = _lab_host(board)
         _site(api, board)
         _enrol(api, board, machine)
+        _pool(api, board, machine)
         manifest = _image(api, board)
         _guest(api, board)
         _answer(api, board, manifest["ready_port"])
@@ -118,6 +119,17 @@ def _enrol(api: Api, board: Board, machine: lab_machines.Machine) -> None:
 
 def _host_words(host: dict[str, Any]) -> str:
     return f"Xen {host['facts']['xen_version']}, {host['room']['memory_mib']} MiB free"
+
+
+def _pool(api: Api, board: Board, machine: lab_machines.Machine) -> None:
+    """Rate the host's pool, without which nothing is promised on it."""
+    path = name_path("pools", "host", machine.name)
+    with board.step(f"measure the disks of {machine.name}") as note:
+        pool = api.get(path)
+        if pool["rating"] is None:
+            pool = api.post(f"{path}/bench", {})
+        capacity = pool["rating"]["capacity"]
+        note.say(f"{capacity['read_iops']} reads and {capacity['write_iops']} writes of 4 KiB a second")
 
 
 def _image(api: Api, board: Board) -> dict[str, Any]:

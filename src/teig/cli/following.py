@@ -31,6 +31,7 @@ _IN_WORDS = {
     "reboot": "shut it down and start it",
     "volumes": "remove its volumes",
     "undefine": "remove its files",
+    "enforce": "hold it to them",
 }
 """What a step does; the API's names are for programs. A step that is not here is shown by its name."""
 

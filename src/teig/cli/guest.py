@@ -38,7 +38,9 @@ def create_guest(
     disks: Annotated[
         list[str] | None, typer.Option("--disk", help="One more disk, for example 10G. Repeatable.")
     ] = None,
-    nics: Annotated[int, typer.Option("--nics", min=1, max=4, help="How many network cards.")] = 1,
+    nics: Annotated[
+        int | None, typer.Option("--nics", min=1, max=4, help="How many network cards; else as the plan says.")
+    ] = None,
     ssh_keys: Annotated[
         list[str] | None, typer.Option("--ssh-key", help="A public key or a file that holds some. Repeatable.")
     ] = None,
@@ -123,6 +125,25 @@ def stop_guest(
 def reboot_guest(name: Name, grace: Grace = 60.0, no_wait: NoWait = False) -> None:
     """Shut a guest down and start it again."""
     _change(name, "reboot", {"grace_s": grace}, "runs again", no_wait=no_wait)
+
+
+@app.command("resize")
+def resize_guest(
+    name: Name,
+    plan: Annotated[str, typer.Option("--plan", "-p", help="The plan that it is to have.")],
+    no_wait: NoWait = False,
+) -> None:
+    """Give a guest another plan on its host: processor and disk rates at once, memory and vCPUs from its next start."""
+    api = Api()
+    path = name_path("guests", "guest", name)
+    with suggesting(api, ("guests", name), ("plans", plan)):
+        operation = api.post(f"{path}/resize", {"plan": plan})
+    if not carry_out(api, operation, no_wait=no_wait):
+        return
+    guest = api.get(path)
+    later = [row["field"] for row in guest["drift"] if row["field"] in {"memory_mib", "maxmem_mib", "vcpus"}]
+    todo = f" Memory and vCPUs follow at its next start: teig guest reboot {name}" if later else ""
+    typer.echo(f"Guest {name} has plan {plan}.{todo}")
 
 
 @app.command("delete")

@@ -13,6 +13,10 @@ FIELDS = (
     ("scheduler weight", "weight"),
     ("scheduler cap", "cap"),
     ("vCPUs", "vcpus"),
+    ("disk reads a second", "read_iops"),
+    ("disk writes a second", "write_iops"),
+    ("bytes read a second", "read_bps"),
+    ("bytes written a second", "write_bps"),
 )
 
 
@@ -47,4 +51,8 @@ def _show(key: str, source: dict[str, Any] | None) -> str:
         return "-"
     if key == "cap":
         return f"{value} %" if value else "none"
+    if key.endswith("_bps"):
+        return show_size(value) if value else "no limit"
+    if key.endswith("_iops"):
+        return str(value) if value else "no limit"
     return mib(value) if key.endswith("_mib") else str(value)

@@ -26,9 +26,11 @@ class Commands(LazyGroup):
         "serve": Noun("teig.cli.serve", "Run the server; every other command talks to it."),
         "site": Noun("teig.cli.site", "Places where hosts stand, and the guests' network there."),
         "host": Noun("teig.cli.host", "Machines that run Xen."),
+        "pool": Noun("teig.cli.pool", "Where guests' disks lie, and what is still free there."),
         "plan": Noun("teig.cli.plan", "What a guest is entitled to."),
         "image": Noun("teig.cli.image", "Root file systems that guests are made from."),
         "guest": Noun("teig.cli.guest", "Guests: create, look, start, stop, reach, delete."),
+        "drift": Noun("teig.cli.drift", "What differs between what is promised and what is so."),
         "op": Noun("teig.cli.op", "Operations: what is being done, and what was."),
         "lab": Noun("teig.cli.lab", "Real Xen hosts, booted in QEMU on this machine."),
     }

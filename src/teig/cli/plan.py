@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ def list_plans(output: Output = Format.TABLE) -> None:
     if output is Format.JSON:
         print_json(plans)
         return
-    columns = ("name", ">memory", ">vcpus", ">share (cores)", ">ceiling (cores)", ">disk")
+    columns = ("name", ">memory", ">vcpus", ">share (cores)", ">ceiling (cores)", ">disk", ">reads/s", ">writes/s")
     print_table(columns, [_cells(plan) for plan in plans], "There are no plans.")
 
 
@@ -41,9 +42,26 @@ def show_plan(name: Annotated[str, typer.Argument(help="The plan.")], output: Ou
             ("vCPUs", plan["vcpus"]),
             ("guaranteed", f"{plan['share_cores']:g} cores"),
             ("at most", f"{plan['ceiling_cores']:g} cores"),
-            ("disk", show_size(plan["disk_bytes"])),
+            ("disk", f"{show_size(plan['disk_bytes'])}, pool: {plan['pool']['medium']}, {plan['pool']['redundancy']}"),
+            ("reads", _rate(plan["disk_rate"]["read_iops"], plan["disk_rate"]["read_bps"])),
+            ("writes", _rate(plan["disk_rate"]["write_iops"], plan["disk_rate"]["write_bps"])),
+            ("network", f"{plan['out_kbit'] / 1000:g} Mbit/s out, {plan['in_kbit'] / 1000:g} Mbit/s in"),
+            ("addresses", plan["addresses"]),
         ]
     )
+
+
+@app.command("apply")
+def apply_plans(
+    file: Annotated[Path, typer.Argument(help="A TOML file of plans.", exists=True, dir_okay=False, readable=True)],
+) -> None:
+    """Offer the plans of a file, all of them or none. Guests keep what they were promised until they are resized."""
+    plans = Api().put("/plans", {"toml": file.read_text(encoding="utf-8", errors="replace")})
+    typer.echo(f"On offer now: {', '.join(plan['name'] for plan in plans)}.")
+
+
+def _rate(operations: int, size: int) -> str:
+    return f"{operations} of 4 KiB and {show_size(size)} a second, for all disks together"
 
 
 def _cells(plan: dict[str, Any]) -> tuple[object, ...]:
@@ -54,4 +72,6 @@ def _cells(plan: dict[str, Any]) -> tuple[object, ...]:
         f"{plan['share_cores']:g}",
         f"{plan['ceiling_cores']:g}",
         show_size(plan["disk_bytes"]),
+        plan["disk_rate"]["read_iops"],
+        plan["disk_rate"]["write_iops"],
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
-from teig.operations import guest_create, guest_delete, guest_power, guest_resize
+from teig.operations import guest_create, guest_delete, guest_mend, guest_power, guest_resize
 from teig.operations.engine import Engine
 from teig.operations.work import Parts
 from teig.store.database import Database
@@ -22,6 +22,7 @@ SEQUENCES = (
     guest_power.STOP,
     guest_power.REBOOT,
     guest_resize.SEQUENCE,
+    guest_mend.SEQUENCE,
 )
 
 

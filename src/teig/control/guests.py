@@ -107,6 +107,11 @@ def reboot(services: Services, name: str, grace_s: float) -> Operation:
     return _begin(services, name, "guest_reboot", {"grace_s": grace_s})
 
 
+def mend(services: Services, name: str) -> Operation:
+    """Begin to make a guest on its host what it is entitled to again."""
+    return _begin(services, name, "guest_mend", {})
+
+
 def resize(services: Services, name: str, plan_name: str) -> Operation:
     """Begin to give a guest another plan on its host. Its disks keep their sizes.
 

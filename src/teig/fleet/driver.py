@@ -95,6 +95,15 @@ class Host(Protocol):
     def guest_start(self, claim: Claim) -> int:
         """Start a defined guest and return its domid; HostFault with Xen's reason where it does not run then."""
 
+    def guest_enforce(self, claim: Claim) -> None:
+        """Hold a running guest to its files at once: maxmem, weight, cap, disk and network rates; a stopped one is fine.
+
+        Its memory and vCPUs are the domain's own and are not touched.
+        """
+
+    def keeper_start(self) -> None:
+        """Start the host's keeper, anew where it runs; HostFault where it does not come up."""
+
     def guest_stop(self, claim: Claim, grace_s: float) -> None:
         """Ask the guest to shut down, and destroy its domain after `grace_s` seconds (0: at once)."""
 

@@ -45,6 +45,7 @@ class SimulatedHost:
         self.disk_bytes = disk_bytes
         self.cores = cores
         self.disk_iops = 1_000_000
+        self.keeper_beat: float | None = 1.0
         self.answers = True
         self.images: set[ImageId] = set()
         self.guests: dict[GuestId, SimulatedGuest] = {}
@@ -79,7 +80,7 @@ class SimulatedHost:
             ),
             missing_programs=(),
             foreign=self.foreign,
-            keeper_beat=1.0,
+            keeper_beat=self.keeper_beat,
         )
 
     def inventory(self) -> Inventory:
@@ -157,6 +158,16 @@ class SimulatedHost:
                 kept.domid = self._next_domid
                 self._next_domid += 1
             return kept.domid
+
+    def guest_enforce(self, claim: Claim) -> None:
+        """A simulated guest is what its spec says."""
+        with self._lock:
+            self._claimed(claim)
+
+    def keeper_start(self) -> None:
+        """Let the keeper have looked just now."""
+        self._reach()
+        self.keeper_beat = 0.0
 
     def guest_stop(self, claim: Claim, grace_s: float) -> None:  # noqa: ARG002
         """Take the domid away."""

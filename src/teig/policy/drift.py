@@ -21,6 +21,8 @@ VOLUME_MISSING: Final = "volume_missing"
 VOLUME_ORPHANED: Final = "volume_orphaned"
 KEEPER_DEAD: Final = "keeper_dead"
 UNREACHABLE: Final = "unreachable"
+NEXT_START: Final = {"memory_mib", "vcpus"}
+"""Figures that are the domain's own for as long as it runs."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,16 @@ def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Dri
     if not promise.runs and running:
         text = "It should be stopped, and it runs: somebody started it without Teig."
         found.append(Drift(host, name, RUNNING, None, None, None, None, False, text))
-    for row in figures(asdict(promise.spec.entitled), on_host):
-        text = f"{row['field']} is {row['live']} and should be {row['entitled']}."
-        found.append(Drift(host, name, ENTITLEMENT, fixable=True, text=text, **row))
-    return found
+    return [*found, *(_figure(host, name, row) for row in figures(asdict(promise.spec.entitled), on_host))]
+
+
+def _figure(host: str, guest: str, row: dict[str, Any]) -> Drift:
+    field, entitled = row["field"], row["entitled"]
+    where, is_now = ("Xen", row["live"]) if row["live"] not in {None, entitled} else ("the host's files", row["set"])
+    later = field in NEXT_START and row["set"] in {None, entitled}
+    todo = f" It holds from the next start: teig guest reboot {guest}" if later else ""
+    text = f"{field} is {is_now} in {where} and should be {entitled}.{todo}"
+    return Drift(host, guest, ENTITLEMENT, fixable=not later, text=text, **row)
 
 
 def _stranger(host: str, guest: GuestOnHost) -> Drift:

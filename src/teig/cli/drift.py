@@ -1,0 +1,59 @@
+"""`teig drift`: what differs between what is promised, what hosts are set to, and what is so."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from teig.cli.client import Api
+from teig.cli.following import follow
+from teig.cli.nouns import noun_app
+from teig.cli.output import Format, Output, print_json, print_table, printable
+from teig.cli.progress import Board
+
+app = noun_app("What differs between what is promised, what hosts are set to, and what is so.")
+
+
+@app.command("drift")
+def drift(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what is Teig's; never touch what is not.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Look at every host now and list what differs. Ends with 1 where anything does."""
+    api = Api()
+    if fix:
+        _mend(api)
+    found = api.get("/drift")
+    if output is Format.JSON:
+        print_json(found)
+    else:
+        _print(found)
+    if found:
+        raise typer.Exit(1)
+
+
+def _mend(api: Api) -> None:
+    mended = api.post("/drift/mend", {})
+    for sentence in mended["done"]:
+        typer.echo(printable(sentence), err=True)
+    with Board() as board:
+        for operation in mended["operations"]:
+            follow(api, operation, board)
+
+
+def _print(found: list[dict[str, Any]]) -> None:
+    columns = ("host", "guest", "what", ">entitled", ">set", ">live", "error")
+    rows = [
+        (
+            row["host"],
+            row["guest"],
+            row["field"] or row["kind"].replace("_", " "),
+            row["entitled"],
+            row["set"],
+            row["live"],
+            row["text"],
+        )
+        for row in found
+    ]
+    print_table(columns, rows, "Nothing differs.")
