@@ -12,6 +12,7 @@
     keeper       teig-keeper, the service     boot        teig-guests: starting guests after a boot
     limits       disk rates, held and read    backends    xenstore's devices and their kernel threads
     shaping      what guests may receive      control_groups  the kernel's groups and io.max
+    credit2      that scheduler's figures
     processor    weights and caps             services    the two systemd units
     state        files, locks and fences      process     starting programs
 

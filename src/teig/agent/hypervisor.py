@@ -1,7 +1,7 @@
 """Xen as it is: read through xen.lowlevel.xc and xen.lowlevel.xs, which come with Xen's tools, without a process.
 
-The one exception is credit2's weights: `xc.sched_credit2_domain_get` raises "SystemError: Bad dict format" in 4.17,
-so those are read from `xl sched-credit2`, in one process for all domains.
+The one exception is credit2's weights, which the bindings cannot read: `credit2` asks the library below them, and
+where that cannot be used they are read from `xl sched-credit2`, in one process for all domains.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
+from teig.agent.credit2 import Credit2
 from teig.agent.failure import host_fault
 from teig.agent.process import must
 
@@ -52,6 +53,7 @@ class Hypervisor:
     def __init__(self) -> None:
         self._xc: Any = None
         self._xs: Any = None
+        self._credit2: Optional[Credit2] = None
 
     def _open(self) -> None:
         if self._xc is not None:
@@ -61,6 +63,8 @@ class Hypervisor:
             from xen.lowlevel import xc, xs  # noqa: PLC0415  (found only once the running version is known)
 
             self._xc, self._xs = xc.xc(), xs.xs()
+            about = self._xc.xeninfo()
+            self._credit2 = Credit2.of(int(about["xen_major"]), int(about["xen_minor"]))
         except Exception as error:
             raise host_fault(
                 "no_xen",
@@ -136,6 +140,9 @@ class Hypervisor:
         scheduler = self.scheduler()
         if scheduler == "credit":
             return {domid: self._credit(domid) for domid in domids}
+        if scheduler == "credit2" and self._credit2:
+            found = {domid: self._credit2.get(domid) for domid in domids}
+            return {domid: Share(*share) for domid, share in found.items() if share}
         if scheduler == "credit2" and domids:
             which = ["-d", str(domids[0])] if len(domids) == 1 else []
             return parse_credit2(must(["xl", "sched-credit2", *which], "xl_failed"))

@@ -124,9 +124,6 @@ class Keeper:
         self._write()
 
     def _look_at_weights(self, domains: list[Domain], running: list[tuple[Domain, Spec]]) -> None:
-        """See to weights and caps; where Domain-0 is alone nobody can starve it, and reading them takes a process."""
-        if len(domains) == 1 and self._looked:
-            return
         shares = self._xen.shares([domain.domid for domain in domains])
         for domain, spec in running:
             self._did(spec, domain, processor.hold(self._xen, spec, domain.domid, shares.get(domain.domid)))
