@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from teig.agent import images, volumes
+from teig.agent import images, processor, shaping, volumes
 from teig.agent.failure import Failure, host_fault
 from teig.agent.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Hypervisor, Share
 from teig.agent.limits import Limits, Threads
-from teig.agent.process import Done, run
+from teig.agent.process import Done, must, run
 from teig.agent.seed import seed
 from teig.agent.spec import DiskRate, Spec, dump_spec, parse_spec
 from teig.agent.state import State, read_json, sync_dir, write_json, write_whole
@@ -111,6 +111,19 @@ class Guests:
         with self._state.changing(guest, fence) as folder:
             _want(folder, RUNNING)
             return {"domid": self._start(guest, folder)}
+
+    def enforce(self, guest: str, fence: int) -> dict[str, Any]:
+        """Hold a running guest to its files at once: maxmem, weight, cap, disk and network rates."""
+        with self._state.changing(guest, fence):
+            spec, domain = self.spec(guest), self._xen.find(guest)
+            if domain is None or domain.dying:
+                return {}
+            if maxmem_mib(domain) != spec.memory_mib:
+                must(["xl", "mem-max", str(domain.domid), str(spec.memory_mib)], "xl_failed")
+            processor.hold(self._xen, spec, domain.domid, self._xen.shares([domain.domid]).get(domain.domid))
+            self._limits.hold(spec, domain.domid)
+            shaping.hold(spec, domain.domid, shaping.received())
+        return {}
 
     def stop(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
         """Stop a guest: asked first, destroyed after `grace_s` seconds."""
@@ -331,12 +344,17 @@ def live(domain: Domain, share: Share | None, rate: DiskRate) -> dict[str, int]:
     """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing."""
     return {
         "memory_mib": -(-domain.mem_kib // 1024),
-        "maxmem_mib": (domain.maxmem_kib - MAXMEM_CONSTANT_KIB) // 1024,
+        "maxmem_mib": maxmem_mib(domain),
         "vcpus": domain.vcpus,
         "weight": share.weight if share else 0,
         "cap": share.cap if share else 0,
         **rate._asdict(),
     }
+
+
+def maxmem_mib(domain: Domain) -> int:
+    """Return the most memory that Xen lets a domain have."""
+    return (domain.maxmem_kib - MAXMEM_CONSTANT_KIB) // 1024
 
 
 def _want(folder: Path, state: str) -> None:

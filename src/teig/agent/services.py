@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Optional
 
+from teig.agent.failure import host_fault
 from teig.agent.process import must, run
 from teig.agent.state import write_whole
 
 UNITS = Path("etc/systemd/system")
 KEEPER = "teig-keeper.service"
 GUESTS = "teig-guests.service"
+START_S = 45.0
 _PYTHON = "/usr/bin/python3 -I"
 _XEN = "xen.service xencommons.service xenstored.service xenconsoled.service xen-init-dom0.service"
 
@@ -77,6 +82,19 @@ def install(root: Path, agent: str) -> None:
         must(["systemctl", "daemon-reload"], "systemctl_failed")
         must(["systemctl", "enable", "--quiet", KEEPER, GUESTS], "systemctl_failed")
         must(["systemctl", "restart", KEEPER], "systemctl_failed")
+
+
+def start_keeper(beat: Callable[[], Optional[float]]) -> None:
+    """Start the keeper, anew where it runs, and wait until it has looked at everything; else a host fault."""
+    must(["systemctl", "restart", KEEPER], "systemctl_failed")
+    began = time.monotonic()
+    while (last := beat()) is None or last > time.monotonic() - began:
+        if time.monotonic() > began + START_S:
+            raise host_fault(
+                "keeper_down", f"{KEEPER} did not look at the host within {START_S:g} seconds.",
+                f"Read what it says: journalctl -u {KEEPER}",
+            )  # fmt: skip
+        time.sleep(0.1)
 
 
 def uninstall(root: Path) -> None:

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from teig.agent import facts, images, pool_bench, streams
+from teig.agent import facts, images, keeper, pool_bench, services, streams
 from teig.agent.arguments import (
     Check,
     anything,
@@ -65,6 +65,7 @@ class Agent:
             "host_facts": Verb(lambda: facts.host_facts(state, xen), {}),
             "pool_bench": Verb(lambda pool: pool_bench.pool_bench(state, pool), {"pool": volume_group}),
             "inventory": Verb(lambda: facts.inventory(state, xen, guests), {}),
+            "keeper_start": Verb(_keeper_start, {}),
             "image_begin": Verb(
                 lambda image, manifest: images.image_begin(state, image, manifest),
                 {"image": sha256, "manifest": anything},
@@ -82,6 +83,7 @@ class Agent:
             "guest_define": Verb(guests.define, {**_CHANGE, "spec": anything}),
             "guest_undefine": Verb(guests.undefine, _CHANGE),
             "guest_start": Verb(guests.start, _CHANGE),
+            "guest_enforce": Verb(guests.enforce, _CHANGE),
             "guest_stop": Verb(guests.stop, {**_CHANGE, "grace_s": _GRACE}),
             "guest_reboot": Verb(guests.reboot, {**_CHANGE, "grace_s": _GRACE}),
             "guest_wait_ready": Verb(guests.wait_ready, {"guest": guest_id, "port": port, "timeout_s": _GRACE}),
@@ -144,6 +146,11 @@ class Agent:
                 channel.send({"id": number, "ok": {}})
                 streams.relay_terminal(channel.source, channel.sink, channel.rest(), terminal)
         return False
+
+
+def _keeper_start() -> dict[str, Any]:
+    services.start_keeper(keeper.beat)
+    return {}
 
 
 def version() -> str:

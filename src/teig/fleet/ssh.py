@@ -138,6 +138,14 @@ class SshHost:
         """Start the guest."""
         return int(self._change(claim, "guest_start", START_S)["domid"])
 
+    def guest_enforce(self, claim: Claim) -> None:
+        """Hold the running guest to its files."""
+        self._change(claim, "guest_enforce", SHORT_S)
+
+    def keeper_start(self) -> None:
+        """Start the host's keeper."""
+        self._ask("keeper_start", {})
+
     def guest_stop(self, claim: Claim, grace_s: float) -> None:
         """Stop the guest."""
         self._change(claim, "guest_stop", grace_s + STOP_S, grace_s=grace_s)
