@@ -1,0 +1,155 @@
+"""What guests get against what they were promised, on real Xen in the lab, with no server running.
+
+cpu.*.error             worst relative deviation of processor time from the shares, guests crowded on one processor
+cpu.cap.error           deviation from a ceiling of 25 % of a core, in cores
+dom0.latency_ratio      an agent's round trip with all guests spinning, divided by the same on an idle host
+disk.*.error            relative deviation of what a guest of 2 vCPUs measures on its disk from its limit
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from figures import Figure, options, report
+from lab_guests import Bench, bench
+from teig.lab.options import LabOptions, Scheduler
+from teig.model.guest import GuestSpec
+from teig.model.pool import DiskRate
+
+SPIN_S = 60.0
+WARM_S = 5.0
+IOPS = 40
+BPS = 512 << 10
+CASES = (((0.1, 1), (0.2, 1)), ((0.1, 1), (0.4, 1)), ((0.2, 1), (0.2, 2)))
+"""Share and vCPUs of the guests that compete."""
+
+
+def spinning(stands: Bench, guests: list[GuestSpec], seconds: float) -> ThreadPoolExecutor:
+    """Let every vCPU of some guests spin; the pool ends with them."""
+    pool = ThreadPoolExecutor(len(guests))
+    for guest in guests:
+        pool.submit(stands.ask, guest, f"burn?seconds={int(seconds)}&threads={guest.vcpus}")
+    time.sleep(WARM_S)
+    return pool
+
+
+def share_error(stands: Bench, case: tuple[tuple[float, int], ...], spin_s: float) -> float:
+    """Return the worst relative deviation of a guest's processor time from its part."""
+    guests = [stands.start(share=share, vcpus=vcpus) for share, vcpus in case]
+    domids = [stands.domid(guest) for guest in guests]
+    stands.lab.run("; ".join(f"xl vcpu-pin {domid} all 1" for domid in domids) + "; xl vcpu-pin 0 all 0")
+    with spinning(stands, guests, spin_s + 4 * WARM_S):
+        _, used = stands.sample(spin_s)
+    stands.stop(*guests)
+    total = sum(used[domid] for domid in domids)
+    whole = sum(share for share, _ in case)
+    return max(abs(used[domid] / total / (share / whole) - 1) for domid, (share, _) in zip(domids, case, strict=True))
+
+
+def cap_error(stands: Bench, spin_s: float) -> float:
+    """Return how far a guest with a ceiling of a quarter of a core is from it, in cores."""
+    guest = stands.start(cap=25)
+    with spinning(stands, [guest], spin_s + 4 * WARM_S):
+        elapsed, used = stands.sample(spin_s)
+    cores = used[stands.domid(guest)] / elapsed
+    stands.stop(guest)
+    return abs(cores - 0.25)
+
+
+def latency_ratio(stands: Bench, spin_s: float) -> float:
+    """Return the median round trip to the agent under load, divided by the idle one."""
+    guests = [stands.start(share=0.5, vcpus=2) for _ in range(3)]
+    idle = round_trip(stands)
+    with spinning(stands, guests, spin_s):
+        loaded = round_trip(stands)
+    stands.stop(*guests)
+    return loaded / idle
+
+
+def round_trip(stands: Bench) -> float:
+    """Return the median seconds of a question that the agent answers at once."""
+    taken = []
+    for _ in range(15):
+        begin = time.perf_counter()
+        stands.host.image_present(stands.image.id)
+        taken.append(time.perf_counter() - begin)
+    return statistics.median(taken)
+
+
+def written(stands: Bench, guest: GuestSpec, mib: int, block: int) -> float:
+    """Return the bytes per second that the guest wrote past its page cache."""
+    told = stands.ask(guest, f"write?mib={mib}&block={block}")
+    if told["bytes"] != mib << 20:
+        raise SystemExit(f"the guest wrote {told['bytes']} bytes of {mib} MiB")
+    return float(told["bytes"] / told["seconds"])
+
+
+def disk_figures(stands: Bench) -> list[Figure]:
+    """Return how near a guest comes to its limits, and whether they outlive what happens to guest and host."""
+    guest = stands.start(vcpus=2, rate=DiskRate(10_000, IOPS, 1 << 30, 1 << 30))
+    figures = [_disk("disk.iops.error", [iops_error(stands, guest) for _ in range(3)])]
+    stands.lab.run("systemctl daemon-reload")
+    figures.append(_disk("disk.after_reload.error", [iops_error(stands, guest)]))
+    stands.lab.run("systemctl kill -s KILL teig-keeper")
+    figures.append(_disk("disk.after_keeper_restart.error", [iops_error(stands, guest)]))
+    first = stands.domid(guest)
+    stands.ask(guest, "reboot")
+    while not _rebooted(stands, guest, first):
+        time.sleep(1)
+    stands.ready(guest)
+    figures.append(_disk("disk.after_reboot.error", [iops_error(stands, guest)]))
+    stands.stop(guest)
+    guest = stands.start(vcpus=2, rate=DiskRate(10_000, 10_000, 1 << 30, BPS))
+    errors = [abs(written(stands, guest, 8, 65536) / BPS - 1) for _ in range(3)]
+    stands.stop(guest)
+    return [*figures, _disk("disk.bandwidth.error", errors)]
+
+
+def _rebooted(stands: Bench, guest: GuestSpec, first: int) -> bool:
+    with suppress(SystemExit):
+        return stands.domid(guest) > first
+    return False
+
+
+def iops_error(stands: Bench, guest: GuestSpec) -> float:
+    """Return the relative deviation of the guest's operations per second from its limit."""
+    return abs(written(stands, guest, 2, 4096) / 4096 / IOPS - 1)
+
+
+def _disk(name: str, rounds: list[float]) -> Figure:
+    return Figure(name, max(rounds), "ratio", "<= 0.10", rounds)
+
+
+def cpu_figures(stands: Bench, scheduler: Scheduler, spin_s: float) -> list[Figure]:
+    """Return how near guests come to their shares under one scheduler."""
+    rounds = [share_error(stands, case, spin_s) for case in CASES]
+    return [Figure(f"cpu.{scheduler}.error", max(rounds), "ratio", "<= 0.05", rounds)]
+
+
+def main() -> int:
+    parser = options("Compare what guests get with what they were promised.")
+    parser.add_argument("--spin", type=float, default=SPIN_S, help="seconds of processor time that are measured")
+    parser.add_argument("--only", choices=("cpu", "disk"), help="measure only this")
+    args = parser.parse_args()
+    figures: list[Figure] = []
+    for scheduler in (Scheduler.CREDIT2, Scheduler.CREDIT):
+        if args.only == "disk" and scheduler == Scheduler.CREDIT:
+            break
+        with bench(LabOptions(scheduler=scheduler)) as stands:
+            if args.only != "cpu" and scheduler == Scheduler.CREDIT2:
+                figures += disk_figures(stands)
+            if args.only != "disk":
+                figures += cpu_figures(stands, scheduler, args.spin)
+            if args.only != "disk" and scheduler == Scheduler.CREDIT2:
+                figures.append(Figure("cpu.cap.error", cap_error(stands, args.spin), "cores", "<= 0.03"))
+                stands.lab.run("xl vcpu-pin 0 all all")
+                figures.append(Figure("dom0.latency_ratio", latency_ratio(stands, args.spin), "ratio", "<= 3"))
+    return report(figures, args.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Guests of a benchmark's own making on a lab host: by the driver alone, with no server, so that no server keeps them.
+
+`Bench.sample` reads Xen's own account of processor time in Domain-0, where the clock and the account are read together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import json
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from teig.fleet.driver import Claim, Host, HostAddress
+from teig.fleet.install import installed, installer
+from teig.fleet.ssh import SshFleet
+from teig.lab import images
+from teig.lab.hosts import LabHost
+from teig.lab.lab import running_lab
+from teig.lab.options import LabOptions
+from teig.model.guest import Disk, GuestSpec, GuestType, Nic
+from teig.model.image import Image, Manifest
+from teig.model.names import GuestId, HostId, ImageId
+from teig.model.pool import DiskRate
+from teig.policy.placement import _SEAL, PlacementDecision
+from teig.record import load
+from teig.xen.scheduler import weight_for
+
+HOST = HostId("bench")
+FAST = DiskRate(1_000_000, 1_000_000, 1 << 34, 1 << 34)
+READY_S = 400
+SAMPLE = """
+import glob, json, sys, time
+sys.path += glob.glob("/usr/lib/xen-*/lib/python") + glob.glob("/usr/lib/xen-*/lib/python*/site-packages")
+from xen.lowlevel import xc
+xen = xc.xc()
+look = lambda: (time.monotonic(), {row["domid"]: row["cpu_time"] / 1e9 for row in xen.domain_getinfo()})
+(begin, first) = look()
+time.sleep(SECONDS)
+(end, last) = look()
+print(json.dumps([end - begin, {domid: last[domid] - first[domid] for domid in first if domid in last}]))
+"""
+
+
+@dataclasses.dataclass
+class Bench:
+    """A lab host with the agent and its keeper."""
+
+    lab: LabHost
+    host: Host
+    image: Image
+    folder: Path
+    numbers: Iterator[int] = dataclasses.field(default_factory=lambda: itertools.count(1))
+
+    def start(self, *, vcpus: int = 1, share: float = 0.1, cap: int = 0, rate: DiskRate = FAST) -> GuestSpec:
+        """Make a guest and wait until it answers."""
+        number = next(self.numbers)
+        spec = GuestSpec(
+            id=GuestId(str(uuid.uuid4())), name=f"b{number}", type=GuestType.PV, plan="bench", site="lab",
+            image=self.image.id, memory_mib=96, vcpus=vcpus, share_cores=share, ceiling_cores=vcpus,
+            weight=weight_for(share, vcpus), cap=cap, disk_rate=rate, out_kbit=100_000, in_kbit=100_000,
+            disks=(Disk(0, 64 << 20),),
+            nics=(Nic(f"00:16:3e:02:00:{number:02x}", "xenbr0", f"10.77.18.{number}/16", "10.77.0.1"),),
+        )  # fmt: skip
+        claim, decision = Claim(spec.id, 1), PlacementDecision(_SEAL, spec.id, HOST, "lab")
+        self.host.image_put(decision, self.image, self.folder)
+        self.host.volume_create(claim, decision, spec.disks[0])
+        self.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
+        self.host.guest_define(claim, decision, spec)
+        self.host.guest_start(claim)
+        self.ready(spec)
+        return spec
+
+    def ready(self, spec: GuestSpec) -> None:
+        """Wait until the guest answers and every limit is in force."""
+        self.host.guest_wait_ready(spec.id, 80, READY_S)
+        deadline = time.monotonic() + 60
+        while self.host.guest(spec.id).live != spec.entitled:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"the limits of {spec.name} are not in force: {self.host.guest(spec.id).live}")
+            time.sleep(0.5)
+
+    def stop(self, *specs: GuestSpec) -> None:
+        """Take guests away."""
+        for spec in specs:
+            claim = Claim(spec.id, 2)
+            self.host.guest_stop(claim, 0)
+            self.host.volume_delete(claim, 0)
+            self.host.guest_undefine(claim)
+
+    def domid(self, spec: GuestSpec) -> int:
+        """Return the guest's domain."""
+        domid = self.host.guest(spec.id).domid
+        if domid is None:
+            raise SystemExit(f"{spec.name} does not run")
+        return domid
+
+    def ask(self, spec: GuestSpec, path: str) -> Any:
+        """Return the JSON, or text, that the guest answers."""
+        body = asyncio.run(self._get(spec, path)).split(b"\r\n\r\n", 1)[1].decode()
+        return json.loads(body) if body.startswith("{") else body
+
+    async def _get(self, spec: GuestSpec, path: str) -> bytes:
+        async with self.host.open_port(spec.id, 80) as stream:
+            await stream.write(f"GET /cgi-bin/{path} HTTP/1.0\r\n\r\n".encode())
+            found = b""
+            while data := await stream.read(65536):
+                found += data
+            return found
+
+    def sample(self, seconds: float) -> tuple[float, dict[int, float]]:
+        """Return the seconds that passed, and the processor time that each domain used in them."""
+        program = SAMPLE.replace("SECONDS", str(seconds)).encode()
+        elapsed, used = json.loads(self.lab.run("python3 -", stdin=program, timeout_s=seconds + 120))
+        return elapsed, {int(domid): value for domid, value in used.items()}
+
+
+@contextmanager
+def bench(options: LabOptions) -> Iterator[Bench]:
+    """Have a lab host with the agent on it, and take all of it down at the end."""
+    built = images.build("micro")
+    image = Image(ImageId("a" * 64), load(Manifest, built.manifest))
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    fleet = SshFleet(key)
+    with tempfile.TemporaryDirectory(prefix="tb-") as state, running_lab(options, Path(state)) as lab:
+        host = lab.hosts[0]
+        try:
+            yield Bench(host, fleet.host(_install(host, key)), image, built.folder)
+        finally:
+            fleet.close()
+
+
+def _install(lab: LabHost, key: asyncssh.SSHKey) -> HostAddress:
+    command, data = installer(key.export_public_key().decode().strip())
+    argv = lab.ssh_argv(*command)
+    done = subprocess.run(argv, input=data, capture_output=True, timeout=300, check=False)
+    told = installed(done.stdout.decode())
+    return HostAddress(HOST, lab.name, lab.address, lab.ssh_port, told.host_keys[0])
