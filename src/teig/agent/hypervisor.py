@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from teig.agent.failure import host_fault
-from teig.agent.process import must
+from teig.agent.process import run
 
 MAXMEM_CONSTANT_KIB = 1024
 """What libxl adds to every domain's maximum (tools/libs/light/libxl_internal.h, LIBXL_MAXMEM_CONSTANT)."""
@@ -125,10 +125,22 @@ class Hypervisor:
         scheduler = self.scheduler()
         if scheduler == "credit":
             return {domid: self._credit(domid) for domid in domids}
-        if scheduler == "credit2" and domids:
-            which = ["-d", str(domids[0])] if len(domids) == 1 else []
-            return parse_credit2(must(["xl", "sched-credit2", *which], "xl_failed"))
-        return {}
+        return self._credit2(domids) if scheduler == "credit2" else {}
+
+    def _credit2(self, domids: list[int]) -> dict[int, Share]:
+        """Ask xl, and once more where it failed because a domain went away meanwhile."""
+        for last_try in (False, False, True):
+            there = {domain.domid for domain in self.domains()}
+            still = [domid for domid in domids if domid in there]
+            if not still:
+                return {}
+            which = ["-d", str(still[0])] if len(still) == 1 else []
+            done = run(["xl", "sched-credit2", *which])
+            if done.status == 0 or last_try:
+                break
+        if done.status != 0:
+            raise host_fault("xl_failed", f"xl sched-credit2 failed: {done.said}")
+        return parse_credit2(done.stdout)
 
     def _credit(self, domid: int) -> Share:
         row = self.xc.sched_credit_domain_get(domid)
