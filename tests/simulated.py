@@ -19,7 +19,6 @@ from teig.model.guest import GuestType
 from teig.model.image import Image, ImageFile, ImageFiles, Manifest, NetworkSetup
 from teig.model.operation import Operation
 from teig.model.site import Site
-from teig.model.units import MIB
 
 SITE = Site("lab", "NO", "us", "10.77.0.0/16", "10.77.0.1", "10.77.16.0", "10.77.16.9")
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX"

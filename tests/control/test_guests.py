@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from teig.control import guests, hosts, images, sites
@@ -13,6 +15,7 @@ from teig.model.operation import OperationState
 from teig.model.site import Site
 from teig.policy.placement import core_room
 from teig.store import guests as stored
+from teig.store import schema
 from tests.simulated import put_image, wait, wish
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX me@here"
@@ -22,7 +25,7 @@ def names(services: Services) -> list[str]:
     return [view.guest.name for view in guests.listed(services)]
 
 
-def make(services: Services, name: str, **changes: object) -> None:
+def make(services: Services, name: str, **changes: Any) -> None:
     ended = wait(services, guests.create(services, wish(name, **changes)))
     assert ended.state is OperationState.DONE, ended.error
 
@@ -196,7 +199,7 @@ def test_the_database_can_be_rebuilt_from_a_host(services: Services, host: Simul
     make(services, "shop")
     wait(services, guests.stop(services, "shop", 0))
     before = {view.guest.name: view.guest for view in guests.listed(services)}
-    services.db.write(lambda c: [c.exec_driver_sql(f"delete from {table}") for table in ("nics", "guests")])
+    services.db.write(lambda c: [c.execute(table.delete()) for table in (schema.nics, schema.guests)])
     adopted = hosts.adopt(services, "sim1")
     assert (sorted(adopted.adopted), adopted.known, adopted.problems) == (["shop", "web"], (), ())
     after = {view.guest.name: view.guest for view in guests.listed(services)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_no_host_of_another_site_is_taken() -> None:
         ({"promised_cores": 3.75}, "processor: 0.5 cores wanted, 0.25 free"),
     ],
 )
-def test_a_refusal_names_host_resource_and_numbers(changes: dict[str, object], reason: str) -> None:
+def test_a_refusal_names_host_resource_and_numbers(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(Refused, match=f"a: {reason}"):
         decide(GUEST, SMALL, "oslo", [candidate("a", **changes)], None)
 

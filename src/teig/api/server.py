@@ -21,6 +21,7 @@ from teig.control.assembly import services_in
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Conflict
 
+
 def main(folder: Path) -> None:
     """Serve from `folder` until SIGINT or SIGTERM. Conflict where another server has the folder already."""
     logging.basicConfig(level=logging.WARNING)
