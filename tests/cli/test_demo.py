@@ -20,7 +20,7 @@ from tests.test_docs import typed
 
 ROOT = Path(__file__).parents[2]
 GUARD = 'read -r _; exec "$0" "$@"'
-"""Cleans up once this process closes its end of a pipe, which it does even when it is killed: a demo goes on running."""
+"""Cleans up once this process closes its end of a pipe, which it does even when killed: a demo goes on running."""
 
 
 @pytest.fixture
