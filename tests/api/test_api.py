@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -22,7 +23,7 @@ def client(services: Services) -> Iterator[TestClient]:
         yield client
 
 
-def finish(client: TestClient, operation: dict[str, object]) -> dict[str, object]:
+def finish(client: TestClient, operation: dict[str, Any]) -> dict[str, Any]:
     for _ in range(100):
         answer = client.get(f"/v1/operations/{operation['id']}", params={"wait_s": 5, "seen": operation["seen"]})
         operation = answer.json()

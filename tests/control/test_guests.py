@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from importlib.resources import files
 from pathlib import Path
+=======
+from typing import Any
+>>>>>>> main
 
 import pytest
 
@@ -16,7 +20,12 @@ from teig.model.operation import OperationState
 from teig.model.site import Site
 from teig.policy.admission import core_room
 from teig.store import guests as stored
+<<<<<<< HEAD
 from tests.simulated import TINY, put_image, wait, wish
+=======
+from teig.store import schema
+from tests.simulated import put_image, wait, wish
+>>>>>>> main
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX me@here"
 
@@ -25,7 +34,7 @@ def names(services: Services) -> list[str]:
     return [view.guest.name for view in guests.listed(services)]
 
 
-def make(services: Services, name: str, **changes: object) -> None:
+def make(services: Services, name: str, **changes: Any) -> None:
     ended = wait(services, guests.create(services, wish(name, **changes)))
     assert ended.state is OperationState.DONE, ended.error
 
@@ -199,7 +208,7 @@ def test_the_database_can_be_rebuilt_from_a_host(services: Services, host: Simul
     make(services, "shop")
     wait(services, guests.stop(services, "shop", 0))
     before = {view.guest.name: view.guest for view in guests.listed(services)}
-    services.db.write(lambda c: [c.exec_driver_sql(f"delete from {table}") for table in ("nics", "guests")])
+    services.db.write(lambda c: [c.execute(table.delete()) for table in (schema.nics, schema.guests)])
     adopted = hosts.adopt(services, "sim1")
     assert (sorted(adopted.adopted), adopted.known, adopted.problems) == (["shop", "web"], (), ())
     after = {view.guest.name: view.guest for view in guests.listed(services)}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 import pytest
@@ -23,13 +22,14 @@ from teig.lab.lab import running_lab
 from teig.lab.options import LabOptions
 from teig.model.image import Manifest
 from teig.model.operation import Operation
+from teig.model.site import Site
 from teig.record import load
 from tests.faults import FaultyFleet
 from tests.simulated import wish
 
 T = TypeVar("T")
 SITE = load(
-    sites.Site,
+    Site,
     {
         "name": "lab",
         "country": "NO",
@@ -70,7 +70,7 @@ class Stand:
             lambda: operations.by_id(self.services, operation.id), lambda found: found.state.ended, deadline_s
         )
 
-    def create(self, name: str, **changes: object) -> Operation:
+    def create(self, name: str, **changes: Any) -> Operation:
         """Make a guest and wait for the end of it."""
         return self.finish(guests.create(self.services, wish(name, **changes)))
 

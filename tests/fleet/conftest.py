@@ -33,7 +33,8 @@ from teig.record import load
 
 HOST_ID = HostId("lab-host")
 SITE = "lab"
-READY_S = 180
+READY_S = 300
+"""Lab hosts are emulated, and may share their machine with others."""
 _fences = itertools.count(1)
 _addresses = itertools.count(1)
 
@@ -55,7 +56,7 @@ class Stand:
         return self.fleet.host(self.address)
 
     def run(self, command: str) -> str:
-        return self.lab.run(command, timeout_s=120)
+        return self.lab.run(command, timeout_s=240)
 
     def spec(self, **changes: Any) -> GuestSpec:
         number = next(_addresses)
@@ -122,7 +123,7 @@ class Stand:
                     found += data
                 return found
 
-        return asyncio.run(asyncio.wait_for(fetch(), 60))
+        return asyncio.run(asyncio.wait_for(fetch(), 120))
 
 
 def decided(guest: GuestId) -> PlacementDecision:
@@ -140,7 +141,7 @@ def install(lab: LabHost, key: asyncssh.SSHKey) -> HostAddress:
     """Do what `teig host add` does with the administrator's ssh."""
     command, data = installer(key.export_public_key().decode().strip())
     argv = ["ssh", "-F", str(lab.ssh_config), lab.name, *command]
-    done = subprocess.run(argv, input=data, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(argv, input=data, capture_output=True, timeout=240, check=False)
     told = installed(done.stdout.decode())
     return HostAddress(HOST_ID, lab.name, lab.address, lab.ssh_port, told.host_keys[0])
 

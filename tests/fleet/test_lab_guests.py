@@ -31,11 +31,11 @@ def test_a_guest_s_whole_life(stand: Stand, refused: Refused) -> None:
     assert b"200 OK" in stand.get(spec)
     with pytest.raises(HostFault, match="does not answer"):
         asyncio.run(_open(stand, spec.id, 81))
-    assert asyncio.run(asyncio.wait_for(_console(stand, spec.id), 60))
+    assert asyncio.run(asyncio.wait_for(_console(stand, spec.id), 120))
 
     _disturb(stand, spec)
     stand.get(spec, "/cgi-bin/crash")
-    await_that(lambda: stand.host.guest(spec.id).domid is None, 120, "the crashed domain to go")
+    await_that(lambda: stand.host.guest(spec.id).domid is None, 240, "the crashed domain to go")
     assert refused(lambda: stand.host.guest_wait_ready(spec.id, 80, 60)).reason == "guest_died"
     for _ in range(2):
         stand.host.guest_stop(claim, 60)
@@ -57,7 +57,7 @@ def _disturb(stand: Stand, spec: GuestSpec) -> None:
         live = stand.host.guest(spec.id).live
         return live is not None and live.memory_mib < 96 and (live.weight, live.cap) == (77, 20)
 
-    await_that(shows, 60, "the hypervisor's figures to differ from the plan's")
+    await_that(shows, 120, "the hypervisor's figures to differ from the plan's")
 
 
 async def _console(stand: Stand, guest: GuestId) -> bytes:
@@ -84,7 +84,7 @@ def test_reboots(stand: Stand) -> None:
     group = stand.run("cat /proc/$(pgrep -o -f 'xl create')/cgroup")
     assert "ssh" not in group
     stand.get(spec, "/cgi-bin/reboot")
-    await_that(lambda: (stand.host.guest(spec.id).domid or 0) > first, 120, "a new domain after the reboot")
+    await_that(lambda: (stand.host.guest(spec.id).domid or 0) > first, 240, "a new domain after the reboot")
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
     second = stand.host.guest(spec.id)
     assert second.live == spec.entitled

@@ -29,13 +29,13 @@ def send_image(host: LabHost, image: BuiltImage) -> None:
     host.run(f"mkdir -p /root/{image.name}")
     for file in image.manifest["files"].values():
         data = (image.folder / file["file"]).read_bytes()
-        host.run(f"cat >/root/{image.name}/{file['file']}", stdin=data)
+        host.run(f"cat >/root/{image.name}/{file['file']}", stdin=data, timeout_s=900)
 
 
 def make_volume(host: LabHost, name: str, image: BuiltImage, mib: int) -> None:
     """Make a volume and put the image's root file system on it."""
     host.run(f"lvcreate -qq -y -Wn -n {name} -L {mib}M vg0")
-    host.run(f"zcat /root/{image.name}/root.img.gz | dd of=/dev/vg0/{name} bs=1M conv=fsync status=none")
+    host.run(f"zcat /root/{image.name}/root.img.gz | dd of=/dev/vg0/{name} bs=1M conv=fsync status=none", timeout_s=600)
 
 
 def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind: str = "pv") -> None:
@@ -53,10 +53,10 @@ def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind:
         more='tsc_mode = "native"' if kind == "pvh" else "",
     )
     host.run(f"cat >/root/{name}.cfg", stdin=config.encode())
-    host.run(f"xl create -q /root/{name}.cfg </dev/null >/dev/null 2>&1", timeout_s=300)
+    host.run(f"xl create -q /root/{name}.cfg </dev/null >/dev/null 2>&1", timeout_s=600)
 
 
-def get(host: LabHost, address: str, path: str = "/", wait_s: float = 180) -> str:
+def get(host: LabHost, address: str, path: str = "/", wait_s: float = 400) -> str:
     """Return what a guest answers, asked from Dom0 until it does."""
     return eventually(lambda: host.run(f"busybox wget -q -T 60 -O - 'http://{address}{path}'"), wait_s)
 

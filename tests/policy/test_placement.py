@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -97,7 +98,7 @@ def test_no_host_of_another_site_is_taken() -> None:
         ({"capacity": {}}, "pool vg0 was never rated: run teig pool bench a"),
     ],
 )
-def test_a_refusal_names_host_resource_and_numbers(changes: dict[str, object], reason: str) -> None:
+def test_a_refusal_names_host_resource_and_numbers(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(Refused, match=f"a: {reason}"):
         decide(GUEST, SMALL, "oslo", [candidate("a", **changes)], None)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Optional
 
 from teig.agent.credit2 import Credit2
 from teig.agent.failure import host_fault
-from teig.agent.process import must
+from teig.agent.process import run
 
 MAXMEM_CONSTANT_KIB = 1024
 """What libxl adds to every domain's maximum (tools/libs/light/libxl_internal.h, LIBXL_MAXMEM_CONSTANT)."""
@@ -143,10 +143,22 @@ class Hypervisor:
         if scheduler == "credit2" and self._credit2:
             found = {domid: self._credit2.get(domid) for domid in domids}
             return {domid: Share(*share) for domid, share in found.items() if share}
-        if scheduler == "credit2" and domids:
-            which = ["-d", str(domids[0])] if len(domids) == 1 else []
-            return parse_credit2(must(["xl", "sched-credit2", *which], "xl_failed"))
-        return {}
+        return self._credit2_by_xl(domids) if scheduler == "credit2" else {}
+
+    def _credit2_by_xl(self, domids: list[int]) -> dict[int, Share]:
+        """Ask xl, and once more where it failed because a domain went away meanwhile."""
+        for last_try in (False, False, True):
+            there = {domain.domid for domain in self.domains()}
+            still = [domid for domid in domids if domid in there]
+            if not still:
+                return {}
+            which = ["-d", str(still[0])] if len(still) == 1 else []
+            done = run(["xl", "sched-credit2", *which])
+            if done.status == 0 or last_try:
+                break
+        if done.status != 0:
+            raise host_fault("xl_failed", f"xl sched-credit2 failed: {done.said}")
+        return parse_credit2(done.stdout)
 
     def _credit(self, domid: int) -> Share:
         row = self.xc.sched_credit_domain_get(domid)

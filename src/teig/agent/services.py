@@ -37,8 +37,7 @@ StartLimitIntervalSec=0
 ExecStart={_PYTHON} {agent} keeper
 Restart=always
 RestartSec=1
-# Guests must not be able to starve or crowd out what holds them to their limits.
-Nice=-10
+# What holds guests to their limits is the last that a Domain-0 short of memory may lose.
 OOMScoreAdjust=-900
 
 [Install]

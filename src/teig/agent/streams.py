@@ -87,18 +87,22 @@ def relay_terminal(source: int, sink: int, pending: bytes, terminal: int) -> Non
     """Carry bytes both ways until the caller has closed, or the guest has gone (its terminal then gives EIO)."""
     try:
         write_all(terminal, pending)
-        while True:
-            ready, _, _ = select.select([source, terminal], [], [])
-            for end, other in ((terminal, sink), (source, terminal)):
-                if end not in ready:
-                    continue
-                data = os.read(end, _CHUNK)
-                if not data:
-                    return
-                write_all(other, data)
+        while _relay_once({terminal: sink, source: terminal}):
+            pass
     except OSError as error:
         if error.errno not in (errno.EIO, errno.EPIPE):
             raise
+
+
+def _relay_once(ways: dict[int, int]) -> bool:
+    """Wait for bytes at one of the sources and write them to its sink; return False at the end of one."""
+    ready, _, _ = select.select(list(ways), [], [])
+    for end in ready:
+        data = os.read(end, _CHUNK)
+        if not data:
+            return False
+        write_all(ways[end], data)
+    return True
 
 
 def write_all(handle: int, data: bytes) -> None:

@@ -101,10 +101,11 @@ class Board:
         plain = self._console.options.ascii_only
         good, bad, later = ("+", "!", " ") if plain else ("✓", "✗", "·")
         table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(width=1)
+        table.add_column(min_width=1)
         table.add_column(min_width=NAME_WIDTH, no_wrap=True)
         table.add_column(justify="right", min_width=TIME_WIDTH, no_wrap=True)
-        table.add_column(overflow="ellipsis", no_wrap=True)
+        room = self._console.width - NAME_WIDTH - TIME_WIDTH - 8  # else Rich would make the other columns narrower
+        table.add_column(overflow="ellipsis", no_wrap=True, max_width=max(10, room))
         for row in self._rows:
             if row.failed:
                 mark: Text | Spinner = Text(bad, style="bold red")

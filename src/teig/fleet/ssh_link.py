@@ -175,6 +175,8 @@ class Link:
                 known_hosts=([], [], []),
                 server_host_key_algs=[*first, *(name for name in _HOST_KEY_ALGORITHMS if name not in first)],
                 preferred_auth="publickey",
+                encryption_algs=_CIPHERS,
+                compression_algs=["zlib@openssh.com", "none"],
                 agent_path=None,
                 config=[],
                 connect_timeout=CONNECT_TIMEOUT_S,
@@ -204,3 +206,13 @@ _HOST_KEY_ALGORITHMS: Final = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+_CIPHERS: Final = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+)
+"""The first is the cheapest on processors that know AES. Sending an image costs the host little else than this and the
+compression: a lab host took 53 MB of an unpacked kernel in 42 s with both, in 195 s with neither, on a busy machine."""

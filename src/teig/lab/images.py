@@ -32,7 +32,7 @@ MIB: Final = 1 << 20
 _BUILD_S = 1800
 _PROGRAMS = (
     ("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("cpio", "cpio"), ("qemu-img", "qemu-utils"),
-    ("lz4", "lz4"), ("xz", "xz-utils"), ("unshare", "util-linux"),
+    ("unshare", "util-linux"),
 )  # fmt: skip
 _EXCLUDED = ("doc", "man", "info", "locale", "lintian")
 

@@ -67,8 +67,8 @@ class Engine:
         self._workflow = DBOS.workflow(name="operation")(operation)
         DBOS.launch()
         DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=0.2, on_conflict="always_update")
-        for operation in self._parts.db.read(operations.open_ones):
-            self.submit(operation)
+        for unfinished in self._parts.db.read(operations.open_ones):
+            self.submit(unfinished)
 
     def submit(self, operation: Operation) -> None:
         """Hand over an operation whose row is in the database; doing so again changes nothing."""

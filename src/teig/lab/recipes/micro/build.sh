@@ -7,7 +7,6 @@
 root=$1 out=$1.out
 mkdir "$out"
 make_initramfs "$root" "$root/recipe" "$out/initrd" grow xen-blkfront xen-netfront crc32c_generic ext4
-extract_kernel "$root" "$out/kernel"
 
 tree=$(mktemp -d)
 mkdir -p "$tree"/{bin,dev,etc,proc,root,run,sbin,srv,sys,tmp,var/log}
@@ -21,5 +20,5 @@ chmod 1777 "$tree/tmp"
 find "$tree" -exec touch --no-dereference --date=@0 {} +
 make_ext4 "$tree" "$out/root.img" 16M -N 4096
 rm -rf "$tree"
-compress_root "$out"
+pack_guest "$root" "$out"
 mv "$out" "$root/out"
