@@ -1,7 +1,7 @@
 """admission.admitted: 500 guests are asked for at once where there is room for exactly 300.
 
-The hosts are simulated; the requests, the transactions, the operations and the database are the server's own. Afterwards
-no resource of any host may be promised twice, and every admitted guest must run.
+The hosts are simulated; the requests, the transactions, the operations and the database are the server's own.
+Afterwards no resource of any host may be promised twice, and every admitted guest must run.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from figures import Figure, options, report
+from tests.simulated import SITE, server_with_hosts, wish
 
+from figures import Figure, options, report
 from teig.control import guests, hosts, operations
 from teig.control.services import Services
 from teig.fleet.simulated import DOM0_MIB, SimulatedHost
 from teig.model.errors import Refused
 from teig.model.operation import Operation, OperationState
 from teig.policy.admission import RESERVE_MIB, core_room, disk_room, memory_for, memory_room, rate_room
-from tests.simulated import SITE, server_with_hosts, wish
 
 ASKED = 500
 HOSTS = 30

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from importlib.resources import files
 from pathlib import Path
-=======
 from typing import Any
->>>>>>> main
 
 import pytest
 
@@ -20,12 +17,8 @@ from teig.model.operation import OperationState
 from teig.model.site import Site
 from teig.policy.admission import core_room
 from teig.store import guests as stored
-<<<<<<< HEAD
-from tests.simulated import TINY, put_image, wait, wish
-=======
 from teig.store import schema
-from tests.simulated import put_image, wait, wish
->>>>>>> main
+from tests.simulated import TINY, put_image, wait, wish
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX me@here"
 

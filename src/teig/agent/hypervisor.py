@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Optional
 
 from teig.agent.credit2 import Credit2
 from teig.agent.failure import host_fault
-from teig.agent.process import run
+from teig.agent.process import must, run
 
 MAXMEM_CONSTANT_KIB = 1024
 """What libxl adds to every domain's maximum (tools/libs/light/libxl_internal.h, LIBXL_MAXMEM_CONSTANT)."""

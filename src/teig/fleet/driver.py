@@ -96,9 +96,9 @@ class Host(Protocol):
         """Start a defined guest and return its domid; HostFault with Xen's reason where it does not run then."""
 
     def guest_enforce(self, claim: Claim) -> None:
-        """Hold a running guest to its files at once: maxmem, weight, cap, disk and network rates; a stopped one is fine.
+        """Hold a running guest to its files at once: maxmem, weight, cap, disk and network rates.
 
-        Its memory and vCPUs are the domain's own and are not touched.
+        Its memory and vCPUs are the domain's own and are not touched. There is nothing to do for a stopped one.
         """
 
     def keeper_start(self) -> None:
