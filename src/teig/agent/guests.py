@@ -31,7 +31,9 @@ REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
 _SEED_BYTES = 4 << 20
 _KEPT = ("fence", "lock")
+_TOO_SLOW = "because of timeout"
 _REASONS = (
+    (_TOO_SLOW, "dom0_too_slow", "Domain-0 was too busy to attach its devices in time"),
     (r"populate_physmap|can't allocate low memory|failed to free memory|[Oo]ut of memory|Cannot allocate memory",
      "out_of_memory", "Xen has not enough memory for it"),
     (r"[Dd]omain.*already exists|name already", "domain_exists", "a domain with this name or UUID exists already"),
@@ -134,7 +136,7 @@ class Guests:
             self._destroy(guest)
         self._check_startable(spec, folder)
         marker.touch(mode=0o600)
-        done = run(["xl", "create", str(folder / "xl.cfg")], CREATE_TIMEOUT_S)
+        done = self._create(guest, folder)
         domain = self._xen.find(guest)
         if done.status == 0 and domain and not domain.shutdown and not domain.dying:
             marker.unlink()
@@ -143,6 +145,15 @@ class Guests:
         self._destroy(guest)
         marker.unlink()
         raise _not_started(spec, done, free)
+
+    def _create(self, guest: str, folder: Path) -> Done:
+        """Run `xl create`, and once more where Dom0 was too slow for it: xl gives a hotplug script only some seconds."""
+        argv = ["xl", "create", str(folder / "xl.cfg")]
+        done = run(argv, CREATE_TIMEOUT_S)
+        if _TOO_SLOW in done.said:
+            self._destroy(guest)
+            done = run(argv, CREATE_TIMEOUT_S)
+        return done
 
     def _in_shutdown(self, guest: str) -> bool:
         domain = self._xen.find(guest)

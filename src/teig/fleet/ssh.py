@@ -31,7 +31,7 @@ from teig.record import dump, load
 
 T = TypeVar("T")
 SHORT_S: Final = 60.0
-START_S: Final = 300.0
+START_S: Final = 420.0
 STOP_S: Final = 240.0
 SLOWEST_DISK: Final = 4 << 20
 """Bytes a second that a host's disk and network are expected to do at the least; deadlines follow from it."""
