@@ -83,6 +83,7 @@ def test_guest_types() -> None:
         ("xc_dom_kernel_file: unable to open '/x/vmlinuz': No such file or directory", "bad_kernel"),
         ("libxl: error: libxl_create.c:1720:x: Domain 5:unable to add disk devices", "disk_failed"),
         ("libxl: error: libxl_create.c:1838:x: Domain 5:unable to add vif devices", "network_failed"),
+        ("libxl_aoutils.c:539:async_exec_timeout: killing execution of block add because of timeout", "dom0_too_slow"),
         ("something new", "not_started"),
     ],
 )

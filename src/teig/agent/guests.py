@@ -35,7 +35,9 @@ _KEPT = ("fence", "lock")
 WANTED = "wanted"
 RUNNING = "running"
 STOPPED = "stopped"
+_TOO_SLOW = "because of timeout"
 _REASONS = (
+    (_TOO_SLOW, "dom0_too_slow", "Domain-0 was too busy to attach its devices in time"),
     (r"populate_physmap|can't allocate low memory|failed to free memory|[Oo]ut of memory|Cannot allocate memory",
      "out_of_memory", "Xen has not enough memory for it"),
     (r"[Dd]omain.*already exists|name already", "domain_exists", "a domain with this name or UUID exists already"),
@@ -155,7 +157,7 @@ class Guests:
             self._destroy(guest)
         self._check_startable(spec, folder)
         marker.touch(mode=0o600)
-        done = run(["xl", "create", str(folder / "xl.cfg")], CREATE_TIMEOUT_S)
+        done = self._create(guest, folder)
         domain = self._xen.find(guest)
         if done.status == 0 and domain and not domain.shutdown and not domain.dying:
             self._limit(spec, domain.domid)
@@ -177,6 +179,15 @@ class Guests:
                 f"Guest {spec.name} was stopped: its disks could not be limited: {error}.",
                 "The host needs cgroup v2 with the io controller: see /sys/fs/cgroup/cgroup.controllers.",
             ) from error
+
+    def _create(self, guest: str, folder: Path) -> Done:
+        """Run `xl create`, and once more where Dom0 was too slow for it: xl gives a hotplug script only some seconds."""
+        argv = ["xl", "create", str(folder / "xl.cfg")]
+        done = run(argv, CREATE_TIMEOUT_S)
+        if _TOO_SLOW in done.said:
+            self._destroy(guest)
+            done = run(argv, CREATE_TIMEOUT_S)
+        return done
 
     def _in_shutdown(self, guest: str) -> bool:
         domain = self._xen.find(guest)

@@ -32,7 +32,7 @@ from teig.record import dump, load
 
 T = TypeVar("T")
 SHORT_S: Final = 60.0
-START_S: Final = 300.0
+START_S: Final = 420.0
 STOP_S: Final = 240.0
 BENCH_S: Final = 180.0
 SLOWEST_DISK: Final = 4 << 20
