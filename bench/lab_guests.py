@@ -104,6 +104,11 @@ class Bench:
             raise SystemExit(f"{spec.name} does not run")
         return domid
 
+    def charged(self, spec: GuestSpec) -> int:
+        """Return the bytes that the kernel has counted as written by the guest's control group, on the disk below."""
+        lines = self.lab.run(f"cat /sys/fs/cgroup/teig/{spec.id}/io.stat").splitlines()
+        return max((int(line.split("wbytes=")[1].split()[0]) for line in lines if "wbytes=" in line), default=0)
+
     def ask(self, spec: GuestSpec, path: str) -> Any:
         """Return the JSON, or text, that the guest answers."""
         body = asyncio.run(self._get(spec, path)).split(b"\r\n\r\n", 1)[1].decode()
