@@ -11,6 +11,7 @@ import asyncssh
 import pytest
 
 from teig.cli import enrolment
+from teig.cli.demo_names import LAB_RATING
 from teig.cli.enrolment import Login
 from teig.control import guests, hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
@@ -22,6 +23,7 @@ from teig.lab.lab import running_lab
 from teig.lab.options import LabOptions
 from teig.model.image import Manifest
 from teig.model.operation import Operation
+from teig.model.pool import DiskRate
 from teig.model.site import Site
 from teig.record import load
 from tests.faults import FaultyFleet
@@ -105,7 +107,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
             place = enrolment.resolve(login)
             sites.add(services, SITE)
             hosts.add(services, host.name, place.address, place.port, enrolment.host_key(known), SITE.name)
-            pools.bench(services, host.name)
+            pools.rate(services, host.name, DiskRate(**LAB_RATING))
             built = build("micro")
             manifest = load(Manifest, built.manifest)
             (services.image_dir / images.identity(manifest)).symlink_to(built.folder)

@@ -17,3 +17,4 @@ SITE: Final = {
 GUEST: Final = "demo"
 PLAN: Final = "tiny"
 IMAGE: Final = "micro"
+LAB_RATING: Final = {"read_iops": 4000, "write_iops": 2000, "read_bps": 128 << 20, "write_bps": 64 << 20}

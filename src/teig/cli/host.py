@@ -29,7 +29,6 @@ def add_host(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Its name; else its own.")] = None,
     ssh_config: SshConfig = None,
     port: Annotated[int | None, typer.Option("-p", "--port", min=1, max=65535, help="ssh's port.")] = None,
-    bench: Annotated[bool, typer.Option(help="Measure what its disks can do; without, say it: teig pool rate")] = True,
 ) -> None:
     """Enrol a machine that runs Xen: install the agent over your own ssh, then let the server look at it.
 
@@ -46,11 +45,11 @@ def add_host(
     typer.echo(f"Host key that will be pinned: {enrolment.fingerprint(enrolment.host_key(known))}", err=True)
     with Board() as board, board.step("let the server look at it"):
         host = enrolment.register(api, place, known, site, name or enrolment.choose_name(target, known))
-    if bench and api.get(name_path("pools", "host", host["name"]))["rating"] is None:
-        with Board() as board, board.step("measure its disks"):
-            api.post(f"{name_path('pools', 'host', host['name'])}/bench", {})
     _print_host(host)
-    typer.echo(f"\nHost {host['name']} is ready. Next: teig guest create NAME --plan PLAN --image IMAGE")
+    if api.get(name_path("pools", "host", host["name"]))["rating"] is None:
+        typer.echo(f"\nHost {host['name']} is ready. Next, measure what its disks can do: teig pool bench {host['name']}")
+    else:
+        typer.echo(f"\nHost {host['name']} is ready. Next: teig guest create NAME --plan PLAN --image IMAGE")
 
 
 @app.command("adopt")
