@@ -147,7 +147,7 @@ class Guests:
         raise _not_started(spec, done, free)
 
     def _create(self, guest: str, folder: Path) -> Done:
-        """Run `xl create`, and once more where Dom0 was too slow for it: xl gives a hotplug script only some seconds."""
+        """Run `xl create`, and once more where Dom0 was too slow: xl gives a hotplug script only some seconds."""
         argv = ["xl", "create", str(folder / "xl.cfg")]
         done = run(argv, CREATE_TIMEOUT_S)
         if _TOO_SLOW in done.said:
