@@ -47,7 +47,9 @@ def add_host(
         host = enrolment.register(api, place, known, site, name or enrolment.choose_name(target, known))
     _print_host(host)
     if api.get(name_path("pools", "host", host["name"]))["rating"] is None:
-        typer.echo(f"\nHost {host['name']} is ready. Next, measure what its disks can do: teig pool bench {host['name']}")
+        typer.echo(
+            f"\nHost {host['name']} is ready. Next, measure what its disks can do: teig pool bench {host['name']}"
+        )
     else:
         typer.echo(f"\nHost {host['name']} is ready. Next: teig guest create NAME --plan PLAN --image IMAGE")
 
