@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from teig import paths
-from teig.cli.client import Api, connect
-from teig.model.errors import OperatorError, Unreachable
+from teig.cli.client import Api
+from teig.model.errors import OperatorError
 
 START_S = 60.0
 END_S = 15.0
 LOG_LINES = 8
+WRITE_S = 2.0
 
 
 class ServerDied(OperatorError):
@@ -43,7 +43,8 @@ def start() -> Path:
         )
     deadline = time.monotonic() + START_S
     while not Api().alive():
-        if process.poll() is not None or time.monotonic() > deadline:
+        ended = process.poll() is not None and _pid() is None  # where another holds the lock, that one comes up
+        if ended or time.monotonic() > deadline:
             process.kill()
             process.wait()
             raise ServerDied(f"The server did not start: {_tail(log)}", f"Its log is {log}")
@@ -67,14 +68,25 @@ def stop() -> None:
 
 
 def _pid() -> int | None:
-    """Ask the kernel who listens on the socket: a file with a number in it may be out of date."""
-    try:
-        connection = connect(paths.socket_path(), 5.0)
-    except Unreachable:
-        return None
-    with connection:
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[0])
+    """Return the server's process, None where none runs: it holds its lock from before it listens until it has ended.
+
+    The number in the file counts only while the lock is held.
+    """
+    deadline = time.monotonic() + WRITE_S
+    while True:
+        try:
+            with (paths.server_dir() / "lock").open("r", encoding="ascii") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            text = (paths.server_dir() / "lock").read_text(encoding="ascii").strip()
+        if text.isdigit():
+            return int(text)
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.05)
 
 
 def _gone(pid: int) -> bool:
