@@ -330,6 +330,8 @@ class Guests:
         disks = volumes.disks_of(guest, active)
         if stored is None and not disks and domain is None:
             return None
+        if domain:
+            domain = domain._replace(vcpus=self._xen.vcpus(domain))
         return {
             "id": guest,
             "fence": self._state.fence(guest),

@@ -126,6 +126,16 @@ class Hypervisor:
         """Return a domain's name."""
         return self.read(f"/local/domain/{domid}/name") or ""
 
+    def vcpus(self, domain: Domain) -> int:
+        """Return how many vCPUs a domain is given: what `xl vcpu-set` left of those that it was made with.
+
+        The hypervisor's own count of vCPUs that are online says what the guest makes of them: it is lower while the
+        guest boots, and where the guest switched one off itself.
+        """
+        base = f"/local/domain/{domain.domid}/cpu"
+        words = [self.read(f"{base}/{number}/availability") for number in self.xs.ls("", base) or ()]
+        return sum(word == "online" for word in words) or domain.vcpus
+
     def ask_to_stop(self, domid: int) -> None:
         """Ask a guest to shut down, as `xl shutdown` does (xen/include/public/io/xs_wire.h; docs/misc, control)."""
         self.xs.write("", f"/local/domain/{domid}/control/shutdown", "poweroff")
@@ -207,7 +217,7 @@ def _domain(row: dict[str, Any]) -> Domain:
         uuid=str(uuid.UUID(bytes=bytes(row["handle"]))),
         mem_kib=int(row["mem_kb"]),
         maxmem_kib=int(row["maxmem_kb"]),
-        vcpus=int(row["online_vcpus"]),
+        vcpus=int(row["max_vcpu_id"]) + 1,
         cpu_time_ns=int(row["cpu_time"]),
         dying=bool(row["dying"]),
         shutdown=bool(row["shutdown"]),
