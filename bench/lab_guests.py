@@ -104,10 +104,11 @@ class Bench:
             raise SystemExit(f"{spec.name} does not run")
         return domid
 
-    def charged(self, spec: GuestSpec) -> int:
-        """Return the bytes that the kernel has counted as written by the guest's control group, on the disk below."""
+    def charged(self, spec: GuestSpec, what: str) -> int:
+        """Return the bytes that the kernel has counted against the guest's control group: `read` or `write`."""
         lines = self.lab.run(f"cat /sys/fs/cgroup/teig/{spec.id}/io.stat").splitlines()
-        return max((int(line.split("wbytes=")[1].split()[0]) for line in lines if "wbytes=" in line), default=0)
+        key = f"{what[0]}bytes="
+        return max((int(line.split(key)[1].split()[0]) for line in lines if key in line), default=0)
 
     def ask(self, spec: GuestSpec, path: str) -> Any:
         """Return the JSON, or text, that the guest answers."""

@@ -45,3 +45,8 @@ class Credit2:
         if self._library.xc_sched_credit2_domain_get(self._handle, domid, ctypes.byref(sched)) != 0:
             return None
         return sched.weight, sched.cap
+
+    def set(self, domid: int, weight: int, cap: int) -> bool:
+        """Set a domain's weight and cap; return whether Xen took them."""
+        sched = _Sched(weight, cap)
+        return bool(self._library.xc_sched_credit2_domain_set(self._handle, domid, ctypes.byref(sched)) == 0)

@@ -176,6 +176,8 @@ class Hypervisor:
 
     def set_share(self, domid: int, share: Share) -> None:
         """Set a domain's weight and cap."""
+        if self.scheduler() == "credit2" and self._credit2 and self._credit2.set(domid, *share):
+            return
         command = {"credit": "sched-credit", "credit2": "sched-credit2"}[self.scheduler()]
         must(["xl", command, "-d", str(domid), "-w", str(share.weight), "-c", str(share.cap)], "xl_failed")
 
