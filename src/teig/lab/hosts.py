@@ -87,7 +87,7 @@ class LabHost:
 
     def monitor(self) -> Monitor:
         """Connect to QEMU's monitor, which serves one at a time."""
-        return Monitor(monitor_socket(self.sockets, self.index))
+        return Monitor(monitor_socket(self.sockets, self.index), self.process)
 
 
 def monitor_socket(sockets: Path, index: int) -> Path:

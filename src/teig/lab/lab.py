@@ -199,6 +199,8 @@ class Lab:
             hosts.overlay(saved / disk, folder / disk)
         (folder / "initrd").symlink_to((saved / "initrd").resolve())
         files = hosts.files_of(start.image, saved / "initrd", folder, sockets, index)
+        for stale in (files.monitor_socket, files.console_socket):
+            stale.unlink(missing_ok=True)
         switch = segment.switch_folder(sockets) if start.options.hosts > 1 else None
         with (saved / "memory").open("rb") as memory:
             fd = memory.fileno()
@@ -209,15 +211,14 @@ class Lab:
         except BaseException as error:
             qemu.end()
             if isinstance(error, LabFault):
-                raise hosts.boot_fault(str(error), files.console_log, folder / "qemu.log") from error
+                raise hosts.boot_fault(error.message.rstrip("."), files.console_log, folder / "qemu.log") from error
             raise
         return self._host(index, port, qemu)
 
     def _plug_in(self, qemu: Running, index: int, sockets: Path, options: LabOptions) -> int:
         """Wait until QEMU has read the memory, forward a port to the host's SSH, and let the host run."""
         path = hosts.monitor_socket(sockets, index)
-        launch.await_path(path, qemu)
-        with Monitor(path) as monitor:
+        with Monitor(path, qemu) as monitor:
             monitor.await_memory()
             port = hosts.forward_ssh(monitor, options.ssh_port and options.ssh_port + index - 1)
             monitor.go_on()

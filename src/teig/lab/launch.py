@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teig.lab import tether
-from teig.model.errors import LabFault
 
 # The parent-death signal is sent when the thread that started the program ends: this one ends with the process.
 _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-starter")
@@ -107,14 +106,3 @@ def _start_time(pid: int) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])
-
-
-def await_path(path: Path, running: Running, timeout_s: float = 20.0) -> None:
-    """Wait until a started program has made its socket; LabFault where it ends before, or takes longer."""
-    deadline = time.monotonic() + timeout_s
-    while not path.exists():
-        if not running.alive:
-            raise LabFault("QEMU ended at once.")
-        if time.monotonic() > deadline:
-            raise LabFault(f"{path} did not appear within {timeout_s:.0f} s.")
-        time.sleep(0.02)

@@ -10,24 +10,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from teig.lab.launch import Running
 from teig.model.errors import LabFault
 
 
 class Monitor:
     """An open connection to one QEMU; use it as a context manager."""
 
-    def __init__(self, path: Path, timeout_s: float = 10.0) -> None:
-        """Connect; LabFault where nothing answers within the time."""
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(timeout_s)
-        try:
-            self._socket.connect(str(path))
-            self._lines = self._socket.makefile("rw", encoding="utf-8")
-            self._lines.readline()  # the greeting
-            self.command("qmp_capabilities")
-        except OSError as error:
-            self._socket.close()
-            raise LabFault(f"QEMU does not answer at {path}: {error}.") from error
+    def __init__(self, path: Path, running: Running, timeout_s: float = 60.0) -> None:
+        """Connect, as soon as QEMU listens; LabFault where it ends before, or does not within the time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.settimeout(timeout_s)
+            try:
+                self._socket.connect(str(path))
+                break
+            except OSError as error:
+                self._socket.close()
+                if not running.alive:
+                    raise LabFault("QEMU ended at once.") from error
+                if time.monotonic() > deadline:
+                    raise LabFault(f"QEMU does not answer at {path}: {error}.") from error
+            time.sleep(0.02)
+        self._lines = self._socket.makefile("rw", encoding="utf-8")
+        self._lines.readline()  # the greeting
+        self.command("qmp_capabilities")
 
     def __enter__(self) -> Self:
         return self

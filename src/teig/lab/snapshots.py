@@ -64,7 +64,7 @@ def booted(
             running = hosts.boot(image, options, processor, index, work, sockets)
             try:
                 progress(f"keep host {name} as it is now")
-                with Monitor(hosts.monitor_socket(sockets, index)) as monitor:
+                with Monitor(hosts.monitor_socket(sockets, index), running) as monitor:
                     monitor.stop()
                     monitor.save_memory(work / "memory")
                     monitor.command("quit")
