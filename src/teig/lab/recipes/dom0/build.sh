@@ -12,7 +12,7 @@ chroot "$root" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer e2
 	fstrim.timer dpkg-db-backup.timer systemd-networkd-wait-online systemd-pstore getty@tty1 \
 	systemd-timesyncd systemd-logind man-db.timer logrotate.timer
 sed -i 's/^#\?autoballoon=.*/autoballoon="off"/' "$root/etc/xen/xl.conf"
-sed -i 's/^#\?XENCONSOLED_TRACE=.*/XENCONSOLED_TRACE=guest/' "$root/etc/default/xen"
+printf 'XENCONSOLED_ARGS="--log=guest"\n' >>"$root/etc/default/xen"
 rm -f "$root"/etc/ssh/ssh_host_*
 mkdir -p "$root/root/.ssh"
 chmod 700 "$root/root/.ssh"
