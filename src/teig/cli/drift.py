@@ -43,6 +43,9 @@ def _mend(api: Api) -> None:
 
 
 def _print(found: list[dict[str, Any]]) -> None:
+    if not found:
+        typer.echo("Nothing differs.")
+        return
     columns = ("host", "guest", "what", ">entitled", ">set", ">live", "error")
     rows = [
         (
@@ -56,4 +59,4 @@ def _print(found: list[dict[str, Any]]) -> None:
         )
         for row in found
     ]
-    print_table(columns, rows, "Nothing differs.")
+    print_table(columns, rows, "")
