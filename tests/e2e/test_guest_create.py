@@ -56,6 +56,8 @@ def test_the_volume_group_fills_up_and_the_refusal_is_one_sentence(clean: Stand)
 
 
 def test_a_domain_that_is_not_ours_counts_and_is_not_touched(clean: Stand) -> None:
+    assert clean.create("web").state is OperationState.DONE  # which brings a kernel to the host
+    clean.delete_all()
     kernel = clean.host.run("ls /var/lib/teig/images/*/kernel").strip()
     config = f'name="old"\nkernel="{kernel}"\nmemory=1400\nvcpus=1\n'
     clean.host.run(f"cat > /root/old.cfg <<'END'\n{config}END\nxl create -p /root/old.cfg")
