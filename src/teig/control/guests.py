@@ -246,19 +246,7 @@ def _resized(spec: GuestSpec, plan: Plan) -> GuestSpec:
             "Make a new guest of that plan.",
             code="disk_too_small",
         )
-    return replace(
-        spec,
-        plan=plan.name,
-        memory_mib=plan.memory_mib,
-        vcpus=plan.vcpus,
-        share_cores=plan.share_cores,
-        ceiling_cores=plan.ceiling_cores,
-        weight=weight_for(plan.share_cores, plan.vcpus),
-        cap=cap_for(plan.ceiling_cores, plan.vcpus),
-        disk_rate=plan.disk_rate,
-        out_kbit=plan.out_kbit,
-        in_kbit=plan.in_kbit,
-    )
+    return replace(spec, **_promised(plan))
 
 
 def _check_fit(wish: Wish, plan: Plan, image: Image) -> None:
@@ -337,22 +325,29 @@ def _spec(
         id=guest_id,
         name=wish.name,
         type=wish.type,
-        plan=plan.name,
         site=site.name,
         image=image.id,
-        memory_mib=plan.memory_mib,
-        vcpus=plan.vcpus,
-        share_cores=plan.share_cores,
-        ceiling_cores=plan.ceiling_cores,
-        weight=weight_for(plan.share_cores, plan.vcpus),
-        cap=cap_for(plan.ceiling_cores, plan.vcpus),
-        disk_rate=plan.disk_rate,
-        out_kbit=plan.out_kbit,
-        in_kbit=plan.in_kbit,
         disks=disks,
         nics=nics,
         ssh_keys=wish.ssh_keys,
+        **_promised(plan),
     )
+
+
+def _promised(plan: Plan) -> dict[str, Any]:
+    """Return the fields of a guest's spec that its plan says."""
+    return {
+        "plan": plan.name,
+        "memory_mib": plan.memory_mib,
+        "vcpus": plan.vcpus,
+        "share_cores": plan.share_cores,
+        "ceiling_cores": plan.ceiling_cores,
+        "weight": weight_for(plan.share_cores, plan.vcpus),
+        "cap": cap_for(plan.ceiling_cores, plan.vcpus),
+        "disk_rate": plan.disk_rate,
+        "out_kbit": plan.out_kbit,
+        "in_kbit": plan.in_kbit,
+    }
 
 
 def _operation(operation: OperationId, kind: str, subject: str, host: str, now: float) -> Operation:

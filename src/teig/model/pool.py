@@ -47,15 +47,6 @@ class DiskRate:
                 "A disk rate must be at least 10 operations and 65536 bytes per second each way.", "Correct the rate."
             )
 
-    def __add__(self, other: DiskRate) -> DiskRate:
-        """Return what both take together."""
-        return DiskRate(
-            self.read_iops + other.read_iops,
-            self.write_iops + other.write_iops,
-            self.read_bps + other.read_bps,
-            self.write_bps + other.write_bps,
-        )
-
 
 @dataclass(frozen=True)
 class PoolClass:

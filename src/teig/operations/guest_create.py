@@ -40,7 +40,8 @@ def _write(work: Work) -> None:
     work.host.volume_write_image(work.claim, work.decision(), spec.disks[0], spec.image)
 
 
-def _define(work: Work) -> None:
+def define(work: Work) -> None:
+    """Write the guest's files on its host."""
     work.host.guest_define(work.claim, work.decision(), work.guest.spec)
 
 
@@ -48,7 +49,8 @@ def _undefine(work: Work) -> None:
     work.host.guest_undefine(work.claim)
 
 
-def _start(work: Work) -> None:
+def start(work: Work) -> None:
+    """Let Xen start the guest."""
     work.host.guest_start(work.claim)
 
 
@@ -56,7 +58,8 @@ def _destroy(work: Work) -> None:
     work.host.guest_stop(work.claim, grace_s=0)
 
 
-def _ready(work: Work) -> None:
+def ready(work: Work) -> None:
+    """Wait until the guest's network answers."""
     work.host.guest_wait_ready(work.guest_id, work.image.manifest.ready_port, READY_TIMEOUT_S)
 
 
@@ -75,9 +78,9 @@ SEQUENCE = Sequence(
         Step("image", _image),
         Step("volume", _volume, undo=_no_volume),
         Step("write", _write),
-        Step("define", _define, undo=_undefine),
-        Step("start", _start, undo=_destroy),
-        Step("ready", _ready),
+        Step("define", define, undo=_undefine),
+        Step("start", start, undo=_destroy),
+        Step("ready", ready),
     ),
     done=_done,
     undone=_undone,

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from teig.operations.guest_create import define
 from teig.operations.work import Sequence, Step, Work
 from teig.store import guests
-
-
-def _define(work: Work) -> None:
-    work.host.guest_define(work.claim, work.decision(), work.guest.spec)
 
 
 def _enforce(work: Work) -> None:
@@ -25,7 +22,7 @@ def _close(connection: sa.Connection, work: Work) -> None:
 
 SEQUENCE = Sequence(
     kind="guest_mend",
-    steps=(Step("define", _define), Step("enforce", _enforce)),
+    steps=(Step("define", define), Step("enforce", _enforce)),
     done=_close,
     undone=_close,
 )

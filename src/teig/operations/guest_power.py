@@ -9,18 +9,10 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from teig.operations.guest_create import READY_TIMEOUT_S
+from teig.operations.guest_create import define, ready, start
 from teig.operations.work import Sequence, Step, Work
 from teig.store import guests
 from teig.store.guests import Phase
-
-
-def _define(work: Work) -> None:
-    work.host.guest_define(work.claim, work.decision(), work.guest.spec)
-
-
-def _start(work: Work) -> None:
-    work.host.guest_start(work.claim)
 
 
 def _stop(work: Work) -> None:
@@ -29,10 +21,6 @@ def _stop(work: Work) -> None:
 
 def _reboot(work: Work) -> None:
     work.host.guest_reboot(work.claim, grace_s=float(work.params["grace_s"]))
-
-
-def _ready(work: Work) -> None:
-    work.host.guest_wait_ready(work.guest_id, work.image.manifest.ready_port, READY_TIMEOUT_S)
 
 
 def _phase(phase: Phase) -> Callable[[sa.Connection, Work], None]:
@@ -45,11 +33,11 @@ def _as_before(connection: sa.Connection, work: Work) -> None:
 
 START = Sequence(
     "guest_start",
-    (Step("define", _define), Step("start", _start), Step("ready", _ready)),
+    (Step("define", define), Step("start", start), Step("ready", ready)),
     done=_phase(Phase.RUNNING),
     undone=_as_before,
 )
 STOP = Sequence("guest_stop", (Step("stop", _stop),), done=_phase(Phase.STOPPED), undone=_as_before)
 REBOOT = Sequence(
-    "guest_reboot", (Step("reboot", _reboot), Step("ready", _ready)), done=_phase(Phase.RUNNING), undone=_as_before
+    "guest_reboot", (Step("reboot", _reboot), Step("ready", ready)), done=_phase(Phase.RUNNING), undone=_as_before
 )

@@ -12,13 +12,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from teig.model.guest import GuestSpec
+from teig.operations.guest_create import define
 from teig.operations.work import Sequence, Step, Work
 from teig.record import load
 from teig.store import guests
-
-
-def _define(work: Work) -> None:
-    work.host.guest_define(work.claim, work.decision(), work.guest.spec)
 
 
 def _define_before(work: Work) -> None:
@@ -37,7 +34,7 @@ def _undone(connection: sa.Connection, work: Work) -> None:
 
 SEQUENCE = Sequence(
     kind="guest_resize",
-    steps=(Step("define", _define, undo=_define_before),),
+    steps=(Step("define", define, undo=_define_before),),
     done=_done,
     undone=_undone,
 )
