@@ -1,13 +1,14 @@
 """create.ratio_to_xl: from asking for a guest to its first HTTP answer, by Teig and by a bare `xl create`.
 
 Both on one lab host, in one run, in turn. A round makes a guest with `teig guest create` and measures until it answers
-HTTP; then stops it, starts the same domain from the same xl.cfg on the same volume with `xl create` alone, and measures
-that. Both times are taken here, from the command's start until a watcher that runs in Dom0 the whole time says that the
+HTTP; then stops it, puts the image onto its volume anew, so that both are first boots, starts the same domain from the
+same xl.cfg with `xl create` alone, and measures that. Both times are taken here, from the command's start until a watcher that runs in Dom0 the whole time says that the
 guest's port 80 has answered a request.
 """
 
 from __future__ import annotations
 
+import re
 import statistics
 import subprocess
 import sys
@@ -103,11 +104,20 @@ def timed(stands: Standing, command: list[str], ip: str) -> float:
         return seconds
 
 
+def renew_volume(stands: Standing, config: str) -> None:
+    """Put the image that an xl.cfg boots from onto the volume that it names."""
+    [folder] = re.findall(r'^kernel = "(.*)/kernel"$', config, re.MULTILINE)
+    [volume] = re.findall(r"target=([^,\"]*)", config)
+    stands.dom0("zcat", f"{folder}/root.img.gz", ">", volume)
+    stands.dom0("sync")
+
+
 def one_round(stands: Standing) -> tuple[float, float]:
     """Return the seconds that a guest takes by Teig, and by xl alone."""
     ours = by_teig(stands, FIRST_ADDRESS)
     config = f"/var/lib/teig/guests/{stands.json('guest', 'show', NAME)['id']}/xl.cfg"
     stands.teig("guest", "stop", NAME)
+    renew_volume(stands, stands.dom0("cat", config))
     bare = by_xl(stands, config, FIRST_ADDRESS)
     stands.dom0("xl", "destroy", NAME)
     stands.teig("guest", "delete", NAME, "--yes", "--force")

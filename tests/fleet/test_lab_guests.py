@@ -22,7 +22,12 @@ Refused = Callable[[Callable[[], object]], TeigError]
 
 def test_a_guest_s_whole_life(stand: Stand, refused: Refused) -> None:
     spec = stand.spec(cap=50, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))
-    claim = stand.start(spec)
+    claim = stand.prepare(spec)
+    ip = spec.nics[0].ip
+    stand.run(f"ip neighbour replace {ip} lladdr 00:16:3e:ff:ff:ff nud stale dev xenbr0")
+    stand.host.guest_start(claim)
+    assert "ff:ff:ff" not in stand.run(f"ip neighbour show to {ip}"), "the address's last owner is still remembered"
+    stand.host.guest_wait_ready(spec.id, 80, READY_S)
     seen = stand.host.guest(spec.id)
     assert (seen.spec, seen.live) == (spec, spec.entitled)
     assert (seen.state, seen.volumes, seen.fence) == ("running", (0, 1), claim.fence)

@@ -25,7 +25,8 @@ from teig.agent.keeper import Keeper
 from teig.agent.limits import Limits
 from teig.agent.protocol import Channel
 from teig.agent.state import DEFAULT_ROOT, State, make_private
-from teig.agent.verbs import Agent, version
+from teig.agent.verbs import Agent
+from teig.agent.version import version
 from teig.agent.volumes import Volumes
 
 _GROUP = Path("/sys/fs/cgroup/teig/control")

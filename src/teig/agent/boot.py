@@ -10,9 +10,8 @@ from __future__ import annotations
 import sys
 import time
 
-from teig.agent.failure import Failure
+from teig.agent.failure import Failure, failure_of
 from teig.agent.guests import RUNNING, WANTED, Guests
-from teig.agent.protocol import failure_of
 from teig.agent.state import State
 
 ROUNDS = 5

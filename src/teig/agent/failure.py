@@ -29,3 +29,14 @@ def invalid(message: str, *, code: str = "") -> Failure:
 def host_fault(code: str, message: str, todo: str = "") -> Failure:
     """Return the error of a host that could not do what it was asked to."""
     return Failure("host_fault", message, todo, code=code)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the Failure that an error of any kind is reported as."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, OSError):
+        return Failure("host_fault", f"The host could not do it: {error}.", code="host_os")
+    return Failure(
+        "internal", f"The agent failed: {type(error).__name__}: {error}.", "Report this to Teig's makers.", code="agent"
+    )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from teig.agent import images, processor, shaping, volumes
+from teig.agent import images, neighbours, processor, shaping, volumes
 from teig.agent.failure import Failure, host_fault
 from teig.agent.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Hypervisor, Share
 from teig.agent.limits import Limits, Threads
@@ -156,6 +156,7 @@ class Guests:
         if domain:
             self._destroy(guest)
         self._check_startable(spec, folder)
+        neighbours.forget(spec.nics)
         marker.touch(mode=0o600)
         done = self._create(guest, folder)
         domain = self._xen.find(guest)

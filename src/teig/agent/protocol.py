@@ -15,7 +15,7 @@ import json
 import os
 from typing import Any
 
-from teig.agent.failure import Failure, invalid
+from teig.agent.failure import invalid
 from teig.agent.streams import write_all
 
 PROTOCOL = 1
@@ -92,14 +92,3 @@ def check_protocol(wanted: int) -> None:
     """Raise a Failure, naming both numbers, where the other end speaks another protocol."""
     if wanted != PROTOCOL:
         raise invalid(f"This agent speaks protocol {PROTOCOL}, and the server asks for {wanted}.", code="agent_version")
-
-
-def failure_of(error: Exception) -> Failure:
-    """Return the Failure that an error of any kind is reported as."""
-    if isinstance(error, Failure):
-        return error
-    if isinstance(error, OSError):
-        return Failure("host_fault", f"The host could not do it: {error}.", code="host_os")
-    return Failure(
-        "internal", f"The agent failed: {type(error).__name__}: {error}.", "Report this to Teig's makers.", code="agent"
-    )

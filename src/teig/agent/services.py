@@ -78,8 +78,8 @@ def install(root: Path, agent: str) -> None:
             write_whole(path, text.encode())
             path.chmod(0o644)
     if root == Path("/"):
+        must(["systemctl", "enable", "--quiet", "--no-reload", KEEPER, GUESTS], "systemctl_failed")
         must(["systemctl", "daemon-reload"], "systemctl_failed")
-        must(["systemctl", "enable", "--quiet", KEEPER, GUESTS], "systemctl_failed")
         must(["systemctl", "restart", KEEPER], "systemctl_failed")
 
 

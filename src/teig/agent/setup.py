@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from teig.agent import services
-from teig.agent.failure import Failure, host_fault
-from teig.agent.protocol import failure_of
+from teig.agent.failure import Failure, failure_of, host_fault
 from teig.agent.state import make_private, write_whole
-from teig.agent.verbs import version
+from teig.agent.version import version
 
 AGENT = "usr/local/lib/teig/agent.pyz"
 COMMAND = f"/usr/bin/python3 -I /{AGENT} serve"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,12 +20,13 @@ from teig.agent.arguments import (
     volume_group,
     whole,
 )
-from teig.agent.failure import Failure, invalid
+from teig.agent.failure import Failure, failure_of, invalid
 from teig.agent.guests import Guests
 from teig.agent.hypervisor import Hypervisor
-from teig.agent.protocol import PROTOCOL, Channel, ChannelClosed, check_protocol, failure_of, parse_request
+from teig.agent.protocol import PROTOCOL, Channel, ChannelClosed, check_protocol, parse_request
 from teig.agent.spec import MOST_DISK_BYTES, size
 from teig.agent.state import State
+from teig.agent.version import version
 from teig.agent.volumes import Volumes
 
 _CHANGE: dict[str, Check] = {"guest": guest_id, "fence": fence}
@@ -151,12 +151,3 @@ class Agent:
 def _keeper_start() -> dict[str, Any]:
     services.start_keeper(keeper.beat)
     return {}
-
-
-def version() -> str:
-    """Return the version that `teig.fleet.agent_bundle` put into the bundle, `source` where this is not a bundle."""
-    try:
-        packed = pkgutil.get_data("teig.agent", "version.txt")
-    except OSError:
-        packed = None
-    return packed.decode().strip() if packed else "source"
