@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from teig.control.services import Services
-from teig.fleet.simulated import SimulatedHost
-from tests.simulated import server_with_hosts
+from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from tests.postgres import Postgres, cluster
+from tests.simulated import server, server_with_hosts
+
+TEMPLATE = "migrated"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for all tests, with a database that has the newest schema, to copy from."""
+    with cluster() as postgres, tempfile.TemporaryDirectory() as folder:
+        postgres.run(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
+        with server(Path(folder), SimulatedFleet([]), postgres.url(TEMPLATE)):
+            pass
+        yield postgres
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> sa.URL | None:
+    """The database of a server: a file in its directory (None), or an empty one in PostgreSQL."""
+    if request.param == "sqlite":
+        return None
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.database(TEMPLATE)
 
 
 @pytest.fixture
@@ -18,6 +42,6 @@ def host() -> SimulatedHost:
 
 
 @pytest.fixture
-def services(tmp_path: Path, host: SimulatedHost) -> Iterator[Services]:
-    with server_with_hosts(tmp_path, host) as services:
+def services(tmp_path: Path, host: SimulatedHost, database: sa.URL | None) -> Iterator[Services]:
+    with server_with_hosts(tmp_path, host, database=database) as services:
         yield services

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from teig.control import hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
 from teig.control.guests import Wish
@@ -78,17 +80,24 @@ def wait(services: Services, operation: Operation, deadline_s: float = 30) -> Op
 
 
 @contextmanager
-def server(folder: Path, fleet: Fleet) -> Iterator[Services]:
-    with services_in(folder, HOST_KEY, fleet) as services:
+def server(folder: Path, fleet: Fleet, database: sa.URL | None = None) -> Iterator[Services]:
+    with services_in(folder, HOST_KEY, fleet, database) as services:
         yield services
 
 
 @contextmanager
-def server_with_hosts(folder: Path, *simulated: SimulatedHost, site: Site = SITE) -> Iterator[Services]:
-    with server(folder, SimulatedFleet(list(simulated))) as services:
-        sites.add(services, site)
-        for host in simulated:
-            hosts.add(services, host.name, host.name, 22, HOST_KEY, site.name)
-            pools.bench(services, host.name)
-        put_image(services)
+def server_with_hosts(
+    folder: Path, *simulated: SimulatedHost, site: Site = SITE, database: sa.URL | None = None
+) -> Iterator[Services]:
+    with server(folder, SimulatedFleet(list(simulated)), database) as services:
+        enrol(services, [host.name for host in simulated], site)
         yield services
+
+
+def enrol(services: Services, names: list[str], site: Site = SITE) -> None:
+    """Add a site, these hosts and an image."""
+    sites.add(services, site)
+    for name in names:
+        hosts.add(services, name, name, 22, HOST_KEY, site.name)
+        pools.bench(services, name)
+    put_image(services)

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from teig.control import guests, hosts, pools, sites
+from teig.control import guests
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Unreachable
 from teig.model.operation import OperationState
 from teig.operations import engine
 from tests.faults import STEPS, FaultyFleet
-from tests.simulated import HOST_KEY, SITE, put_image, server, wait, wish
+from tests.simulated import enrol, server, wait, wish
 
 
 @pytest.fixture
@@ -23,13 +24,12 @@ def fleet(host: SimulatedHost) -> FaultyFleet:
 
 
 @pytest.fixture
-def services(tmp_path: Path, fleet: FaultyFleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+def services(
+    tmp_path: Path, fleet: FaultyFleet, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Services]:
     monkeypatch.setattr(engine, "FIRST_PAUSE_S", 0.01)
-    with server(tmp_path, fleet) as services:
-        sites.add(services, SITE)
-        hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
-        pools.bench(services, "sim1")
-        put_image(services)
+    with server(tmp_path, fleet, database) as services:
+        enrol(services, ["sim1"])
         yield services
 
 

@@ -11,18 +11,21 @@ from hypothesis import strategies as st
 
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import InternalFault, Refused
-from teig.model.guest import Disk, GuestSpec
+from teig.model.guest import Disk
 from teig.model.host import ForeignDomain, VolumeGroup
 from teig.model.names import GuestId, HostId
 from teig.model.pool import DiskRate, Medium, PoolClass, Redundancy
 from teig.model.units import GIB, MIB
 from teig.policy.admission import (
+    NOTHING,
     Candidate,
     Demand,
+    Promised,
     core_room,
     disk_room,
     memory_for,
     memory_room,
+    promised_to,
     rate_room,
     refusal,
 )
@@ -44,21 +47,23 @@ SMALL = Demand(
 
 def candidate(name: str, memory_mib: int = 8192, **changes: object) -> Candidate:
     facts = SimulatedHost(name, memory_mib=memory_mib, disk_bytes=100 * GIB, cores=4).facts()
-    made = Candidate(HostId(name), name, "oslo", False, facts, {"vg0": CAPACITY}, ())
+    made = Candidate(HostId(name), name, "oslo", False, facts, {"vg0": CAPACITY}, NOTHING)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def taken(
     memory_mib: int = 1, share_cores: float = 0.001, disk_bytes: int = 4 * MIB, rate: DiskRate | None = None
-) -> GuestSpec:
+) -> Promised:
     least = DiskRate(10, 10, 65536, 65536)
-    return replace(
-        SPEC,
-        vcpus=2,
-        memory_mib=memory_mib,
-        share_cores=share_cores,
-        disks=(Disk(0, disk_bytes),),
-        disk_rate=rate or least,
+    return promised_to(
+        replace(
+            SPEC,
+            vcpus=2,
+            memory_mib=memory_mib,
+            share_cores=share_cores,
+            disks=(Disk(0, disk_bytes),),
+            disk_rate=rate or least,
+        )
     )
 
 
@@ -84,15 +89,15 @@ def test_no_host_of_another_site_is_taken() -> None:
     ("changes", "reason"),
     [
         ({"draining": True}, "is being drained"),
-        ({"promised": (taken(memory_mib=6200),)}, r"memory: \d+ MiB wanted, \d+ MiB free"),
-        ({"promised": (taken(disk_bytes=95 * GIB),)}, "disk: 10240 MiB wanted, 5120 MiB free"),
-        ({"promised": (taken(share_cores=1.9), taken(share_cores=1.5))}, "processor: 0.5 cores wanted, 0.2 free"),
+        ({"promised": taken(memory_mib=6200)}, r"memory: \d+ MiB wanted, \d+ MiB free"),
+        ({"promised": taken(disk_bytes=95 * GIB)}, "disk: 10240 MiB wanted, 5120 MiB free"),
+        ({"promised": taken(share_cores=1.9) + taken(share_cores=1.5)}, "processor: 0.5 cores wanted, 0.2 free"),
         (
-            {"promised": (taken(rate=DiskRate(10, 950, 65536, 65536)),)},
+            {"promised": taken(rate=DiskRate(10, 950, 65536, 65536))},
             "disk write_iops: 100 wanted, 50 free of 1000",
         ),
         (
-            {"promised": (taken(rate=DiskRate(10, 10, 99 * MIB + 1, 65536)),)},
+            {"promised": taken(rate=DiskRate(10, 10, 99 * MIB + 1, 65536))},
             f"disk read_bps: {MIB} wanted, {MIB - 1} free of {100 * MIB}",
         ),
         ({"capacity": {}}, "pool vg0 was never rated: run teig pool bench a"),
@@ -164,12 +169,10 @@ def test_whatever_is_asked_for_nothing_is_promised_twice(wanted: list[Demand]) -
     host = candidate("a")
     for demand in wanted:
         if refusal(host, demand) is None:
-            given_now = replace(
-                taken(demand.memory_mib, demand.share_cores, demand.disk_bytes, demand.disk_rate), vcpus=demand.vcpus
-            )
-            host = replace(host, promised=(*host.promised, given_now))
+            given_now = taken(demand.memory_mib, demand.share_cores, demand.disk_bytes, demand.disk_rate)
+            host = replace(host, promised=host.promised + given_now)
     assert memory_room(host) >= 0
     assert disk_room(host) >= 0
     assert core_room(host) >= 0
     assert min(rate_room(host).values()) >= 0
-    assert sum(spec.share_cores for spec in host.promised) <= host.facts.cores
+    assert host.promised.millicores <= 1000 * host.facts.cores

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
 from teig.operations import guest_create, guest_delete, guest_mend, guest_power, guest_resize
 from teig.operations.engine import Engine
+from teig.operations.peers import watched
 from teig.operations.work import Parts
-from teig.store.database import Database
+from teig.operations.workflows import VERSION, Workflows
+from teig.store.database import Database, sqlite_url
+from teig.store.servers import Server
 
 SEQUENCES = (
     guest_create.SEQUENCE,
@@ -27,24 +34,37 @@ SEQUENCES = (
 
 
 @contextmanager
-def services_in(folder: Path, ssh_public_key: str, fleet: Fleet) -> Iterator[Services]:
-    """Open the database and the engine in `folder` and yield the parts; the fleet is closed with them."""
+def services_in(
+    folder: Path,
+    ssh_public_key: str,
+    fleet: Fleet,
+    database: sa.URL | None = None,
+    on_lost: Callable[[], None] = lambda: None,
+) -> Iterator[Services]:
+    """Open the database and the engine and yield the parts; the fleet is closed with them.
+
+    The database is a file in `folder`, or `database`, which other servers may use too. `on_lost` is called where these
+    have taken over this one's work: it must end then.
+    """
     image_dir = folder / "images"
     image_dir.mkdir(exist_ok=True)
-    db = Database(folder / "teig.sqlite")
+    db = Database(database or sqlite_url(folder / "teig.sqlite"))
     parts = Parts(db, fleet, image_dir, time.time, time.sleep)
-    engine = Engine(parts, SEQUENCES, folder / "operations.sqlite")
+    server = Server(str(uuid.uuid4()), f"{socket.gethostname()}:{os.getpid()}", VERSION, ssh_public_key)
+    workflows = Workflows(database or sqlite_url(folder / "operations.sqlite"), server.id)
+    engine = Engine(parts, SEQUENCES, workflows, server)
     engine.launch()
     try:
-        yield Services(
-            db=db,
-            fleet=fleet,
-            engine=engine,
-            image_dir=image_dir,
-            ssh_public_key=ssh_public_key,
-            now=time.time,
-            random_bytes=os.urandom,
-        )
+        with watched(db, server.id, engine.wake, on_lost):
+            yield Services(
+                db=db,
+                fleet=fleet,
+                engine=engine,
+                image_dir=image_dir,
+                ssh_public_key=ssh_public_key,
+                now=time.time,
+                random_bytes=os.urandom,
+            )
     finally:
         engine.close()
         fleet.close()

@@ -28,7 +28,7 @@ from teig.model.plan import Plan
 from teig.model.site import Site
 from teig.model.units import MIB
 from teig.operations.work import address_of
-from teig.policy.admission import Demand, refusal
+from teig.policy.admission import Demand, promised_to, refusal
 from teig.policy.drift import figures
 from teig.policy.placement import decide
 from teig.record import dump
@@ -80,7 +80,7 @@ def create(services: Services, wish: Wish) -> Operation:
 
     def reserve(connection: sa.Connection) -> Operation:
         guests.check_free(connection, wish.name)
-        there = [hosts.candidate(connection, host) for host in candidates]
+        there = hosts.candidates(connection, candidates)
         decision = decide(guest_id, demand, site.name, there, wish.host)
         nics = _nics(connection, services, site, wish.nics or plan.addresses)
         spec = _spec(guest_id, wish, plan, site, image, disks, nics)
@@ -89,7 +89,7 @@ def create(services: Services, wish: Wish) -> Operation:
         operations.add(connection, operation, guest_id, {})
         return operation
 
-    return _submitted(services, reserve)
+    return _submitted(services, operation_id, reserve)
 
 
 def start(services: Services, name: str) -> Operation:
@@ -126,15 +126,15 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
         host = hosts.by_id(connection, guest.host)
         spec = _resized(guest.spec, plan)
         others = hosts.candidate(connection, host)
-        others = replace(others, promised=tuple(known for known in others.promised if known.id != guest.id))
+        others = replace(others, promised=others.promised - promised_to(guest.spec))
         why = refusal(others, _demand(plan, spec.disks, spec.type))
         if why is not None:
             raise Refused(f"Host {host.name} has no room for plan {plan.name}. {host.name}: {why}.", code="no_room")
         operation = _claim(connection, guest, operation_id, "guest_resize", {"before": dump(guest.spec)}, services)
-        guests.respecify(connection, spec)
+        guests.respecify(connection, spec, before=guest.spec)
         return operation
 
-    return _submitted(services, work)
+    return _submitted(services, operation_id, work)
 
 
 def delete(services: Services, name: str, force: bool) -> Operation:
@@ -201,7 +201,7 @@ def _begin(services: Services, name: str, kind: str, params: dict[str, Any]) -> 
     def work(connection: sa.Connection) -> Operation:
         return _claim(connection, guests.named(connection, name), operation_id, kind, params, services)
 
-    return _submitted(services, work)
+    return _submitted(services, operation_id, work)
 
 
 def _claim(
@@ -223,10 +223,10 @@ def _claim(
     return operation
 
 
-def _submitted(services: Services, work: Callable[[sa.Connection], Operation]) -> Operation:
-    """Write an operation down in one transaction, then hand it over."""
-    operation = services.db.write(work)
-    services.engine.submit(operation)
+def _submitted(services: Services, operation_id: OperationId, work: Callable[[sa.Connection], Operation]) -> Operation:
+    """Write an operation down in one transaction, unless that has happened already, and have it begun."""
+    operation = services.db.write(lambda connection: operations.find(connection, operation_id) or work(connection))
+    services.engine.wake()
     return operation
 
 

@@ -155,6 +155,7 @@ def adopt(services: Services, name: str) -> Adopted:
 def _adopt_one(connection: sa.Connection, host: StoredHost, guest: StoredGuest) -> bool:
     """Store a guest that the database does not know; return whether it was new."""
     if guests.by_id(connection, guest.id) is not None:
+        guests.raise_fence(connection, guest.id, guest.fence)
         return False
     if guest.spec.site != host.site:
         raise Conflict(f"it was promised the site {guest.spec.site}, and {host.name} is at {host.site}.")
@@ -164,11 +165,10 @@ def _adopt_one(connection: sa.Connection, host: StoredHost, guest: StoredGuest) 
 
 def _view(services: Services, seen: Seen) -> HostView:
     def work(connection: sa.Connection) -> HostView:
-        count = len(guests.listed(connection, seen.host.id))
         candidate = hosts.candidate(connection, seen.host)
         warnings = judge(seen.host.facts, stored_sites.named(connection, seen.host.site).bridge).warnings
         if seen.error is not None:
             warnings = (str(seen.error), *warnings)
-        return HostView(seen.host, candidate, count, warnings, seen.error is None)
+        return HostView(seen.host, candidate, candidate.promised.guests, warnings, seen.error is None)
 
     return services.db.read(work)

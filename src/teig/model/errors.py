@@ -13,6 +13,7 @@
     └── OperatorError          a person must mend something
         ├── HostFault          the host could not do it         exit 1
         ├── HostUntrusted      the host is not who it was       exit 3
+        ├── DatabaseFault      the server's database fails it   exit 1
         ├── ImageCorrupt       the bytes are not the promised ones  exit 1
         ├── MissingProgram     something must be installed      exit 1
         ├── LabFault           the lab could not do it          exit 1
@@ -128,6 +129,13 @@ class HostUntrusted(OperatorError):
     http_status = 502
 
 
+class DatabaseFault(OperatorError):
+    """The server's own database does not answer, or cannot write."""
+
+    code = "database"
+    http_status = 503
+
+
 class ImageCorrupt(OperatorError):
     """An image's bytes are not the ones its checksum promises."""
 
@@ -156,7 +164,7 @@ _KINDS: Final[dict[str, type[TeigError]]] = {
     kind.code: kind
     for kind in (
         InvalidRequest, NotFound, Conflict, Refused, Unreachable, Busy, Fenced,
-        HostFault, HostUntrusted, ImageCorrupt, MissingProgram, LabFault, InternalFault,
+        HostFault, HostUntrusted, DatabaseFault, ImageCorrupt, MissingProgram, LabFault, InternalFault,
     )
 }  # fmt: skip
 

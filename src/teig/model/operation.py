@@ -18,13 +18,15 @@ class OperationState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     """It failed and everything that it had done was undone."""
+    CANCELLED = "cancelled"
+    """Somebody did not want it any more, and everything that it had done was undone."""
     STUCK = "stuck"
     """It failed and could not undo everything: a person must look."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self in {OperationState.DONE, OperationState.FAILED, OperationState.STUCK}
+        return self not in {OperationState.QUEUED, OperationState.RUNNING, OperationState.UNDOING}
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,49 @@
 """Runs operations as DBOS workflows: what was begun goes on after a crash, from the step that was under way.
 
 One workflow function serves every kind; it looks its sequence up. Each step and each undo is one DBOS step, which never
-raises but returns its error as a record, so that nothing is pickled. One partition of the queue for each host makes the
-work on a host serial. See `teig.operations.work` for what a step is.
+raises but returns its error as a record, so that nothing is pickled.
+
+Who works on what is decided in our own database (`teig.store.operations`), not in DBOS's: the dispatcher, a thread,
+takes one operation for each host that is free and starts its workflow at once, without a queue that must be polled;
+and it takes over what a lost server left, which goes on where DBOS's record of its steps ends. So our commits and
+DBOS's need not be one: where the two differ, ours counts. See `teig.operations.work` for what a step is,
+`teig.operations.peers` for how a server is found lost, and docs/architecture.md for why.
 """
 
 from __future__ import annotations
 
-import logging
-import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS
+from dbos import error as dbos_error
 
-from teig.model.errors import InternalFault, TeigError, Unreachable
-from teig.model.names import GuestId, OperationId
-from teig.model.operation import Operation, OperationState
-from teig.operations.work import Parts, Sequence, Step, Work
-from teig.store import guests, operations
+from teig.model.errors import (
+    Conflict,
+    DatabaseFault,
+    Fenced,
+    InternalFault,
+    TeigError,
+    Unreachable,
+)
+from teig.model.operation import OperationState
+from teig.operations.work import CANCELLED, Dropped, Parts, Sequence, Step, Work
+from teig.operations.workflows import Workflows
+from teig.store import guests, operations, servers
 from teig.store.guests import Phase
+from teig.store.operations import Left, Turn
+from teig.store.servers import Server
 
-QUEUE = "hosts"
-EXECUTOR = "local"
-VERSION = "1"
-"""The version of the steps; running work is resumed only by a server that has the same one."""
+LOOK_S = 2.0
+"""How often the dispatcher looks for what nobody works on, when nobody wakes it."""
+MOST_AT_ONCE = 32
+"""Operations that one server works on at the same time; the rest is left to others, or waits."""
+CLOSE_S = 3.0
 TRIES = 4
 FIRST_PAUSE_S = 1.0
 
@@ -38,63 +53,152 @@ log = structlog.get_logger()
 class Engine:
     """The durable engine. At most one in a process; `launch` it once, `close` it when done."""
 
-    def __init__(self, parts: Parts, sequences: Iterable[Sequence], path: Path) -> None:
-        """Prepare to run `sequences`; the engine keeps its own state in the SQLite file at `path`."""
+    def __init__(self, parts: Parts, sequences: Iterable[Sequence], workflows: Workflows, server: Server) -> None:
+        """Prepare to run `sequences` as the server of that name."""
         self._parts = parts
         self._sequences = {sequence.kind: sequence for sequence in sequences}
-        self._path = path
-        self._workflow: Callable[[str], None] = self._run
+        self._workflows = workflows
+        self._server = server
+        self._turns: dict[str, Turn] = {}
+        self._mine: set[str] = set()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._dispatcher = threading.Thread(target=self._dispatch, name="teig-dispatcher", daemon=True)
 
     def launch(self) -> None:
         """Start working, first on what an earlier server left unfinished."""
-        _use_wal(self._path)
-        logging.getLogger("dbos").propagate = False
-        DBOS(
-            config={
-                "name": "teig",
-                "system_database_url": f"sqlite:///{self._path}",
-                "application_version": VERSION,
-                "executor_id": EXECUTOR,
-                "serializer": DBOSPortableJSONSerializer(),
-                "log_level": "ERROR",
-                "enable_otlp": False,
-            }
-        )
+        db = self._parts.db
+        db.note(lambda connection: servers.join(connection, self._server, alone=not db.shared))
+        self._workflows.launch(self._run)
+        self._dispatcher.start()
 
-        def operation(operation_id: str) -> None:
-            self._run(operation_id)
+    def wake(self) -> None:
+        """Look now whether there is something to do: an operation's row is new, or a server was declared lost."""
+        self._wake.set()
 
-        self._workflow = DBOS.workflow(name="operation")(operation)
-        DBOS.launch()
-        DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=0.2, on_conflict="always_update")
-        for unfinished in self._parts.db.read(operations.open_ones):
-            self.submit(unfinished)
+    def cancel(self, operation_id: str) -> None:
+        """Undo an operation, at once where nobody has begun it, else after the step that is under way.
 
-    def submit(self, operation: Operation) -> None:
-        """Hand over an operation whose row is in the database; doing so again changes nothing."""
-        with SetWorkflowID(operation.id), SetEnqueueOptions(queue_partition_key=operation.host or "none"):
-            DBOS.enqueue_workflow(QUEUE, self._workflow, operation.id)
+        Conflict where it has ended, or cannot be taken back any more.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            operation = operations.by_id(connection, operation_id)
+            sequence = self._sequences[operation.kind]
+            if operation.state.ended:
+                raise Conflict(f"Operation {operation_id} has ended: it is {operation.state}.", code="ended")
+            if sequence.irrevocable and operation.steps:
+                raise Conflict(f"What a {operation.kind} does cannot be taken back.", "Let it end.", code="irrevocable")
+            turn = operations.cancel(connection, operation_id)
+            if turn is not None:
+                sequence.undone(connection, Work(self._parts, turn))
+                now = self._parts.now()
+                operations.end(connection, operation_id, OperationState.CANCELLED, CANCELLED.as_record(), now)
+
+        self._parts.db.note(work)
 
     def close(self) -> None:
-        """Stop; what is under way goes on at the next launch."""
-        DBOS.destroy(destroy_registry=True)
+        """Stop after the steps that are under way, if they are short; the work goes on later or elsewhere."""
+        self._closing.set()
+        self._wake.set()
+        self._dispatcher.join(CLOSE_S)
+        deadline = time.monotonic() + CLOSE_S
+        while self._mine and time.monotonic() < deadline:
+            time.sleep(0.02)
+        try:
+            self._parts.db.note(lambda connection: servers.declare_lost(connection, self._server.id))
+        except TeigError as error:
+            log.warning("the server could not say that it ends", error=str(error))
+        self._workflows.close()
+
+    def _dispatch(self) -> None:
+        """Until `close`: take what is there to take; look again when woken, and every `LOOK_S` seconds."""
+        failing = False
+        while not self._closing.is_set():
+            self._wake.clear()
+            try:
+                self._take_all()
+                failing = False
+            except Fenced:
+                return  # `peers` sees it too, and ends this server
+            except Exception as error:
+                if not failing:
+                    log.warning("operations cannot be begun now", error=str(error), exc_info=_unforeseen(error))
+                failing = True
+                self._closing.wait(LOOK_S)
+            self._wake.wait(LOOK_S)
+
+    def _take_all(self) -> None:
+        note = self._parts.db.note
+        me = self._server
+        working_on = set(self._mine)
+        behind = note(lambda connection: operations.left_behind(connection, me.id, working_on))
+        for left in behind:
+            turn = note(partial(self._take_over, left))
+            if turn is not None:
+                self._hand_over(turn, begun=True)
+        while len(self._mine) < MOST_AT_ONCE and not self._closing.is_set():
+            turn = note(lambda connection: operations.claim_next(connection, me.id))
+            if turn is None:
+                return
+            self._hand_over(turn, begun=False)
+
+    def _take_over(self, left: Left, connection: sa.Connection) -> Turn | None:
+        """Take over what was left behind, unless a server lives that has its version of the steps."""
+        others = left.version not in {None, self._server.version}
+        if others and servers.has_version(connection, left.version or ""):
+            return None
+        return operations.take_over(connection, left, self._server.id)
+
+    def _hand_over(self, turn: Turn, *, begun: bool) -> None:
+        """Let the workflow of an operation run here, under this turn."""
+        ident = turn.operation.id
+        self._turns[ident] = turn
+        self._mine.add(ident)
+        try:
+            self._workflows.run(ident, begun=begun)
+        except BaseException:
+            self._mine.discard(ident)
+            raise
 
     def _run(self, operation_id: str) -> None:
-        operation = self._parts.db.read(lambda connection: operations.by_id(connection, operation_id))
-        if operation.state.ended:
-            return
-        guest, params = self._parts.db.read(lambda connection: operations.guest_and_params(connection, operation_id))
-        work = Work(self._parts, OperationId(operation_id), GuestId(guest), params)
-        sequence = self._sequences[operation.kind]
+        """Carry an operation out: the body of the workflow. Without a turn of this process it is not ours."""
+        turn = self._turns.pop(operation_id, None)
+        if turn is None:
+            raise Dropped
+        work = Work(self._parts, turn)
+        try:
+            self._carry_out(work)
+        except (DatabaseFault, sa.exc.SQLAlchemyError) as error:
+            log.warning("operation waits for the database", operation=operation_id, error=str(error))
+            self._closing.wait(LOOK_S)
+            raise Dropped from error
+        except dbos_error.DBOSException:
+            raise  # DBOS's own word that this run is not the one that counts
+        except Exception as error:
+            log.exception("operation failed in a way that Teig does not know", operation=operation_id)
+            fault = InternalFault("The operation failed in a way that Teig does not know.", "Look into the log.")
+            self._end(work, OperationState.STUCK, fault.as_record(), _let_go)
+            raise Dropped from error
+        finally:
+            self._mine.discard(operation_id)
+            self._wake.set()
+
+    def _carry_out(self, work: Work) -> None:
+        sequence = self._sequences[work.turn.operation.kind]
         for number, step in enumerate(sequence.steps):
-            error = DBOS.run_step({"name": step.name}, self._do, work, step)
+            heeds = number == 0 or not sequence.irrevocable
+            error = DBOS.run_step({"name": step.name}, self._do, work, step, heeds)
             if error is not None:
-                self._undo(work, sequence, sequence.steps[: number + 1], error)
+                self._undo(work, sequence, number, error)
                 return
         DBOS.run_step({"name": "done"}, self._end, work, OperationState.DONE, None, sequence.done)
 
-    def _undo(self, work: Work, sequence: Sequence, begun: tuple[Step, ...], error: dict[str, Any]) -> None:
+    def _undo(self, work: Work, sequence: Sequence, number: int, error: dict[str, Any]) -> None:
+        """Undo the steps up to `number`, which may be half done, and later ones that an earlier run has begun."""
         left: list[str] = []
+        known = {step.name for step in work.turn.operation.steps}
+        begun = [step for at, step in enumerate(sequence.steps) if at <= number or step.name in known]
         for step in reversed([step for step in begun if step.undo is not None]):
             problem = DBOS.run_step({"name": f"undo {step.name}"}, self._take_back, work, step)
             if problem is not None:
@@ -107,44 +211,56 @@ class Engine:
             }
             DBOS.run_step({"name": "stuck"}, self._end, work, OperationState.STUCK, error, _let_go)
         else:
-            DBOS.run_step({"name": "undone"}, self._end, work, OperationState.FAILED, error, sequence.undone)
+            ended = OperationState.CANCELLED if error["code"] == CANCELLED.reason else OperationState.FAILED
+            DBOS.run_step({"name": "undone"}, self._end, work, ended, error, sequence.undone)
 
-    def _do(self, work: Work, step: Step) -> dict[str, Any] | None:
-        now = self._parts.now
-        work.write(
-            lambda connection: operations.step_began(
-                connection, work.operation, step.name, OperationState.RUNNING, now()
-            )
-        )
-        error = self._attempt(work, step.name, step.do)
-        state = "done" if error is None else "failed"
-        work.write(lambda connection: operations.step_ended(connection, work.operation, step.name, state, now()))
-        return error
+    def _do(self, work: Work, step: Step, heeds: bool) -> dict[str, Any] | None:
+        """Do a step, unless the operation was cancelled and `heeds` that."""
+        if self._begin(work, step.name, OperationState.RUNNING, heeds):
+            return CANCELLED.as_record()
+        return self._attempt(work, step.name, step.do)
 
     def _take_back(self, work: Work, step: Step) -> dict[str, Any] | None:
         name = f"undo {step.name}"
-        now = self._parts.now
-        work.write(
-            lambda connection: operations.step_began(connection, work.operation, name, OperationState.UNDOING, now())
-        )
-        error = self._attempt(work, name, step.undo) if step.undo else None
-        state = "done" if error is None else "failed"
-        work.write(lambda connection: operations.step_ended(connection, work.operation, name, state, now()))
-        return error
+        self._begin(work, name, OperationState.UNDOING, heeds=False)
+        return self._attempt(work, name, step.undo) if step.undo else None
+
+    def _begin(self, work: Work, name: str, state: OperationState, heeds: bool) -> bool:
+        """Note that a step begins; return whether it must not, because the operation was cancelled."""
+        if self._closing.is_set():
+            raise Dropped
+
+        def change(connection: sa.Connection, cancelled: bool) -> bool:
+            if heeds and cancelled:
+                return True
+            operations.step_began(connection, work.operation, name, state, self._parts.now())
+            return False
+
+        return work.change(change)
 
     def _attempt(self, work: Work, name: str, body: Callable[[Work], None]) -> dict[str, Any] | None:
         """Run a body, again after a pause where the host did not answer; return its error as a record, or None."""
+        error = self._tried(work, name, body)
+        if error is not None:
+            work.write(lambda connection: operations.step_failed(connection, work.operation, name, self._parts.now()))
+            return error.as_record()
+        return None
+
+    def _tried(self, work: Work, name: str, body: Callable[[Work], None]) -> TeigError | None:
         pause_s = FIRST_PAUSE_S
         for last in (*[False] * (TRIES - 1), True):
             try:
                 body(work)
+            except DatabaseFault:
+                raise
             except TeigError as error:
                 log.warning("step failed", operation=work.operation, step=name, code=error.reason, error=str(error))
+                work.confirm()  # a host that refuses an old fencing number refuses a server that lost its turn
                 if last or not isinstance(error, Unreachable):
-                    return error.as_record()
+                    return error
             except Exception:
                 log.exception("step failed", operation=work.operation, step=name)
-                return InternalFault(f"The step {name} failed in a way that Teig does not know.").as_record()
+                return InternalFault(f"The step {name} failed in a way that Teig does not know.")
             else:
                 return None
             self._parts.pause(pause_s)
@@ -162,7 +278,7 @@ class Engine:
             close_books(connection, work)
             operations.end(connection, work.operation, state, error, self._parts.now())
 
-        self._parts.db.write(change)
+        work.write(change)
         log.info("operation ended", operation=work.operation, state=state)
 
 
@@ -170,7 +286,5 @@ def _let_go(connection: sa.Connection, work: Work) -> None:
     guests.settle(connection, work.guest_id, Phase.DELETING)
 
 
-def _use_wal(path: Path) -> None:
-    """Put the engine's file into WAL mode, which SQLite remembers: two to three times faster for small commits."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
+def _unforeseen(error: Exception) -> Exception | None:
+    return None if isinstance(error, TeigError) else error

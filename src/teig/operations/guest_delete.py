@@ -32,7 +32,8 @@ def _done(connection: sa.Connection, work: Work) -> None:
 
 
 def _undone(connection: sa.Connection, work: Work) -> None:
-    guests.settle(connection, work.guest_id, Phase.DELETING)
+    phase = Phase.DELETING if work.turn.operation.steps else work.guest.phase
+    guests.settle(connection, work.guest_id, phase)
 
 
 SEQUENCE = Sequence(
@@ -40,4 +41,5 @@ SEQUENCE = Sequence(
     steps=(Step("stop", _stop), Step("volumes", _volumes), Step("undefine", _undefine)),
     done=_done,
     undone=_undone,
+    irrevocable=True,
 )

@@ -4,7 +4,7 @@ The new promise is admitted and written in the request's own transaction (see `t
 files follow. The keeper then holds the running guest to the new weight, cap and disk rates within seconds; memory and
 vCPUs are the domain's own and change when the guest is next started, never under a running one.
 
-The undo is the earlier spec: it was smaller or was promised before, so the host has room for it.
+The undo is the earlier spec. Until the operation has ended, the larger of both counts in admission, so there is room.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def _define_before(work: Work) -> None:
 
 
 def _done(connection: sa.Connection, work: Work) -> None:
-    guests.settle(connection, work.guest_id, work.guest.phase)
+    guest = work.guest
+    guests.respecify(connection, guest.spec)
+    guests.settle(connection, work.guest_id, guest.phase)
 
 
 def _undone(connection: sa.Connection, work: Work) -> None:

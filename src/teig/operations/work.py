@@ -10,21 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from teig.fleet.driver import Claim, Fleet, Host, HostAddress
-from teig.model.errors import InternalFault
+from teig.model.errors import Conflict, Fenced, InternalFault
 from teig.model.image import Image
 from teig.model.names import GuestId, OperationId
 from teig.policy.placement import PlacementDecision, affirm
-from teig.store import guests, hosts, images
+from teig.store import guests, hosts, images, operations
 from teig.store.database import Database
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
+from teig.store.operations import Turn
 
 T = TypeVar("T")
+CANCELLED: Final = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
+
+
+class Dropped(BaseException):
+    """This run of an operation stops here and records nothing: another has it now, or the same goes on later.
+
+    Not an Exception, which DBOS would take for the operation's outcome.
+    """
 
 
 @dataclass(frozen=True)
@@ -40,12 +49,25 @@ class Parts:
 
 @dataclass(frozen=True)
 class Work:
-    """One operation's view: its parts, its parameters and the guest that it has claimed."""
+    """One run of an operation: its parts and its turn. Once another run has the turn, this one can change nothing."""
 
     parts: Parts
-    operation: OperationId
-    guest_id: GuestId
-    params: dict[str, Any]
+    turn: Turn
+
+    @property
+    def operation(self) -> OperationId:
+        """The operation's id."""
+        return self.turn.operation.id
+
+    @property
+    def guest_id(self) -> GuestId:
+        """The guest that the operation has claimed."""
+        return self.turn.guest
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The operation's parameters."""
+        return self.turn.params
 
     @property
     def guest(self) -> StoredGuest:
@@ -57,13 +79,13 @@ class Work:
 
     @property
     def claim(self) -> Claim:
-        """The right to change the guest, with this operation's fencing number."""
-        return Claim(self.guest_id, self.guest.fence)
+        """The right to change the guest, with this turn's fencing number and no later one."""
+        return Claim(self.guest_id, self.turn.fence)
 
     @property
     def host(self) -> Host:
         """The guest's host."""
-        return self.parts.fleet.host(address_of(self._stored_host(lambda _connection, host: host)))
+        return self.parts.fleet.host(address_of(self._stored_host))
 
     @property
     def image(self) -> Image:
@@ -77,17 +99,31 @@ class Work:
     def decision(self) -> PlacementDecision:
         """Return the leave to write the guest's bytes to its host, checked anew."""
         guest = self.guest
-        return self._stored_host(
-            lambda connection, host: affirm(guest.id, hosts.candidate(connection, host), guest.spec.site)
-        )
+        return affirm(guest.id, self._stored_host, guest.spec.site)
 
     def write(self, change: Callable[[sa.Connection], None]) -> None:
-        """Change the database in one transaction."""
-        self.parts.db.write(change)
+        """Change the database in one transaction; Dropped where this run has lost its turn."""
+        self.change(lambda connection, _cancelled: change(connection))
 
-    def _stored_host(self, take: Callable[[sa.Connection, StoredHost], T]) -> T:
-        guest = self.guest
-        return self.parts.db.read(lambda connection: take(connection, hosts.by_id(connection, guest.host)))
+    def change(self, change: Callable[[sa.Connection, bool], T]) -> T:
+        """The same; `change` is told whether the operation was cancelled."""
+
+        def held(connection: sa.Connection) -> T:
+            return change(connection, operations.hold(connection, self.operation, self.turn.fence))
+
+        try:
+            return self.parts.db.note(held)
+        except Fenced as error:
+            raise Dropped from error
+
+    def confirm(self) -> None:
+        """Raise Dropped where this run has lost its turn."""
+        self.write(lambda _connection: None)
+
+    @property
+    def _stored_host(self) -> StoredHost:
+        host = self.guest.host
+        return self.parts.db.read(lambda connection: hosts.by_id(connection, host))
 
 
 @dataclass(frozen=True)
@@ -101,12 +137,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Sequence:
-    """An operation's kind, its steps in order, and what closes the books after success or after the undo."""
+    """An operation's kind, its steps in order, and what closes the books after success or after the undo.
+
+    An `irrevocable` one cannot be cancelled once it has begun.
+    """
 
     kind: str
     steps: tuple[Step, ...]
     done: Callable[[sa.Connection, Work], None]
     undone: Callable[[sa.Connection, Work], None]
+    irrevocable: bool = False
 
 
 def address_of(host: StoredHost) -> HostAddress:

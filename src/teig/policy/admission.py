@@ -35,9 +35,54 @@ class Demand:
     guest_type: str
 
 
+RATES: Final = tuple(field.name for field in fields(DiskRate))
+
+
+@dataclass(frozen=True)
+class Promised:
+    """The sum of what guests are promised: memory with Xen's overhead, thousandths of a core, bytes, `RATES`."""
+
+    guests: int
+    memory_mib: int
+    millicores: int
+    disk_bytes: int
+    rates: tuple[int, ...]
+
+    def __add__(self, other: Promised) -> Promised:
+        """Return both together."""
+        return self._with(other, 1)
+
+    def __sub__(self, other: Promised) -> Promised:
+        """Return this without the other."""
+        return self._with(other, -1)
+
+    def _with(self, other: Promised, sign: int) -> Promised:
+        return Promised(
+            self.guests + sign * other.guests,
+            self.memory_mib + sign * other.memory_mib,
+            self.millicores + sign * other.millicores,
+            self.disk_bytes + sign * other.disk_bytes,
+            tuple(mine + sign * theirs for mine, theirs in zip(self.rates, other.rates, strict=True)),
+        )
+
+
+NOTHING: Final = Promised(0, 0, 0, 0, (0,) * len(RATES))
+
+
+def promised_to(spec: GuestSpec) -> Promised:
+    """Return what one guest is promised."""
+    return Promised(
+        guests=1,
+        memory_mib=memory_for(spec.memory_mib, spec.vcpus),
+        millicores=round(1000 * spec.share_cores),
+        disk_bytes=spec.disk_bytes,
+        rates=tuple(getattr(spec.disk_rate, name) for name in RATES),
+    )
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """A host that might take a guest: its newest facts, what its pools were rated at, and all guests promised on it."""
+    """A host that might take a guest: its newest facts, what its pools were rated at, and the sum of its promises."""
 
     id: HostId
     name: str
@@ -45,7 +90,7 @@ class Candidate:
     draining: bool
     facts: HostFacts
     capacity: dict[str, DiskRate]
-    promised: tuple[GuestSpec, ...]
+    promised: Promised
 
     @property
     def pool(self) -> VolumeGroup | None:
@@ -76,32 +121,27 @@ def memory_room(host: Candidate) -> int:
     """Return the MiB that are promised to nobody: Xen's, less Domain-0, foreign domains, our promises, the reserve."""
     dom0 = host.facts.dom0_maxmem_mib or host.facts.dom0_memory_mib
     foreign = sum(memory_for(domain.memory_mib, domain.vcpus) for domain in host.facts.foreign)
-    ours = sum(memory_for(spec.memory_mib, spec.vcpus) for spec in host.promised)
-    return host.facts.xen_memory_mib - dom0 - foreign - ours - RESERVE_MIB
+    return host.facts.xen_memory_mib - dom0 - foreign - host.promised.memory_mib - RESERVE_MIB
 
 
 def disk_room(host: Candidate) -> int:
     """Return the bytes of the host's pool that are promised to no guest."""
-    return (host.pool.size_bytes if host.pool else 0) - sum(spec.disk_bytes for spec in host.promised)
+    return (host.pool.size_bytes if host.pool else 0) - host.promised.disk_bytes
 
 
 def core_room(host: Candidate) -> float:
     """Return the cores that are promised to nobody: all, less Domain-0's part, foreign domains' vCPUs, our promises."""
     reserve = max(DOM0_CORES, DOM0_CORES * host.facts.cores)
     foreign = sum(domain.vcpus for domain in host.facts.foreign)
-    thousandths = sum(round(1000 * spec.share_cores) for spec in host.promised)
-    return round(host.facts.cores - reserve - foreign - thousandths / 1000, 3)
+    return round(host.facts.cores - reserve - foreign - host.promised.millicores / 1000, 3)
 
 
 def rate_room(host: Candidate) -> dict[str, int]:
     """Return what is promised to nobody of each of the pool's rates, by the names of DiskRate; nothing if unrated."""
     if host.rating is None:
         return {}
-    return {
-        field.name: getattr(host.rating, field.name)
-        - sum(getattr(spec.disk_rate, field.name) for spec in host.promised)
-        for field in fields(DiskRate)
-    }
+    rating = host.rating
+    return {name: getattr(rating, name) - taken for name, taken in zip(RATES, host.promised.rates, strict=True)}
 
 
 def refusal(host: Candidate, demand: Demand) -> str | None:

@@ -7,7 +7,7 @@ joins it here.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from teig.model.errors import InternalFault, Refused
 from teig.model.names import GuestId, HostId
@@ -50,7 +50,23 @@ def decide(guest: GuestId, demand: Demand, site: str, hosts: list[Candidate], wa
     return PlacementDecision(_SEAL, guest, best.id, site)
 
 
-def affirm(guest: GuestId, placed_on: Candidate, site: str) -> PlacementDecision:
+class Place(Protocol):
+    """A host, as far as it is a place: a Candidate is one, and so is a host's row."""
+
+    @property
+    def id(self) -> HostId:
+        """The host's id."""
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+
+    @property
+    def site(self) -> str:
+        """The name of the site where it stands."""
+
+
+def affirm(guest: GuestId, placed_on: Place, site: str) -> PlacementDecision:
     """Return the decision for a guest that holds its place already, after checking the place anew.
 
     Raises Refused where the host has since been moved to another site: no further byte goes there.

@@ -1,68 +1,199 @@
-"""The database: opening it, bringing its schema up to date, transactions.
+"""The database: opening it, bringing its schema up to date, transactions, and what its failures are called.
 
-SQLite in WAL mode; a writing transaction begins with BEGIN IMMEDIATE, so that what it read is still so when it writes.
-Writers are functions, not blocks: a database that can fail a serializable transaction must be able to call them again.
+SQLite is one server's own file; PostgreSQL may be shared by several. There are two ways to change it:
+
+- `write` is alone: what it read is still so when it writes, whoever else is at work. On SQLite that is BEGIN IMMEDIATE,
+  on PostgreSQL a serializable transaction behind a lock that keeps writers in line, so that they wait and do not fail.
+- `note` is for rows that the caller holds already by a lock or a condition in its statements: it stands in no line.
+
+All three take functions, not blocks: a transaction that failed, or whose connection broke, is run again.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from teig.model.errors import DatabaseFault, InvalidRequest
+
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 30
+PATIENCE_S = 10.0
+"""How long a database that does not answer is waited for, each time."""
+PAUSE_S = 0.2
+MIGRATION_LOCK: Final = 0x7E16
+_AGAIN: Final = frozenset({"40001", "40P01", "23505"})
+"""SQLSTATEs of what another transaction brought about: serialization failure, deadlock, a row of ours that it made."""
+_TRIES = 8
+_FAULTS: Final = (
+    ("disk is full", "disk_full", "The disk under the database is full."),
+    ("No space left", "disk_full", "The disk under the database is full."),
+    ("disk I/O error", "disk_full", "The database cannot write to its disk, which is full or broken."),
+    ("readonly database", "database", "The database's file cannot be written to."),
+    ("unable to open database", "database", "The database's file cannot be opened."),
+    ("is locked", "database", "Something else holds the database's file."),
+    ("not a database", "database", "The database's file is damaged or is something else."),
+    ("malformed", "database", "The database's file is damaged."),
+)
+_TODO: Final = {
+    "disk_full": "Make room there; operations go on by themselves.",
+    "database_down": "Look whether it runs; operations go on by themselves when it does.",
+    "database": "Look into the server's log.",
+}
 
 
 class Database:
     """A database with Teig's schema. Close it when done."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the SQLite file at `path`, made where it is missing, and bring its schema up to date."""
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
-        sa.event.listen(self._engine, "connect", _prepare)
+    def __init__(self, url: sa.URL) -> None:
+        """Open it (`sqlite_url` or `shared_url`) and bring its schema up to date; DatabaseFault where that fails."""
+        self.url = url
+        self.shared = url.get_backend_name() == "postgresql"
+        """Whether other servers may be at work in it too."""
+        self._engine = open_engine(url)
         sa.event.listen(self._engine, "begin", _begin)
-        self._writer = self._engine.execution_options(teig_writes=True)
-        _migrate(self._engine)
+        alone: dict[str, Any] = {"isolation_level": "SERIALIZABLE"} if self.shared else {}
+        one_view: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
+        self._alone = self._engine.execution_options(teig_writes=True, teig_in_line=True, **alone)
+        self._noting = self._engine.execution_options(teig_writes=True)
+        self._reader = self._engine.execution_options(**one_view)
+        self._again(lambda: _migrate(self._noting, self.shared))
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` on one consistent view of the database and return what it returns."""
-        with self._engine.begin() as connection:
-            return work(connection)
+        return self._again(lambda: _transaction(self._reader, work))
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` in a transaction that nothing else interferes with: all of it happens, or none where it raises.
 
-        `work` may be called more than once and so must not act on anything but the connection.
+        `work` may be called more than once and so must not act on anything but the connection; where a connection broke
+        while it was committed, it may find its own rows.
         """
-        with self._writer.begin() as connection:
-            return work(connection)
+        return self._again(lambda: _transaction(self._alone, work))
+
+    def note(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run `work`, which changes only rows that its own statements make sure of; else like `write`."""
+        return self._again(lambda: _transaction(self._noting, work))
 
     def close(self) -> None:
         """End all connections."""
         self._engine.dispose()
 
+    def _again(self, attempt: Callable[[], T]) -> T:
+        """Attempt it until it is not another's doing that it fails; DatabaseFault where the database is at fault."""
+        deadline = time.monotonic() + PATIENCE_S
+        tries = 0
+        while True:
+            try:
+                return attempt()
+            except sa.exc.SQLAlchemyError as error:
+                tries += 1
+                state = getattr(getattr(error, "orig", None), "sqlstate", None)
+                if state in _AGAIN and tries < _TRIES:
+                    continue
+                fault = fault_of(error)
+                if fault is None:
+                    raise
+                if fault.reason != "database_down" or time.monotonic() > deadline:
+                    raise fault from error
+                time.sleep(PAUSE_S)
 
-def _prepare(connection: Any, _record: object) -> None:
+
+def sqlite_url(path: Path) -> sa.URL:
+    """Return the address of one server's own database in a file, made where it is missing."""
+    return sa.URL.create("sqlite", database=str(path))
+
+
+def shared_url(untrusted: str) -> sa.URL:
+    """Return the address of a PostgreSQL database, in libpq's form; InvalidRequest where it is none."""
+    try:
+        url = sa.make_url(untrusted)
+    except (sa.exc.ArgumentError, ValueError):
+        url = None
+    if url is None or url.get_backend_name() not in {"postgresql", "postgres"}:
+        raise InvalidRequest(
+            "That is not the address of a PostgreSQL database.",
+            "It has the form postgresql://USER@HOST/DATABASE or postgresql:///?service=NAME",
+            code="bad_database",
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def open_engine(url: sa.URL, *, durable: bool = True) -> sa.Engine:
+    """Return connections to a database. Not `durable`: a power cut may take the last commits, but damages nothing."""
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+        sa.event.listen(engine, "connect", _prepare_durable if durable else _prepare_fast)
+        return engine
+    # A server that is stopped in the middle of a transaction must not keep its locks from the others.
+    settings = "-c idle_in_transaction_session_timeout=5s -c TimeZone=UTC"
+    if not durable:
+        settings += " -c synchronous_commit=off"
+    arguments = {
+        "options": settings, "connect_timeout": 5, "application_name": "teig",
+        "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    }  # fmt: skip
+    return sa.create_engine(url, connect_args=arguments, pool_size=10, max_overflow=40)
+
+
+def fault_of(error: sa.exc.SQLAlchemyError) -> DatabaseFault | None:
+    """Return what a database's own failure is for us, None for an error in what was asked of it."""
+    if not isinstance(error, sa.exc.DBAPIError | sa.exc.TimeoutError):
+        return None
+    said = str(getattr(error, "orig", None) or error)
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if state == "53100":
+        said = "No space left"
+    for words, code, message in _FAULTS:
+        if words in said and (state is None or state == "53100"):
+            return DatabaseFault(message, _TODO[code], code=code)
+    gone = getattr(error, "connection_invalidated", False) or str(state)[:2] in {"08", "57", "53"}
+    never_there = isinstance(error, sa.exc.OperationalError) and state is None and "psycopg" in str(type(error.orig))
+    if gone or never_there or isinstance(error, sa.exc.TimeoutError):
+        why = " ".join(said.split()).rstrip(".")
+        return DatabaseFault(f"The database does not answer: {why}.", _TODO["database_down"], code="database_down")
+    return None
+
+
+def _transaction(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _prepare_durable(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the begin event says BEGIN; the driver must not
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _prepare_fast(connection: Any, _record: object) -> None:
+    connection.isolation_level = "IMMEDIATE"  # as DBOS sets it where it makes its own connections
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("teig_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("teig_writes", False) else "BEGIN")
+    elif options.get("teig_in_line", False):
+        # Before the first read: the view of a serializable transaction begins with that, not with a lock.
+        connection.exec_driver_sql("LOCK TABLE hosts IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _migrate(engine: sa.Engine) -> None:
+def _migrate(engine: sa.Engine, shared: bool) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.execution_options(teig_writes=True).begin() as connection:
+    with engine.begin() as connection:
+        if shared:  # one of several servers that start at once migrates, and the others find it done
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

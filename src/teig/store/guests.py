@@ -16,6 +16,7 @@ from teig.model.errors import Busy, Conflict, NotFound, Refused
 from teig.model.guest import GuestSpec
 from teig.model.names import GuestId, HostId, OperationId
 from teig.model.site import Site
+from teig.policy.admission import NOTHING, RATES, Promised, memory_for
 from teig.record import dump, load
 from teig.store.schema import guests, nics
 
@@ -64,6 +65,7 @@ def add(connection: sa.Connection, guest: StoredGuest) -> None:
             fence=guest.fence,
             operation=guest.operation,
             created=guest.created,
+            **_sums(guest.spec),
         )
     )
     for nic in guest.spec.nics:
@@ -98,16 +100,14 @@ def by_id(connection: sa.Connection, guest: GuestId) -> StoredGuest | None:
     return _stored(row) if row else None
 
 
-def claim(connection: sa.Connection, guest: StoredGuest, operation: OperationId) -> int:
-    """Give the guest to an operation and return the new fencing number; Busy where another operation has it."""
+def claim(connection: sa.Connection, guest: StoredGuest, operation: OperationId) -> None:
+    """Give the guest to an operation; Busy where another operation has it."""
     if guest.operation is not None:
         raise Busy(
             f"Guest {guest.name} is being worked on by operation {guest.operation}.",
             f"Wait for it: teig op wait {guest.operation}",
         )
-    fence = guest.fence + 1
-    connection.execute(guests.update().where(guests.c.id == guest.id).values(operation=operation, fence=fence))
-    return fence
+    connection.execute(guests.update().where(guests.c.id == guest.id).values(operation=operation))
 
 
 def settle(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
@@ -115,9 +115,15 @@ def settle(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
     connection.execute(guests.update().where(guests.c.id == guest).values(phase=phase, operation=None))
 
 
-def respecify(connection: sa.Connection, spec: GuestSpec) -> None:
-    """Promise something else to a guest; its name, host and network cards stay."""
-    connection.execute(guests.update().where(guests.c.id == spec.id).values(spec=dump(spec)))
+def respecify(connection: sa.Connection, spec: GuestSpec, before: GuestSpec | None = None) -> None:
+    """Promise something else to a guest; its name, host and network cards stay.
+
+    With `before`, to which it may yet go back, the larger of both counts until it is respecified without.
+    """
+    sums = _sums(spec)
+    if before is not None:
+        sums = {name: max(value, _sums(before)[name]) for name, value in sums.items()}
+    connection.execute(guests.update().where(guests.c.id == spec.id).values(spec=dump(spec), **sums))
 
 
 def mark(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
@@ -159,6 +165,42 @@ def taken_macs(connection: sa.Connection) -> set[str]:
 def images_in_use(connection: sa.Connection) -> dict[str, str]:
     """Return for each image in use the name of a guest that uses it."""
     return {guest.spec.image: guest.name for guest in listed(connection)}
+
+
+def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
+    """Keep a guest's fencing number from being lower than the one that its host has seen."""
+    connection.execute(guests.update().where(guests.c.id == guest, guests.c.fence < fence).values(fence=fence))
+
+
+def promised(connection: sa.Connection, host: HostId | None = None) -> dict[HostId, Promised]:
+    """Return the sum of what is promised on each host that has guests, or on one."""
+    shape = (guests.c.host, guests.c.memory_mib, guests.c.vcpus)  # what Xen's overhead depends on
+    sums = [sa.func.sum(guests.c[name]).label(name) for name in ("millicores", "disk_bytes", *RATES)]
+    query = sa.select(*shape, sa.func.count().label("guests"), *sums).group_by(*shape)
+    if host is not None:
+        query = query.where(guests.c.host == host)
+    found: dict[HostId, Promised] = {}
+    for row in connection.execute(query):
+        more = Promised(
+            guests=row.guests,
+            memory_mib=row.guests * memory_for(row.memory_mib, row.vcpus),
+            millicores=int(row.millicores),
+            disk_bytes=int(row.disk_bytes),
+            rates=tuple(int(getattr(row, name)) for name in RATES),
+        )
+        found[row.host] = found.get(row.host, NOTHING) + more
+    return found
+
+
+def _sums(spec: GuestSpec) -> dict[str, int]:
+    """Return the columns that admission sums up."""
+    return {
+        "memory_mib": spec.memory_mib,
+        "vcpus": spec.vcpus,
+        "millicores": round(1000 * spec.share_cores),
+        "disk_bytes": spec.disk_bytes,
+        **{name: getattr(spec.disk_rate, name) for name in RATES},
+    }
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:

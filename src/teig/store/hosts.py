@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from teig.model.errors import Conflict, NotFound
-from teig.model.guest import GuestSpec
 from teig.model.host import HostFacts
 from teig.model.names import HostId
-from teig.policy.admission import Candidate
+from teig.policy.admission import NOTHING, Candidate, Promised
 from teig.record import dump, load
+from teig.store import guests as stored_guests
 from teig.store import pools
+from teig.store.pools import Rating
 from teig.store.schema import guests, hosts
 
 
@@ -90,10 +91,20 @@ def remove(connection: sa.Connection, host: HostId) -> None:
     connection.execute(hosts.delete().where(hosts.c.id == host))
 
 
+def candidates(connection: sa.Connection, known: list[StoredHost]) -> list[Candidate]:
+    """Return hosts with the sum of what is promised on each."""
+    promised = stored_guests.promised(connection)
+    ratings = pools.ratings(connection)
+    return [_candidate(host, promised.get(host.id, NOTHING), ratings.get(host.id, {})) for host in known]
+
+
 def candidate(connection: sa.Connection, host: StoredHost) -> Candidate:
     """Return a host with the sum of what is promised on it."""
-    rows = connection.execute(sa.select(guests.c.spec).where(guests.c.host == host.id)).scalars()
-    ratings = pools.of_host(connection, host.id)
+    promised = stored_guests.promised(connection, host.id).get(host.id, NOTHING)
+    return _candidate(host, promised, pools.of_host(connection, host.id))
+
+
+def _candidate(host: StoredHost, promised: Promised, ratings: dict[str, Rating]) -> Candidate:
     return Candidate(
         id=host.id,
         name=host.name,
@@ -101,7 +112,7 @@ def candidate(connection: sa.Connection, host: StoredHost) -> Candidate:
         draining=host.draining,
         facts=host.facts,
         capacity={name: rating.capacity for name, rating in ratings.items()},
-        promised=tuple(load(GuestSpec, spec) for spec in rows),
+        promised=promised,
     )
 
 

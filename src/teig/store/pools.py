@@ -31,12 +31,24 @@ def put(connection: sa.Connection, host: HostId, name: str, rating: Rating) -> N
     )
 
 
+def ratings(connection: sa.Connection) -> dict[HostId, dict[str, Rating]]:
+    """Return the ratings of all pools, by their hosts and names."""
+    found: dict[HostId, dict[str, Rating]] = {}
+    for row in connection.execute(pools.select()):
+        found.setdefault(HostId(row.host), {})[row.name] = _rating(row)
+    return found
+
+
 def of_host(connection: sa.Connection, host: HostId) -> dict[str, Rating]:
     """Return the ratings of a host's pools by their names."""
     rows = connection.execute(pools.select().where(pools.c.host == host))
-    return {row.name: Rating(load(DiskRate, row.capacity), row.how, row.rated_at) for row in rows}
+    return {row.name: _rating(row) for row in rows}
 
 
 def remove(connection: sa.Connection, host: HostId) -> None:
     """Forget the ratings of a host's pools."""
     connection.execute(pools.delete().where(pools.c.host == host))
+
+
+def _rating(row: sa.Row[tuple[object, ...]]) -> Rating:
+    return Rating(load(DiskRate, row.capacity), row.how, row.rated_at)

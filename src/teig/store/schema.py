@@ -69,9 +69,18 @@ guests = sa.Table(
     sa.Column("host", sa.ForeignKey("hosts.id"), nullable=False, index=True),
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("phase", sa.String(16), nullable=False),
-    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("operation", sa.String(36), nullable=True),
     sa.Column("created", sa.Float, nullable=False),
+    # What its spec promises, once more: admission sums these up and need not read the specs.
+    sa.Column("memory_mib", sa.Integer, nullable=False),
+    sa.Column("vcpus", sa.Integer, nullable=False),
+    sa.Column("millicores", sa.Integer, nullable=False),
+    sa.Column("disk_bytes", sa.BigInteger, nullable=False),
+    sa.Column("read_iops", sa.BigInteger, nullable=False),
+    sa.Column("write_iops", sa.BigInteger, nullable=False),
+    sa.Column("read_bps", sa.BigInteger, nullable=False),
+    sa.Column("write_bps", sa.BigInteger, nullable=False),
 )
 
 nics = sa.Table(
@@ -82,6 +91,17 @@ nics = sa.Table(
     sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
     sa.Column("address", sa.String(15), nullable=False),
     sa.UniqueConstraint("site", "address"),
+)
+
+servers = sa.Table(
+    "servers",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("version", sa.String(32), nullable=False),
+    sa.Column("ssh_public_key", sa.Text, nullable=False),
+    sa.Column("beats", sa.BigInteger, nullable=False),
+    sa.Column("lost", sa.Boolean, nullable=False),
 )
 
 operations = sa.Table(
@@ -98,4 +118,16 @@ operations = sa.Table(
     sa.Column("error", sa.JSON, nullable=True),
     sa.Column("created", sa.Float, nullable=False, index=True),
     sa.Column("ended", sa.Float, nullable=True),
+    # Who works on it, with which fencing number; a server's id stays here when its row in `servers` has gone.
+    sa.Column("server", sa.String(36), nullable=True),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("cancelled", sa.Boolean, nullable=False),
+)
+
+sa.Index(  # the work on a host is serial, whatever servers do
+    "uq_operations_host_worked_on",
+    operations.c.host,
+    unique=True,
+    sqlite_where=sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(None)),
+    postgresql_where=sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(None)),
 )
