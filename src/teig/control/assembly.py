@@ -55,7 +55,7 @@ def services_in(
     engine = Engine(parts, SEQUENCES, workflows, server)
     engine.launch()
     try:
-        with watched(db, server.id, engine.wake, on_lost):
+        with watched(db, server.id, engine.wake_for_the_lost, on_lost):
             yield Services(
                 db=db,
                 fleet=fleet,

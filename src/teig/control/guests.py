@@ -35,6 +35,7 @@ from teig.record import dump
 from teig.store import guests, hosts, operations
 from teig.store.guests import Phase, StoredGuest
 from teig.store.hosts import StoredHost
+from teig.store.operations import Turn
 from teig.xen.scheduler import cap_for, weight_for
 
 
@@ -79,7 +80,6 @@ def create(services: Services, wish: Wish) -> Operation:
     demand = _demand(plan, disks, wish.type)
 
     def reserve(connection: sa.Connection) -> Operation:
-        guests.check_free(connection, wish.name)
         there = hosts.candidates(connection, candidates)
         decision = decide(guest_id, demand, site.name, there, wish.host)
         nics = _nics(connection, services, site, wish.nics or plan.addresses)
@@ -224,9 +224,20 @@ def _claim(
 
 
 def _submitted(services: Services, operation_id: OperationId, work: Callable[[sa.Connection], Operation]) -> Operation:
-    """Write an operation down in one transaction, unless that has happened already, and have it begun."""
-    operation = services.db.write(lambda connection: operations.find(connection, operation_id) or work(connection))
-    services.engine.wake()
+    """Write an operation down in one transaction and begin it."""
+    again = False
+
+    def once(connection: sa.Connection) -> tuple[Operation, Turn | None]:
+        nonlocal again
+        known = operations.find(connection, operation_id) if again else None
+        again = True
+        if known is not None:  # the connection broke when it was committed already
+            return known, None
+        operation = work(connection)
+        return operation, services.engine.claim(connection, operation)
+
+    operation, turn = services.db.write(once)
+    services.engine.begin(turn)
     return operation
 
 

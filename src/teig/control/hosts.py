@@ -97,8 +97,11 @@ class Seen:
 def refresh(services: Services, known: list[StoredHost], fresh_s: float) -> list[Seen]:
     """Look at hosts whose facts are older than `fresh_s` seconds, side by side, and store what was seen."""
 
+    def fresh(host: StoredHost) -> bool:
+        return 0 <= services.now() - host.facts_at < fresh_s  # what was seen in the future was seen by a wrong clock
+
     def look(host: StoredHost) -> Seen:
-        if services.now() - host.facts_at < fresh_s:
+        if fresh(host):
             return Seen(host, None)
         try:
             facts = services.fleet.host(address_of(host)).facts()
@@ -108,6 +111,8 @@ def refresh(services: Services, known: list[StoredHost], fresh_s: float) -> list
         services.db.write(lambda connection: hosts.note_facts(connection, host.id, facts, now))
         return Seen(replace(host, facts=facts, facts_at=now), None)
 
+    if all(fresh(host) for host in known):
+        return [Seen(host, None) for host in known]
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         return list(pool.map(look, known))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ _NUMBERS = (
 _WORDS = ("medium", "redundancy")
 
 
+@cache
 def shipped() -> dict[str, Plan]:
     """Return the plans that ship with Teig, by name."""
     return parse((files("teig") / "plans.toml").read_text())

@@ -31,12 +31,12 @@ from teig.model.errors import (
     TeigError,
     Unreachable,
 )
-from teig.model.operation import OperationState
-from teig.operations.work import CANCELLED, Dropped, Parts, Sequence, Step, Work
+from teig.model.operation import Operation, OperationState
+from teig.operations.work import CANCELLED, Dropped, Parts, Run, Sequence, Step, Work
 from teig.operations.workflows import Workflows
 from teig.store import guests, operations, servers
 from teig.store.guests import Phase
-from teig.store.operations import Left, Turn
+from teig.store.operations import Held, Left, Turn
 from teig.store.servers import Server
 
 LOOK_S = 2.0
@@ -62,6 +62,7 @@ class Engine:
         self._turns: dict[str, Turn] = {}
         self._mine: set[str] = set()
         self._wake = threading.Event()
+        self._look_behind = True
         self._closing = threading.Event()
         self._dispatcher = threading.Thread(target=self._dispatch, name="teig-dispatcher", daemon=True)
 
@@ -72,8 +73,26 @@ class Engine:
         self._workflows.launch(self._run)
         self._dispatcher.start()
 
-    def wake(self) -> None:
-        """Look now whether there is something to do: an operation's row is new, or a server was declared lost."""
+    def claim(self, connection: sa.Connection, operation: Operation) -> Turn | None:
+        """Take a new operation in the transaction that writes it down, None where it must wait. Then call `begin`."""
+        if len(self._mine) >= MOST_AT_ONCE or self._closing.is_set():
+            return None
+        return operations.claim(connection, operation.id, self._server.id)
+
+    def begin(self, turn: Turn | None) -> None:
+        """Begin the work on what `claim` took; on what it did not, somebody begins when the host is free."""
+        if turn is None:
+            self._wake.set()
+            return
+        try:
+            self._hand_over(turn, begun=False)
+        except (DatabaseFault, sa.exc.SQLAlchemyError, dbos_error.DBOSException) as error:
+            log.warning("operation waits for the database", operation=turn.operation.id, error=str(error))
+            self.wake_for_the_lost()
+
+    def wake_for_the_lost(self) -> None:
+        """Look now whether operations were left behind: a server was declared lost."""
+        self._look_behind = True
         self._wake.set()
 
     def cancel(self, operation_id: str) -> None:
@@ -91,9 +110,9 @@ class Engine:
                 raise Conflict(f"What a {operation.kind} does cannot be taken back.", "Let it end.", code="irrevocable")
             turn = operations.cancel(connection, operation_id)
             if turn is not None:
-                sequence.undone(connection, Work(self._parts, turn))
-                now = self._parts.now()
-                operations.end(connection, operation_id, OperationState.CANCELLED, CANCELLED.as_record(), now)
+                sequence.undone(connection, Run(self._parts, turn).look(connection))
+                held, now = operations.hold(connection, turn), self._parts.now()
+                operations.end(connection, held, OperationState.CANCELLED, CANCELLED.as_record(), now)
 
         self._parts.db.note(work)
 
@@ -126,22 +145,24 @@ class Engine:
                     log.warning("operations cannot be begun now", error=str(error), exc_info=_unforeseen(error))
                 failing = True
                 self._closing.wait(LOOK_S)
-            self._wake.wait(LOOK_S)
+            self._look_behind |= not self._wake.wait(LOOK_S)
 
     def _take_all(self) -> None:
-        note = self._parts.db.note
-        me = self._server
-        working_on = set(self._mine)
-        behind = note(lambda connection: operations.left_behind(connection, me.id, working_on))
-        for left in behind:
+        note, me = self._parts.db.note, self._server.id
+        for left in self._left_behind() if self._look_behind else []:
             turn = note(partial(self._take_over, left))
             if turn is not None:
                 self._hand_over(turn, begun=True)
         while len(self._mine) < MOST_AT_ONCE and not self._closing.is_set():
-            turn = note(lambda connection: operations.claim_next(connection, me.id))
+            turn = note(lambda connection: operations.claim_next(connection, me))
             if turn is None:
                 return
             self._hand_over(turn, begun=False)
+
+    def _left_behind(self) -> list[Left]:
+        self._look_behind = False
+        working_on = set(self._mine)
+        return self._parts.db.read(lambda connection: operations.left_behind(connection, self._server.id, working_on))
 
     def _take_over(self, left: Left, connection: sa.Connection) -> Turn | None:
         """Take over what was left behind, unless a server lives that has its version of the steps."""
@@ -166,41 +187,42 @@ class Engine:
         turn = self._turns.pop(operation_id, None)
         if turn is None:
             raise Dropped
-        work = Work(self._parts, turn)
+        run = Run(self._parts, turn)
         try:
-            self._carry_out(work)
+            self._carry_out(run)
         except (DatabaseFault, sa.exc.SQLAlchemyError) as error:
             log.warning("operation waits for the database", operation=operation_id, error=str(error))
             self._closing.wait(LOOK_S)
+            self._look_behind = True
             raise Dropped from error
         except dbos_error.DBOSException:
             raise  # DBOS's own word that this run is not the one that counts
         except Exception as error:
             log.exception("operation failed in a way that Teig does not know", operation=operation_id)
             fault = InternalFault("The operation failed in a way that Teig does not know.", "Look into the log.")
-            self._end(work, OperationState.STUCK, fault.as_record(), _let_go)
+            self._end(run, OperationState.STUCK, fault.as_record(), None)
             raise Dropped from error
         finally:
             self._mine.discard(operation_id)
             self._wake.set()
 
-    def _carry_out(self, work: Work) -> None:
-        sequence = self._sequences[work.turn.operation.kind]
+    def _carry_out(self, run: Run) -> None:
+        sequence = self._sequences[run.turn.operation.kind]
         for number, step in enumerate(sequence.steps):
             heeds = number == 0 or not sequence.irrevocable
-            error = DBOS.run_step({"name": step.name}, self._do, work, step, heeds)
+            error = DBOS.run_step({"name": step.name}, self._do, run, step, heeds)
             if error is not None:
-                self._undo(work, sequence, number, error)
+                self._undo(run, sequence, number, error)
                 return
-        DBOS.run_step({"name": "done"}, self._end, work, OperationState.DONE, None, sequence.done)
+        DBOS.run_step({"name": "done"}, self._end, run, OperationState.DONE, None, sequence.done)
 
-    def _undo(self, work: Work, sequence: Sequence, number: int, error: dict[str, Any]) -> None:
+    def _undo(self, run: Run, sequence: Sequence, number: int, error: dict[str, Any]) -> None:
         """Undo the steps up to `number`, which may be half done, and later ones that an earlier run has begun."""
         left: list[str] = []
-        known = {step.name for step in work.turn.operation.steps}
+        known = {step.name for step in run.turn.operation.steps}
         begun = [step for at, step in enumerate(sequence.steps) if at <= number or step.name in known]
         for step in reversed([step for step in begun if step.undo is not None]):
-            problem = DBOS.run_step({"name": f"undo {step.name}"}, self._take_back, work, step)
+            problem = DBOS.run_step({"name": f"undo {step.name}"}, self._take_back, run, step)
             if problem is not None:
                 left.append(f"{step.name}: {problem['message']}")
         if left:
@@ -209,57 +231,59 @@ class Engine:
                 "message": f"{error['message']} Not all could be undone: {' '.join(left)}",
                 "todo": f"{error['todo']} Then remove what is left: teig guest delete NAME".strip(),
             }
-            DBOS.run_step({"name": "stuck"}, self._end, work, OperationState.STUCK, error, _let_go)
+            DBOS.run_step({"name": "stuck"}, self._end, run, OperationState.STUCK, error, _let_go)
         else:
             ended = OperationState.CANCELLED if error["code"] == CANCELLED.reason else OperationState.FAILED
-            DBOS.run_step({"name": "undone"}, self._end, work, ended, error, sequence.undone)
+            DBOS.run_step({"name": "undone"}, self._end, run, ended, error, sequence.undone)
 
-    def _do(self, work: Work, step: Step, heeds: bool) -> dict[str, Any] | None:
+    def _do(self, run: Run, step: Step, heeds: bool) -> dict[str, Any] | None:
         """Do a step, unless the operation was cancelled and `heeds` that."""
-        if self._begin(work, step.name, OperationState.RUNNING, heeds):
-            return CANCELLED.as_record()
-        return self._attempt(work, step.name, step.do)
+        work = self._begin(run, step.name, OperationState.RUNNING, heeds)
+        return self._attempt(work, step.name, step.do) if work else CANCELLED.as_record()
 
-    def _take_back(self, work: Work, step: Step) -> dict[str, Any] | None:
+    def _take_back(self, run: Run, step: Step) -> dict[str, Any] | None:
         name = f"undo {step.name}"
-        self._begin(work, name, OperationState.UNDOING, heeds=False)
-        return self._attempt(work, name, step.undo) if step.undo else None
+        work = self._begin(run, name, OperationState.UNDOING, heeds=False)
+        return self._attempt(work, name, step.undo) if work and step.undo else None
 
-    def _begin(self, work: Work, name: str, state: OperationState, heeds: bool) -> bool:
-        """Note that a step begins; return whether it must not, because the operation was cancelled."""
+    def _begin(self, run: Run, name: str, state: OperationState, heeds: bool) -> Work | None:
+        """Note that a step begins and return what it works with; None where the operation was cancelled before."""
         if self._closing.is_set():
             raise Dropped
 
-        def change(connection: sa.Connection, cancelled: bool) -> bool:
-            if heeds and cancelled:
-                return True
-            operations.step_began(connection, work.operation, name, state, self._parts.now())
-            return False
+        def change(connection: sa.Connection, held: Held) -> Work | None:
+            if heeds and held.cancelled:
+                return None
+            operations.step_began(connection, held, name, state, self._parts.now())
+            return run.look(connection)
 
-        return work.change(change)
+        return run.write(change)
 
     def _attempt(self, work: Work, name: str, body: Callable[[Work], None]) -> dict[str, Any] | None:
         """Run a body, again after a pause where the host did not answer; return its error as a record, or None."""
         error = self._tried(work, name, body)
         if error is not None:
-            work.write(lambda connection: operations.step_failed(connection, work.operation, name, self._parts.now()))
+            now = self._parts.now()
+            work.run.write(lambda connection, held: operations.step_failed(connection, held, name, now))
             return error.as_record()
         return None
 
     def _tried(self, work: Work, name: str, body: Callable[[Work], None]) -> TeigError | None:
-        pause_s = FIRST_PAUSE_S
+        ident, pause_s = work.run.operation, FIRST_PAUSE_S
         for last in (*[False] * (TRIES - 1), True):
             try:
                 body(work)
             except DatabaseFault:
                 raise
             except TeigError as error:
-                log.warning("step failed", operation=work.operation, step=name, code=error.reason, error=str(error))
-                work.confirm()  # a host that refuses an old fencing number refuses a server that lost its turn
+                log.warning("step failed", operation=ident, step=name, code=error.reason, error=str(error))
+                work.write(
+                    lambda _connection: None
+                )  # a host that refuses an old fencing number refuses a server that lost its turn
                 if last or not isinstance(error, Unreachable):
                     return error
             except Exception:
-                log.exception("step failed", operation=work.operation, step=name)
+                log.exception("step failed", operation=ident, step=name)
                 return InternalFault(f"The step {name} failed in a way that Teig does not know.")
             else:
                 return None
@@ -269,17 +293,18 @@ class Engine:
 
     def _end(
         self,
-        work: Work,
+        run: Run,
         state: OperationState,
         error: dict[str, Any] | None,
-        close_books: Callable[[sa.Connection, Work], None],
+        close_books: Callable[[sa.Connection, Work], None] | None,
     ) -> None:
-        def change(connection: sa.Connection) -> None:
-            close_books(connection, work)
-            operations.end(connection, work.operation, state, error, self._parts.now())
+        def change(connection: sa.Connection, held: Held) -> None:
+            if close_books is not None:
+                close_books(connection, run.look(connection))
+            operations.end(connection, held, state, error, self._parts.now())
 
-        work.write(change)
-        log.info("operation ended", operation=work.operation, state=state)
+        run.write(change)
+        log.info("operation ended", operation=run.operation, state=state)
 
 
 def _let_go(connection: sa.Connection, work: Work) -> None:

@@ -32,7 +32,7 @@ def _done(connection: sa.Connection, work: Work) -> None:
 
 
 def _undone(connection: sa.Connection, work: Work) -> None:
-    phase = Phase.DELETING if work.turn.operation.steps else work.guest.phase
+    phase = Phase.DELETING if work.run.turn.operation.steps else work.guest.phase
     guests.settle(connection, work.guest_id, phase)
 
 

@@ -23,7 +23,7 @@ from teig.store import guests, hosts, images, operations
 from teig.store.database import Database
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
-from teig.store.operations import Turn
+from teig.store.operations import Held, Turn
 
 T = TypeVar("T")
 CANCELLED: Final = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
@@ -48,8 +48,8 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Work:
-    """One run of an operation: its parts and its turn. Once another run has the turn, this one can change nothing."""
+class Run:
+    """One run of an operation under one turn. Once another run has the turn, this one can change nothing."""
 
     parts: Parts
     turn: Turn
@@ -59,33 +59,60 @@ class Work:
         """The operation's id."""
         return self.turn.operation.id
 
+    def write(self, change: Callable[[sa.Connection, Held], T]) -> T:
+        """Change the database in one transaction; Dropped where this run has lost its turn."""
+
+        def held(connection: sa.Connection) -> T:
+            return change(connection, operations.hold(connection, self.turn))
+
+        try:
+            return self.parts.db.note(held)
+        except Fenced as error:
+            raise Dropped from error
+
+    def look(self, connection: sa.Connection) -> Work:
+        """Return what a step works with, as it is now.
+
+        InternalFault where the guest's row has gone, which no step may bring about but the last.
+        """
+        guest = guests.by_id(connection, self.turn.guest)
+        if guest is None:
+            raise InternalFault(f"Operation {self.operation} lost the row of its guest {self.turn.guest}.")
+        return Work(self, guest, hosts.by_id(connection, guest.host))
+
+
+@dataclass(frozen=True)
+class Work:
+    """One step's view of its operation: the guest that it has claimed and the host, as they were when it began."""
+
+    run: Run
+    guest: StoredGuest
+    stored_host: StoredHost
+
+    @property
+    def parts(self) -> Parts:
+        """What the server is made of."""
+        return self.run.parts
+
     @property
     def guest_id(self) -> GuestId:
         """The guest that the operation has claimed."""
-        return self.turn.guest
+        return self.guest.id
 
     @property
     def params(self) -> dict[str, Any]:
         """The operation's parameters."""
-        return self.turn.params
-
-    @property
-    def guest(self) -> StoredGuest:
-        """The guest's row as it stands; InternalFault where it has gone, which no step may bring about but the last."""
-        found = self.parts.db.read(lambda connection: guests.by_id(connection, self.guest_id))
-        if found is None:
-            raise InternalFault(f"Operation {self.operation} lost the row of its guest {self.guest_id}.")
-        return found
+        return self.run.turn.params
 
     @property
     def claim(self) -> Claim:
         """The right to change the guest, with this turn's fencing number and no later one."""
-        return Claim(self.guest_id, self.turn.fence)
+        return Claim(self.guest_id, self.run.turn.fence)
 
     @property
     def host(self) -> Host:
         """The guest's host."""
-        return self.parts.fleet.host(address_of(self._stored_host))
+        return self.parts.fleet.host(address_of(self.stored_host))
 
     @property
     def image(self) -> Image:
@@ -97,33 +124,12 @@ class Work:
         return found
 
     def decision(self) -> PlacementDecision:
-        """Return the leave to write the guest's bytes to its host, checked anew."""
-        guest = self.guest
-        return affirm(guest.id, self._stored_host, guest.spec.site)
+        """Return the leave to write the guest's bytes to its host, checked anew in each step."""
+        return affirm(self.guest.id, self.stored_host, self.guest.spec.site)
 
     def write(self, change: Callable[[sa.Connection], None]) -> None:
-        """Change the database in one transaction; Dropped where this run has lost its turn."""
-        self.change(lambda connection, _cancelled: change(connection))
-
-    def change(self, change: Callable[[sa.Connection, bool], T]) -> T:
-        """The same; `change` is told whether the operation was cancelled."""
-
-        def held(connection: sa.Connection) -> T:
-            return change(connection, operations.hold(connection, self.operation, self.turn.fence))
-
-        try:
-            return self.parts.db.note(held)
-        except Fenced as error:
-            raise Dropped from error
-
-    def confirm(self) -> None:
-        """Raise Dropped where this run has lost its turn."""
-        self.write(lambda _connection: None)
-
-    @property
-    def _stored_host(self) -> StoredHost:
-        host = self.guest.host
-        return self.parts.db.read(lambda connection: hosts.by_id(connection, host))
+        """Change the database in one transaction."""
+        self.run.write(lambda connection, _held: change(connection))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from teig.policy.admission import NOTHING, RATES, Promised, memory_for
 from teig.record import dump, load
 from teig.store.schema import guests, nics
 
+_BY_ID = guests.select().where(guests.c.id == sa.bindparam("ident"))
+
 
 class Phase(StrEnum):
     """What is meant to be so with a guest; whether it is so, its host says."""
@@ -96,7 +98,7 @@ def named(connection: sa.Connection, name: str) -> StoredGuest:
 
 def by_id(connection: sa.Connection, guest: GuestId) -> StoredGuest | None:
     """Return one guest, or None."""
-    row = connection.execute(guests.select().where(guests.c.id == guest)).first()
+    row = connection.execute(_BY_ID, {"ident": guest}).first()
     return _stored(row) if row else None
 
 

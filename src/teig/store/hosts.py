@@ -16,6 +16,8 @@ from teig.store import pools
 from teig.store.pools import Rating
 from teig.store.schema import guests, hosts
 
+_BY_ID = hosts.select().where(hosts.c.id == sa.bindparam("ident"))
+
 
 @dataclass(frozen=True)
 class StoredHost:
@@ -70,7 +72,7 @@ def named(connection: sa.Connection, name: str) -> StoredHost:
 
 def by_id(connection: sa.Connection, host: HostId) -> StoredHost:
     """Return the host with an id that a row of ours refers to."""
-    return _stored(connection.execute(hosts.select().where(hosts.c.id == host)).one())
+    return _stored(connection.execute(_BY_ID, {"ident": host}).one())
 
 
 def note_facts(connection: sa.Connection, host: HostId, facts: HostFacts, now: float) -> None:

@@ -20,6 +20,26 @@ from teig.store import servers as server_rows
 from teig.store.schema import guests, operations, servers
 
 _NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled"})
+_OTHER = operations.alias()
+_BUSY = sa.exists().where(_OTHER.c.host == operations.c.host, _OTHER.c.server.is_not(None), _OTHER.c.ended.is_(None))
+_NEXT = (
+    operations.select()
+    .where(operations.c.server.is_(None), operations.c.ended.is_(None), ~_BUSY)
+    .order_by(operations.c.created, operations.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_HOLD = (
+    sa.select(operations.c.cancelled, operations.c.steps)
+    .where(operations.c.id == sa.bindparam("ident"), operations.c.fence == sa.bindparam("its_fence"))
+    .where(operations.c.ended.is_(None))
+    .with_for_update()
+)
+_STEP = (
+    operations.update()
+    .where(operations.c.id == sa.bindparam("ident"))
+    .values(state=sa.bindparam("its_state"), steps=sa.bindparam("its_steps", type_=sa.JSON))
+)
 _WORKED_ON = sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(None))
 
 
@@ -31,6 +51,15 @@ class Turn:
     guest: GuestId
     params: dict[str, Any]
     fence: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """An operation that cannot change hands while a transaction lasts: whether it was cancelled, and its steps."""
+
+    operation: str
+    cancelled: bool
+    steps: tuple[StepRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -68,16 +97,13 @@ def listed(connection: sa.Connection, limit: int) -> list[Operation]:
 
 def claim_next(connection: sa.Connection, server: str) -> Turn | None:
     """Give the oldest operation whose host nobody works on to a server, None where there is none."""
-    server_rows.confirm(connection, server)
-    other = operations.alias()
-    busy = sa.exists().where(other.c.host == operations.c.host, other.c.server.is_not(None), other.c.ended.is_(None))
-    row = connection.execute(
-        operations.select()
-        .where(operations.c.server.is_(None), operations.c.ended.is_(None), ~busy)
-        .order_by(operations.c.created, operations.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).first()
+    row = connection.execute(_NEXT).first()
+    return _give(connection, row, server) if row else None
+
+
+def claim(connection: sa.Connection, operation: str, server: str) -> Turn | None:
+    """Give a new operation to a server, None where somebody works on its host."""
+    row = connection.execute(_NEXT.where(operations.c.id == operation)).first()
     return _give(connection, row, server) if row else None
 
 
@@ -94,7 +120,6 @@ def left_behind(connection: sa.Connection, server: str, working_on: set[str]) ->
 
 def take_over(connection: sa.Connection, left: Left, server: str) -> Turn | None:
     """Give an operation that was left behind to a server, None where another was faster or it has ended."""
-    server_rows.confirm(connection, server)
     row = connection.execute(
         operations.select()
         .where(operations.c.id == left.operation, operations.c.server == left.server, operations.c.ended.is_(None))
@@ -103,19 +128,12 @@ def take_over(connection: sa.Connection, left: Left, server: str) -> Turn | None
     return _give(connection, row, server) if row else None
 
 
-def hold(connection: sa.Connection, operation: str, fence: int) -> bool:
-    """Keep an operation from changing hands until this transaction ends, and return whether it was cancelled.
-
-    Fenced where it has changed hands or ended already.
-    """
-    row = connection.execute(
-        sa.select(operations.c.cancelled)
-        .where(operations.c.id == operation, operations.c.fence == fence, operations.c.ended.is_(None))
-        .with_for_update()
-    ).first()
+def hold(connection: sa.Connection, turn: Turn) -> Held:
+    """Keep an operation from changing hands until this transaction ends; Fenced where it has, or has ended, already."""
+    row = connection.execute(_HOLD, {"ident": turn.operation.id, "its_fence": turn.fence}).first()
     if row is None:
-        raise Fenced(f"Another server has taken over operation {operation}.", "It goes on there.")
-    return bool(row.cancelled)
+        raise Fenced(f"Another server has taken over operation {turn.operation.id}.", "It goes on there.")
+    return Held(turn.operation.id, bool(row.cancelled), load(tuple[StepRecord, ...], row.steps))
 
 
 def cancel(connection: sa.Connection, operation: str) -> Turn | None:
@@ -130,31 +148,29 @@ def cancel(connection: sa.Connection, operation: str) -> Turn | None:
     return Turn(_operation(row), GuestId(row.guest), row.params, row.fence)
 
 
-def step_began(connection: sa.Connection, operation: str, step: str, state: OperationState, now: float) -> None:
+def step_began(connection: sa.Connection, held: Held, step: str, state: OperationState, now: float) -> None:
     """Note that a step has begun, and so that the one before is done; again, as after a crash, keeps the first time."""
-    steps = _ended(by_id(connection, operation).steps, "done", now, but=step)
+    steps = _ended(held.steps, now, but=step)
     if step not in {known.name for known in steps}:
         steps = (*steps, StepRecord(step, "running", now, None))
-    _update(connection, operation, state=state.value, steps=dump(steps))
+    connection.execute(_STEP, {"ident": held.operation, "its_state": state.value, "its_steps": dump(steps)})
 
 
-def step_failed(connection: sa.Connection, operation: str, step: str, now: float) -> None:
+def step_failed(connection: sa.Connection, held: Held, step: str, now: float) -> None:
     """Note that a step has failed."""
-    steps = by_id(connection, operation).steps
-    failed = tuple(replace(known, state="failed", ended=now) if known.name == step else known for known in steps)
-    _update(connection, operation, steps=dump(failed))
+    failed = tuple(replace(known, state="failed", ended=now) if known.name == step else known for known in held.steps)
+    _update(connection, held.operation, steps=dump(failed))
 
 
-def end(
-    connection: sa.Connection, operation: str, state: OperationState, error: dict[str, Any] | None, now: float
-) -> None:
+def end(connection: sa.Connection, held: Held, state: OperationState, error: dict[str, Any] | None, now: float) -> None:
     """Note how an operation ended. Nobody can work on it any more, and its host is free for the next."""
-    steps = _ended(by_id(connection, operation).steps, "done", now)
-    _update(connection, operation, state=state.value, steps=dump(steps), error=error, ended=now)
+    steps = dump(_ended(held.steps, now))
+    _update(connection, held.operation, state=state.value, steps=steps, error=error, ended=now)
 
 
 def _give(connection: sa.Connection, row: sa.Row[Any], server: str) -> Turn:
     """Give an operation to a server under a new fencing number, which is higher than any that its guest has seen."""
+    server_rows.confirm(connection, server)
     highest = connection.execute(sa.select(guests.c.fence).where(guests.c.id == row.guest)).scalar() or 0
     fence = max(highest, row.fence) + 1
     connection.execute(guests.update().where(guests.c.id == row.guest).values(fence=fence))
@@ -162,9 +178,9 @@ def _give(connection: sa.Connection, row: sa.Row[Any], server: str) -> Turn:
     return Turn(_operation(row), GuestId(row.guest), row.params, fence)
 
 
-def _ended(steps: tuple[StepRecord, ...], state: str, now: float, but: str = "") -> tuple[StepRecord, ...]:
+def _ended(steps: tuple[StepRecord, ...], now: float, but: str = "") -> tuple[StepRecord, ...]:
     return tuple(
-        replace(known, state=state, ended=now) if known.ended is None and known.name != but else known
+        replace(known, state="done", ended=now) if known.ended is None and known.name != but else known
         for known in steps
     )
 
