@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from teig import __version__
-from teig.api import drift, guests, hosts, images, operations, plans, pools, sites, streams
+from teig.api import drift, guests, hosts, images, operations, plans, pools, sites, state, streams
 from teig.control.services import Services
 from teig.model.errors import InternalFault, InvalidRequest, NotFound, TeigError
 
@@ -27,7 +27,7 @@ def build(services: Services) -> FastAPI:
     """Return the application that serves `services`."""
     app = FastAPI(title="Teig", version=__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     app.state.services = services
-    for noun in (sites, hosts, pools, plans, images, guests, operations, drift, streams):
+    for noun in (sites, hosts, pools, plans, images, guests, operations, drift, state, streams):
         app.include_router(noun.router, prefix="/v1")
     app.get("/v1/server")(
         lambda: {"version": __version__, "ssh_public_key": services.ssh_public_key, "pid": os.getpid()}

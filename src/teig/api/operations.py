@@ -45,6 +45,12 @@ async def show_operation(
     return out(await operations.changed(services, operation, seen, wait_s))
 
 
+@router.post("/operations/{operation}/cancel")
+def cancel_operation(services: Given, operation: str) -> OperationOut:
+    """Undo an operation: at once where it has not begun, else after the step that is under way."""
+    return out(operations.cancel(services, operation))
+
+
 def out(operation: Operation) -> OperationOut:
     """Return an operation as people see it."""
     return OperationOut(

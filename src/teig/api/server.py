@@ -6,10 +6,14 @@ All it keeps is in one directory of mode 0700: nobody but its owner (and root) r
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncssh
@@ -19,19 +23,35 @@ import uvicorn
 from teig.api.app import build
 from teig.control.assembly import services_in
 from teig.control.drift import watching
+from teig.fleet.driver import Fleet
 from teig.fleet.ssh import SshFleet
-from teig.model.errors import Conflict
+from teig.model.errors import Conflict, Fenced, InvalidRequest
+from teig.store.archive import load_all
+from teig.store.database import shared_url, sqlite_url
+
+KEY = "id_ed25519"
 
 
-def main(folder: Path) -> None:
-    """Serve from `folder` until SIGINT or SIGTERM. Conflict where another server has the folder already."""
+def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], Fleet] = SshFleet) -> None:
+    """Serve from `folder` until SIGINT or SIGTERM, alone or with others in the PostgreSQL `database`.
+
+    Conflict where another server has the folder already; Fenced where others have taken over this one's work.
+    """
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
-    key = _ssh_key(folder / "id_ed25519")
+    _private(folder)
+    key = _ssh_key(folder / KEY)
     public_key = key.export_public_key().decode().strip()
-    with _only_server(folder), services_in(folder, public_key, SshFleet(key)) as services:
+    url = shared_url(database) if database else None
+    lost = threading.Event()
+
+    def lose() -> None:
+        lost.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended
+        signal.signal(number, _leave)
+    with suppress(SystemExit), _only_server(folder), services_in(folder, public_key, fleet(key), url, lose) as services:
         config = uvicorn.Config(
             build(services),
             uds=str(folder / "teig.sock"),
@@ -43,6 +63,35 @@ def main(folder: Path) -> None:
         )
         with watching(services):
             uvicorn.Server(config).run()
+    if lost.is_set():
+        raise Fenced(
+            "This server did not answer for a while, and others have taken over its work. It has ended.",
+            "Start it again: teig serve",
+        )
+
+
+def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str, int]:
+    """Make a server's state from a backup, in `folder` or the PostgreSQL `database`; return how many rows there are."""
+    try:
+        untrusted = json.loads(untrusted_text)
+    except ValueError as error:
+        raise InvalidRequest("That is not a backup of Teig's state.") from error
+    _private(folder)
+    with _only_server(folder):
+        url = shared_url(database) if database else sqlite_url(folder / "teig.sqlite")
+        rows = load_all(url, untrusted, time.time())
+        if isinstance(untrusted.get("ssh_key"), str):
+            _write_key(folder / KEY, untrusted["ssh_key"].encode())
+    return rows
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit
 
 
 @contextmanager
@@ -68,8 +117,12 @@ def _ssh_key(path: Path) -> asyncssh.SSHKey:
     """Return the server's own SSH key, made when there is none."""
     if not path.exists():
         fresh = asyncssh.generate_private_key("ssh-ed25519", comment="teig")
-        partial = path.with_suffix(".partial")
-        partial.touch(mode=0o600)
-        partial.write_bytes(fresh.export_private_key())
-        partial.rename(path)
+        _write_key(path, fresh.export_private_key())
     return asyncssh.read_private_key(path)
+
+
+def _write_key(path: Path, key: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_bytes(key)
+    partial.rename(path)

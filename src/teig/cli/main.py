@@ -32,6 +32,7 @@ class Commands(LazyGroup):
         "guest": Noun("teig.cli.guest", "Guests: create, look, start, stop, reach, delete."),
         "drift": Noun("teig.cli.drift", "What differs between what is promised and what is so."),
         "op": Noun("teig.cli.op", "Operations: what is being done, and what was."),
+        "state": Noun("teig.cli.state", "The server's own state: back it up, restore it."),
         "lab": Noun("teig.cli.lab", "Real Xen hosts, booted in QEMU on this machine."),
     }
 
@@ -70,16 +71,17 @@ def run() -> NoReturn:
     try:
         app(prog_name="teig")
     except TeigError as error:
-        _say(error.message, error.todo)
+        say(error.message, error.todo)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the outermost boundary: nobody should be shown a traceback
         log = _keep_traceback(error)
-        _say(f"Teig stumbled over something it did not expect: {_one_line(error)}.", f"The details are in {log}")
+        say(f"Teig stumbled over something it did not expect: {_one_line(error)}.", f"The details are in {log}")
         sys.exit(1)
     sys.exit(0)
 
 
-def _say(message: str, todo: str) -> None:
+def say(message: str, todo: str) -> None:
+    """Tell a person on standard error what went wrong, and what to do."""
     from teig.cli.output import printable
 
     typer.echo(f"error: {printable(message)}", err=True)

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from teig.cli.client import Api
-from teig.cli.following import carry_out
+from teig.cli.following import NoWait, carry_out
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, duration, moment, print_facts, print_json, print_table
-from teig.model.errors import InvalidRequest
+from teig.model.errors import Conflict, InvalidRequest
 
 app = noun_app("Operations: what is being done, and what was.")
 
@@ -54,6 +54,25 @@ def wait_operation(ident: Ident) -> None:
     """Wait for an operation's end and show its steps; ends with its error where it failed."""
     api = Api()
     carry_out(api, api.get(_path(ident)), no_wait=False)
+
+
+@app.command("cancel")
+def cancel_operation(
+    ident: Ident,
+    no_wait: NoWait = False,
+) -> None:
+    """Stop an operation after its present step and undo what it has done; wait until that is so."""
+    api = Api()
+    operation = api.post(f"{_path(ident)}/cancel", {})
+    try:
+        carry_out(api, operation, no_wait=no_wait)
+    except Conflict as error:
+        if error.reason != "cancelled":
+            raise
+        typer.echo("It was cancelled. Nothing of it is left.")
+        return
+    if not no_wait:
+        typer.echo("It was done before it could be cancelled.")
 
 
 def _path(ident: str) -> str:

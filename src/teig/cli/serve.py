@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
 from teig import paths
 from teig.cli.nouns import noun_app
+from teig.model.errors import InvalidRequest, TeigError
 
 app = noun_app("Run the server; every other command talks to it.")
 
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="A PostgreSQL database that servers share: postgresql://USER@HOST/NAME, with the password in ~/.pgpass, "
+        "or postgresql:///?service=NAME. TEIG_DATABASE says the same. Without: a file in the server's directory.",
+    ),
+]
+DatabaseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--database-file",
+        envvar="TEIG_DATABASE_FILE",
+        help="A file that has this URL in it, for one with a password.",
+        dir_okay=False,
+    ),
+]
+
 
 @app.command("serve")
-def serve() -> None:
+def serve(database: Database = None, database_file: DatabaseFile = None) -> None:
     """Run the server until it is stopped with Ctrl-C or SIGTERM.
 
     It needs no configuration: database, keys, images and the unix socket that every other command talks to are in
-    a private directory, ~/.local/state/teig/server (XDG_STATE_HOME moves it).
+    a private directory, ~/.local/state/teig/server (XDG_STATE_HOME moves it). Several servers can share the work:
+    give them the same PostgreSQL database and the same SSH key.
     """
     from teig.api.server import main
+    from teig.cli.main import say
 
-    main(paths.server_dir())
+    status = 0
+    try:
+        main(paths.server_dir(), address(database, database_file))
+    except TeigError as error:
+        say(error.message, error.todo)
+        status = error.exit_code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # At once: Python would wait for a step that is under way, and what it does goes on when a server runs again.
+    os._exit(status)
+
+
+def address(database: str | None, file: Path | None) -> str | None:
+    """Return the URL of the database that servers share, None where there is none."""
+    if database is not None and urlsplit(database).password:
+        raise InvalidRequest(
+            "Everybody on this machine can read a password that stands on a command line.",
+            "Put it into ~/.pgpass, or the URL into a file of yours: --database-file FILE",
+            code="password_shown",
+        )
+    if database is not None:
+        return database
+    if file is None:
+        return os.environ.get("TEIG_DATABASE") or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidRequest(f"The file of the database's URL cannot be read: {error.strerror} ({file}).") from error

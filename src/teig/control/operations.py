@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from teig.control.services import Services
 from teig.model.operation import Operation
 from teig.store import operations
 
-POLL_S = 0.1
+POLL_S = 0.2
 
 
 def listed(services: Services, limit: int) -> list[Operation]:
@@ -21,14 +22,21 @@ def by_id(services: Services, operation: str) -> Operation:
     return services.db.read(lambda connection: operations.by_id(connection, operation))
 
 
+def cancel(services: Services, operation: str) -> Operation:
+    """Undo an operation, which takes until its present step is done; Conflict where it is too late for that."""
+    services.engine.cancel(operation)
+    return by_id(services, operation)
+
+
 async def changed(services: Services, operation: str, seen: int, wait_s: float) -> Operation:
     """Return an operation once its `progress` is not `seen`, once it has ended, or after `wait_s` seconds."""
-    deadline = services.now() + wait_s
+    begin = time.monotonic()
     while True:
         found = await asyncio.to_thread(by_id, services, operation)
-        if found.state.ended or progress(found) != seen or services.now() >= deadline:
+        waited = time.monotonic() - begin
+        if found.state.ended or progress(found) != seen or waited >= wait_s:
             return found
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(min(POLL_S, 0.01 + waited / 10))  # steps are short at first; another server may do them
 
 
 def progress(operation: Operation) -> int:

@@ -14,11 +14,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from teig.model.errors import DatabaseFault, InvalidRequest
 
@@ -51,8 +52,11 @@ _TODO: Final = {
 class Database:
     """A database with Teig's schema. Close it when done."""
 
-    def __init__(self, url: sa.URL) -> None:
-        """Open it (`sqlite_url` or `shared_url`) and bring its schema up to date; DatabaseFault where that fails."""
+    def __init__(self, url: sa.URL, revision: str = "head") -> None:
+        """Open it (`sqlite_url` or `shared_url`) and bring its schema up to date; DatabaseFault where that fails.
+
+        Another `revision` of the schema is for loading what was dumped with it.
+        """
         self.url = url
         self.shared = url.get_backend_name() == "postgresql"
         """Whether other servers may be at work in it too."""
@@ -63,7 +67,7 @@ class Database:
         self._alone = self._engine.execution_options(teig_writes=True, teig_in_line=True, **alone)
         self._noting = self._engine.execution_options(teig_writes=True)
         self._reader = self._engine.execution_options(**one_view)
-        self._again(lambda: _migrate(self._noting, self.shared))
+        self._again(lambda: _transaction(self._noting, lambda connection: migrate(connection, revision)))
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` on one consistent view of the database and return what it returns."""
@@ -84,6 +88,14 @@ class Database:
     def close(self) -> None:
         """End all connections."""
         self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
     def _again(self, attempt: Callable[[], T]) -> T:
         """Attempt it until it is not another's doing that it fails; DatabaseFault where the database is at fault."""
@@ -189,11 +201,21 @@ def _begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("LOCK TABLE hosts IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _migrate(engine: sa.Engine, shared: bool) -> None:
+def migrate(connection: sa.Connection, revision: str = "head") -> None:
+    """Bring the schema forwards to a revision; of several servers that start at once, one does and the others wait."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def revisions() -> set[str]:
+    """Return all revisions of the schema that this release knows."""
+    return {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+
+
+def _alembic() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        if shared:  # one of several servers that start at once migrates, and the others find it done
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return config

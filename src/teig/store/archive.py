@@ -1,0 +1,84 @@
+"""All that the database holds as one plain value, and back: for backups, and for moving from SQLite to PostgreSQL.
+
+A backup is loaded into the schema that it was made with, and migrated from there: a newer release takes an old one.
+Servers are left out; so is DBOS's record, which says how far operations are that are not under way any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from teig.model.errors import Conflict, InvalidRequest
+from teig.model.operation import OperationState
+from teig.store.database import Database, migrate, revisions
+from teig.store.guests import Phase
+from teig.store.schema import guests, metadata, operations
+
+FORM: Final = 1
+LEFT_OUT: Final = frozenset({"servers"})
+FENCE_STEP: Final = 1_000_000
+"""Hosts may have seen higher fencing numbers since the backup was made: ours must be higher still."""
+_ERROR: Final = {
+    "kind": "conflict",
+    "code": "restored",
+    "message": "It was under way when the backup was made that this database was restored from.",
+    "todo": "Look what came of it: teig guest list, teig drift",
+}
+
+
+def dump_all(connection: sa.Connection, now: float) -> dict[str, Any]:
+    """Return everything as plain values, as one view of the database."""
+    revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
+    rows = {
+        table.name: [dict(row._mapping) for row in connection.execute(table.select())]  # noqa: SLF001 - its public name
+        for table in metadata.sorted_tables
+        if table.name not in LEFT_OUT
+    }
+    return {"teig_backup": FORM, "revision": revision, "made": now, "tables": rows}
+
+
+def load_all(url: sa.URL, untrusted: Any, now: float) -> dict[str, int]:
+    """Make a database from a backup and return how many rows each table got; Conflict where it is not empty.
+
+    Nobody may be at work in it. What was under way when the backup was made is not: it ends as stuck.
+    """
+    revision, tables = _checked(untrusted)
+    with Database(url, revision) as db:
+        db.note(lambda connection: _fill(connection, tables))
+        db.note(migrate)
+        db.note(lambda connection: _settle(connection, now))
+    return {name: len(rows) for name, rows in tables.items()}
+
+
+def _checked(untrusted: Any) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    if not isinstance(untrusted, dict) or untrusted.get("teig_backup") != FORM:
+        raise InvalidRequest("That is not a backup of Teig's state.", "Make one with: teig state backup FILE")
+    if untrusted.get("revision") not in revisions():
+        raise InvalidRequest(
+            "That backup was made by a newer release of Teig than this one.", "Restore it with that release."
+        )
+    return str(untrusted["revision"]), dict(untrusted["tables"])
+
+
+def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) -> None:
+    there = sa.MetaData()
+    there.reflect(connection)
+    for table in there.sorted_tables:
+        if table.name in tables and connection.execute(sa.select(sa.literal(1)).select_from(table)).first():
+            raise Conflict(
+                f"The database is not empty: there are {table.name} in it.",
+                "Restore into a new one, or move the server's directory out of the way.",
+                code="not_empty",
+            )
+    for table in there.sorted_tables:
+        if tables.get(table.name):
+            connection.execute(table.insert(), tables[table.name])
+
+
+def _settle(connection: sa.Connection, now: float) -> None:
+    connection.execute(guests.update().values(fence=guests.c.fence + FENCE_STEP, operation=None))
+    connection.execute(guests.update().where(guests.c.phase == Phase.CREATING).values(phase=Phase.RUNNING))
+    stuck = {"state": OperationState.STUCK.value, "error": _ERROR, "ended": now}
+    connection.execute(operations.update().where(operations.c.ended.is_(None)).values(stuck))
