@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,32 +31,39 @@ _SETTINGS = {
     "fsync": "off", "full_page_writes": "off", "listen_addresses": "", "max_connections": "400",
     "shared_buffers": "64MB", "autovacuum": "off", "log_min_messages": "fatal", "unix_socket_permissions": "0777",
 }  # fmt: skip
+_DURABLE = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on"}
 START_S = 60.0
+# The parent-death signal is sent when the thread that started the program ends: this one ends with the process.
+_STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="postgres-starter")
 USER = "teig"
 
 
 class Postgres:
     """A running cluster. `database` makes a new database in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         self.folder = folder
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self._settings = settings
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [_program("postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder)]
-        for name, value in _SETTINGS.items():
+        for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(_unprivileged(command), stdout=log, stderr=log, cwd="/")
+            argv = _unprivileged(command)
+            self._process = process = _STARTER.submit(
+                lambda: subprocess.Popen(argv, stdout=log, stderr=log, cwd="/")
+            ).result()
         deadline = time.monotonic() + START_S
         while True:
             with contextlib.suppress(psycopg.OperationalError):
                 self.run("SELECT 1")
                 return
             said = (self.folder / "log").read_text(errors="replace")
-            assert self._process.poll() is None, f"PostgreSQL ended: {said}"
+            assert process.poll() is None, f"PostgreSQL ended: {said}"
             assert time.monotonic() < deadline, f"PostgreSQL does not answer: {said}"
             time.sleep(0.05)
 
@@ -84,8 +92,8 @@ class Postgres:
 
 
 @contextmanager
-def cluster() -> Iterator[Postgres]:
-    """Make and run a cluster until the block ends."""
+def cluster(*, durable: bool = False) -> Iterator[Postgres]:
+    """Make and run a cluster until the block ends; a `durable` one waits for its disk, for benchmarks."""
     with tempfile.TemporaryDirectory(prefix="teig-pg-", ignore_cleanup_errors=True) as path:
         folder = Path(path)
         if os.geteuid() == 0:
@@ -95,7 +103,7 @@ def cluster() -> Iterator[Postgres]:
             capture_output=True, text=True, check=False, cwd="/", timeout=120,
         )  # fmt: skip
         assert made.returncode == 0, made.stdout + made.stderr
-        postgres = Postgres(folder)
+        postgres = Postgres(folder, {**_SETTINGS, **(_DURABLE if durable else {})})
         try:
             postgres.start()
             yield postgres

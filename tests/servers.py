@@ -51,7 +51,11 @@ class Served:
         """Start it, and do not wait."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self._argv, cwd=ROOT, stdout=log, stderr=log)
+            # Its words go through a pipe, so that a limit on the size of its files meets its database only.
+            self.process = subprocess.Popen(self._argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            assert self.process.stdout is not None
+            subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=log)
+            self.process.stdout.close()
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -32,6 +32,7 @@ class Call:
     guest: GuestId
     fence: int
     error: str | None
+    result: object
     alone: bool
     """Whether no other changing call was under way on the host."""
 
@@ -62,17 +63,18 @@ class Hosts:
         with self._lock:
             self._under_way[name] += 1
             alone = self._under_way[name] == 1
-        error = None
+        error, result = None, None
         try:
             time.sleep(self._call_s)
-            return getattr(host, method)(*args, **kwargs)
+            result = getattr(host, method)(*args, **kwargs)
+            return result  # noqa: TRY300 - the record below needs it
         except TeigError as raised:
             error = raised.reason
             raise
         finally:
             with self._lock:
                 self._under_way[name] -= 1
-                self.calls.append(Call(name, method, claims[0].guest, claims[0].fence, error, alone))
+                self.calls.append(Call(name, method, claims[0].guest, claims[0].fence, error, result, alone))
 
     def hold(self, method: str) -> None:
         """Let the next call of that name wait."""

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 from teig.control import guests, operations
+from teig.fleet.driver import Claim
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.operation import OperationState
-from tests.simulated import server, wait
+from teig.operations.workflows import VERSION
+from teig.store import servers
+from teig.store.operations import Left
+from teig.store.servers import Server
+from tests.postgres import cluster
+from tests.simulated import server, server_with_hosts, wait, wish
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from teig.control import guests
+from teig.control import assembly, guests
+from teig.operations import workflows
 from teig.fleet.simulated import SimulatedHost
 from tests.simulated import server_with_hosts, wish
 
+assembly.VERSION = workflows.VERSION = sys.argv[2]
 host = SimulatedHost("sim1")
 host.volume_create = lambda *_: (Path(sys.argv[1], "reached").touch(), time.sleep(600))
 with server_with_hosts(Path(sys.argv[1]), host) as services:
@@ -27,14 +36,63 @@ with server_with_hosts(Path(sys.argv[1]), host) as services:
 """
 
 
-def test_an_operation_survives_kill_9(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], cwd=Path(__file__).parents[2]) as process:
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "reached").exists():
+def kill_in_the_middle(folder: Path, version: str = VERSION) -> None:
+    """Let a server begin to make a guest, and kill it while it makes the volume."""
+    argv = [sys.executable, "-c", KILLED, str(folder), version]
+    with subprocess.Popen(argv, cwd=Path(__file__).parents[2]) as process:
+        deadline = time.monotonic() + 60
+        while not (folder / "reached").exists():
             assert process.poll() is None, "the server ended by itself"
-            assert time.monotonic() < deadline, "the volume step was not reached in 30 s"
+            assert time.monotonic() < deadline, "the volume step was not reached in 60 s"
             time.sleep(0.05)
         process.kill()
+
+
+def test_an_operation_of_another_version_is_done_anew_when_no_server_of_that_version_is_left(tmp_path: Path) -> None:
+    kill_in_the_middle(tmp_path, version="before")
+    host = SimulatedHost("sim1")
+    with server(tmp_path, SimulatedFleet([host])) as services:
+        [operation] = operations.listed(services, 10)
+        ended = wait(services, operation)
+        assert ended.state is OperationState.DONE
+        assert len(ended.steps) == 7
+        assert guests.view(services, "web").on_host is not None
+
+
+def test_an_operation_of_another_version_is_left_to_servers_that_have_it(tmp_path: Path) -> None:
+    kill_in_the_middle(tmp_path, version="before")
+    with server(tmp_path, SimulatedFleet([SimulatedHost("sim1")])) as services:
+        engine = services.engine
+        living = Server("old", "old", "before", services.ssh_public_key)
+        services.db.note(lambda connection: servers.join(connection, living, alone=False))
+        left = Left("any", "lost", "before")
+        assert services.db.note(lambda connection: engine._take_over(left, connection)) is None
+
+
+def test_postgresql_may_be_restarted_in_the_middle(tmp_path: Path, host: SimulatedHost) -> None:
+    with cluster() as postgres:
+        reached, go_on = threading.Event(), threading.Event()
+        start = host.guest_start
+
+        def slow(claim: Claim) -> int:
+            reached.set()
+            go_on.wait(30)
+            return start(claim)
+
+        host.guest_start = slow  # type: ignore[method-assign]
+        with server_with_hosts(tmp_path, host, database=postgres.database()) as services:
+            operation = guests.create(services, wish("web"))
+            assert reached.wait(30)
+            postgres.stop()
+            go_on.set()
+            time.sleep(0.5)  # so that steps meet a database that is away, not only connections that are broken
+            postgres.start()
+            assert wait(services, operation).state is OperationState.DONE
+        assert len(host.inventory().guests) == 1
+
+
+def test_an_operation_survives_kill_9(tmp_path: Path) -> None:
+    kill_in_the_middle(tmp_path)
     host = SimulatedHost("sim1")
     with server(tmp_path, SimulatedFleet([host])) as services:
         image = guests.listed(services)[0].guest.spec.image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from teig.model.errors import DatabaseFault
 from tests.faults import STEPS
 from tests.postgres import Postgres
 from tests.servers import Served, create, ended, enrol, serving, until
@@ -61,6 +63,24 @@ def test_an_operation_survives_kill_9_in_every_step(base: Path, fleet: SharedFle
             server.start()
             assert ended(server, operation)["state"] == "done", server.log()
     assert whole(fleet) == [(True, True, (0,))] * len(STEPS[1:])
+
+
+def test_a_full_disk_is_said_and_operations_go_on_when_there_is_room(base: Path, fleet: SharedFleet) -> None:
+    with serving(base, 1, base / "hosts.sock", None) as [server]:
+        enrol(server, HOSTS[:1])
+        fleet.ask(None, "hold", "guest_define")
+        operation = create(server, "web")
+        until(lambda: fleet.ask(None, "held_now"), "the step define")
+        assert server.process is not None
+        unlimited = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
+        fleet.ask(None, "release")
+        with pytest.raises(DatabaseFault, match="disk, which is full"):
+            create(server, "shop")
+        assert server.api.get(f"/operations/{operation['id']}")["state"] == "running"
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, unlimited)
+        assert ended(server, operation)["state"] == "done"
+    assert whole(fleet) == [(True, True, (0,))]
 
 
 def test_a_peer_takes_over_what_a_killed_server_left(servers: list[Served], fleet: SharedFleet) -> None:

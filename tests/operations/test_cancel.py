@@ -1,0 +1,108 @@
+"""A cancelled operation undoes what it did, at once where nothing was begun."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from teig.control import guests, operations
+from teig.control.services import Services
+from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from teig.model.errors import Conflict
+from teig.model.operation import OperationState
+from teig.store import schema
+from tests.faults import STEPS, FaultyFleet
+from tests.simulated import enrol, server, wait, wish
+
+
+class SlowFleet(FaultyFleet):
+    """A fleet whose call named `fail` waits until `go_on`, and then does what it should."""
+
+    def __init__(self, inner: SimulatedFleet) -> None:
+        super().__init__(inner)
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def host(self, address: Any) -> Any:
+        return _SlowHost(self, self.inner.host(address))
+
+
+class _SlowHost:
+    def __init__(self, fleet: SlowFleet, inner: Any) -> None:
+        self._fleet = fleet
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._fleet.fail:
+            self._fleet.reached.set()
+            assert self._fleet.go_on.wait(30)
+        return getattr(self._inner, name)
+
+
+@pytest.fixture
+def fleet(host: SimulatedHost) -> SlowFleet:
+    return SlowFleet(SimulatedFleet([host]))
+
+
+@pytest.fixture
+def services(tmp_path: Path, fleet: SlowFleet, database: sa.URL | None) -> Iterator[Services]:
+    with server(tmp_path, fleet, database) as services:
+        enrol(services, ["sim1"])
+        yield services
+        fleet.go_on.set()
+
+
+def rows(services: Services) -> list[int]:
+    tables = (schema.guests, schema.nics)
+    count = [sa.select(sa.func.count()).select_from(table) for table in tables]
+    return services.db.read(lambda connection: [connection.execute(query).scalar_one() for query in count])
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
+def test_a_create_that_is_cancelled_leaves_nothing_behind(
+    services: Services, fleet: SlowFleet, host: SimulatedHost, step: str
+) -> None:
+    fleet.fail = step
+    operation = guests.create(services, wish("web"))
+    assert fleet.reached.wait(30)
+    assert not operations.cancel(services, operation.id).state.ended
+    fleet.go_on.set()
+    ended = wait(services, operation)
+    assert ended.state is OperationState.CANCELLED
+    assert ended.error is not None
+    assert ended.error["code"] == "cancelled"
+    assert host.inventory().guests == ()
+    assert rows(services) == [0, 0]
+
+
+def test_one_that_waits_for_its_host_is_gone_at_once(services: Services, fleet: SlowFleet, host: SimulatedHost) -> None:
+    fleet.fail = "volume_create"
+    first = guests.create(services, wish("web"))
+    assert fleet.reached.wait(30)
+    second = guests.create(services, wish("shop"))
+    assert operations.cancel(services, second.id).state is OperationState.CANCELLED
+    assert rows(services) == [1, 1]
+    fleet.go_on.set()
+    assert wait(services, first).state is OperationState.DONE
+
+
+def test_what_has_ended_cannot_be_cancelled(services: Services) -> None:
+    operation = guests.create(services, wish("web"))
+    wait(services, operation)
+    with pytest.raises(Conflict, match="has ended: it is done"):
+        operations.cancel(services, operation.id)
+
+
+def test_a_delete_that_has_begun_cannot_be_taken_back(services: Services, fleet: SlowFleet) -> None:
+    wait(services, guests.create(services, wish("web")))
+    fleet.fail = "volume_delete"
+    operation = guests.delete(services, "web", force=True)
+    assert fleet.reached.wait(30)
+    with pytest.raises(Conflict, match="cannot be taken back"):
+        operations.cancel(services, operation.id)
+    fleet.go_on.set()
+    assert wait(services, operation).state is OperationState.DONE

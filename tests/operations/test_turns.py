@@ -1,0 +1,155 @@
+"""Who may work on an operation, and what happens to one who has lost that right. No clock is trusted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from teig.control import guests
+from teig.control.services import Services
+from teig.fleet.driver import Claim
+from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from teig.model.errors import Conflict, Fenced
+from teig.model.operation import Operation, OperationState
+from teig.operations import peers
+from teig.store import operations, servers
+from teig.store.database import Database, sqlite_url
+from teig.store.operations import Left
+from teig.store.servers import Server
+from tests.simulated import server, server_with_hosts, wait, wish
+
+
+@pytest.fixture
+def db(tmp_path: Path, database: sa.URL | None) -> Iterator[Database]:
+    with Database(database or sqlite_url(tmp_path / "teig.sqlite")) as db:
+        yield db
+
+
+def join(db: Database, ident: str, version: str = "2", key: str = "a key") -> None:
+    db.note(lambda connection: servers.join(connection, Server(ident, ident, version, key), alone=False))
+
+
+def operation(db: Database, ident: str, host: str = "h1") -> None:
+    made = Operation(ident, "guest_create", "web", host, OperationState.QUEUED, (), None, 1.0, None)  # type: ignore[arg-type]
+    db.write(lambda connection: operations.add(connection, made, "g", {}))
+
+
+def claim(db: Database, server: str) -> str | None:
+    turn = db.note(lambda connection: operations.claim_next(connection, server))
+    return turn.operation.id if turn else None
+
+
+def test_one_operation_of_a_host_is_worked_on_at_a_time(db: Database) -> None:
+    join(db, "a")
+    join(db, "b")
+    for ident, host in (("1", "h1"), ("2", "h1"), ("3", "h2")):
+        operation(db, ident, host)
+    assert [claim(db, "a"), claim(db, "b"), claim(db, "a")] == ["1", "3", None]
+
+
+def test_the_database_itself_refuses_a_second_one(db: Database) -> None:
+    operation(db, "1")
+    operation(db, "2")
+    with pytest.raises(sa.exc.IntegrityError):
+        db.note(lambda connection: connection.exec_driver_sql("UPDATE operations SET server = 'a'"))
+
+
+def test_who_has_lost_an_operation_can_no_longer_write(db: Database) -> None:
+    join(db, "a")
+    join(db, "b")
+    operation(db, "1")
+    old = db.note(lambda connection: operations.claim_next(connection, "a"))
+    assert old is not None
+    db.note(lambda connection: servers.declare_lost(connection, "a"))
+    [left] = db.read(lambda connection: operations.left_behind(connection, "b", set()))
+    new = db.note(lambda connection: operations.take_over(connection, left, "b"))
+    assert new is not None
+    assert new.fence > old.fence
+    with pytest.raises(Fenced, match="taken over"):
+        db.note(lambda connection: operations.hold(connection, old))
+    assert db.note(lambda connection: operations.hold(connection, new)).steps == ()
+    assert db.note(lambda connection: operations.take_over(connection, left, "b")) is None
+
+
+def test_a_lost_server_gets_no_work(db: Database) -> None:
+    join(db, "a")
+    operation(db, "1")
+    db.note(lambda connection: servers.declare_lost(connection, "a"))
+    assert not db.note(lambda connection: servers.beat(connection, "a"))
+    for take in (
+        lambda connection: operations.claim_next(connection, "a"),
+        lambda connection: servers.confirm(connection, "a"),
+    ):
+        with pytest.raises(Fenced, match="thought dead"):
+            db.note(take)
+
+
+def test_a_server_that_has_beaten_meanwhile_is_not_lost(db: Database) -> None:
+    join(db, "a")
+    assert db.note(lambda connection: servers.beat(connection, "a"))
+    assert not db.note(lambda connection: servers.declare_lost(connection, "a", 0))
+    assert db.note(lambda connection: servers.declare_lost(connection, "a", 1))
+
+
+def test_lost_servers_are_remembered_as_long_as_they_left_something(db: Database) -> None:
+    join(db, "a")
+    operation(db, "1")
+    claim(db, "a")
+    db.note(lambda connection: servers.declare_lost(connection, "a"))
+    db.note(servers.forget_lost)
+    assert db.read(lambda connection: operations.left_behind(connection, "b", set())) == [Left("1", "a", "2")]
+
+
+def test_hosts_know_one_key_so_servers_have_one(db: Database) -> None:
+    join(db, "a")
+    with pytest.raises(Conflict, match="another SSH key"):
+        join(db, "b", key="another")
+
+
+def test_peers_count_looks_and_compare_no_clocks() -> None:
+    seen = None
+    for beats in (5, 5, 5, 6, 6):
+        seen = peers._misses(seen, beats)
+    assert seen == (6, 1)
+
+
+def test_a_silent_server_is_declared_lost_and_a_beating_one_is_not(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "EVERY_S", 0.05)
+    for ident in ("a", "b", "silent"):
+        join(db, ident)
+    changed, lost = threading.Event(), threading.Event()
+    db.shared = True
+    with peers.watched(db, "a", changed.set, lost.set), peers.watched(db, "b", changed.set, lost.set):
+        assert changed.wait(30)
+        time.sleep(10 * peers.EVERY_S)  # the two go on looking at each other
+    left = db.read(lambda connection: servers.beats(connection, but="none"))
+    assert sorted(left) == ["a", "b"]
+    assert not lost.is_set()
+
+
+def test_a_claim_with_an_old_fence_is_refused_by_the_host(services: Services, host: SimulatedHost) -> None:
+    wait(services, guests.create(services, wish("web")))
+    guest = guests.view(services, "web").guest
+    wait(services, guests.reboot(services, "web", 0))
+    with pytest.raises(Fenced):
+        host.guest_stop(Claim(guest.id, guest.fence), 0)
+
+
+def test_clocks_that_step_change_nothing(
+    tmp_path: Path, host: SimulatedHost, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, offset = time.time, [0.0]
+    monkeypatch.setattr("teig.control.assembly.time.time", lambda: real() + offset[0])
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        for number, step in enumerate((0.0, -86400.0, 86400.0, -3600.0)):
+            offset[0] = step
+            assert wait(services, guests.create(services, wish(f"web{number}"))).state is OperationState.DONE
+    with server(tmp_path, SimulatedFleet([host]), database) as services:
+        assert wait(services, guests.stop(services, "web0", 0)).state is OperationState.DONE
