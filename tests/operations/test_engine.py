@@ -11,6 +11,7 @@ from pathlib import Path
 from teig.control import guests, operations
 from teig.fleet.driver import Claim
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from teig.model.errors import HostFault
 from teig.model.operation import OperationState
 from teig.operations.workflows import VERSION
 from teig.store import servers
@@ -100,3 +101,25 @@ def test_an_operation_survives_kill_9(tmp_path: Path) -> None:
         [operation] = operations.listed(services, 10)
         assert wait(services, operation).state is OperationState.DONE
         assert guests.view(services, "web").on_host is not None
+
+
+def test_what_an_earlier_run_had_begun_is_undone_too(tmp_path: Path, host: SimulatedHost) -> None:
+    """As after a power cut that took the engine's record with it: the new run fails before the step reached then."""
+    kill_in_the_middle(tmp_path)
+    for file in tmp_path.glob("operations.sqlite*"):
+        file.unlink()
+
+    def full(*_: object) -> None:
+        raise HostFault("The host's disk is full.")
+
+    def kept(claim: Claim) -> None:
+        undone.append(claim)
+
+    undone: list[Claim] = []
+    host.image_put = full  # type: ignore[method-assign, assignment]
+    host.guest_undefine = kept  # type: ignore[method-assign]
+    with server(tmp_path, SimulatedFleet([host])) as services:
+        [operation] = operations.listed(services, 10)
+        assert wait(services, operation).state is OperationState.FAILED
+        assert undone, "define comes after image, and an earlier run may have come that far"
+        assert guests.listed(services) == []

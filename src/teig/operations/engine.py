@@ -12,6 +12,7 @@ DBOS's need not be one: where the two differ, ours counts. See `teig.operations.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -36,7 +37,7 @@ from teig.operations.work import CANCELLED, Dropped, Parts, Run, Sequence, Step,
 from teig.operations.workflows import Workflows
 from teig.store import guests, operations, servers
 from teig.store.guests import Phase
-from teig.store.operations import Held, Left, Turn
+from teig.store.operations import Left, Turn
 from teig.store.servers import Server
 
 LOOK_S = 2.0
@@ -44,6 +45,8 @@ LOOK_S = 2.0
 MOST_AT_ONCE = 32
 """Operations that one server works on at the same time; the rest is left to others, or waits."""
 CLOSE_S = 3.0
+FURTHER = "further"
+"""In a failed step's record: whether an earlier run may have come further than this step."""
 TRIES = 4
 FIRST_PAUSE_S = 1.0
 
@@ -111,8 +114,8 @@ class Engine:
             turn = operations.cancel(connection, operation_id)
             if turn is not None:
                 sequence.undone(connection, Run(self._parts, turn).look(connection))
-                held, now = operations.hold(connection, turn), self._parts.now()
-                operations.end(connection, held, OperationState.CANCELLED, CANCELLED.as_record(), now)
+                error, now = CANCELLED.as_record(), self._parts.now()
+                operations.end(connection, turn, OperationState.CANCELLED, (), error, now)
 
         self._parts.db.note(work)
 
@@ -189,38 +192,38 @@ class Engine:
             raise Dropped
         run = Run(self._parts, turn)
         try:
-            self._carry_out(run)
-        except (DatabaseFault, sa.exc.SQLAlchemyError) as error:
-            log.warning("operation waits for the database", operation=operation_id, error=str(error))
-            self._closing.wait(LOOK_S)
-            self._look_behind = True
-            raise Dropped from error
+            state = self._carry_out(run)
+            log.info("operation ended", operation=operation_id, state=state)
         except dbos_error.DBOSException:
             raise  # DBOS's own word that this run is not the one that counts
+        except sa.exc.SQLAlchemyError as error:
+            log.warning("operation waits for the database", operation=operation_id, error=str(error))
+            raise Dropped from error
         except Exception as error:
             log.exception("operation failed in a way that Teig does not know", operation=operation_id)
             fault = InternalFault("The operation failed in a way that Teig does not know.", "Look into the log.")
-            self._end(run, OperationState.STUCK, fault.as_record(), None)
+            run.end(OperationState.STUCK, fault.as_record(), None)
             raise Dropped from error
         finally:
             self._mine.discard(operation_id)
+            self._look_behind |= sys.exc_info()[0] is not None
             self._wake.set()
 
-    def _carry_out(self, run: Run) -> None:
+    def _carry_out(self, run: Run) -> OperationState:
+        """Do all steps, or undo them. What ends the operation is no step of DBOS: an ended one is never run again."""
         sequence = self._sequences[run.turn.operation.kind]
         for number, step in enumerate(sequence.steps):
             heeds = number == 0 or not sequence.irrevocable
             error = DBOS.run_step({"name": step.name}, self._do, run, step, heeds)
             if error is not None:
-                self._undo(run, sequence, number, error)
-                return
-        DBOS.run_step({"name": "done"}, self._end, run, OperationState.DONE, None, sequence.done)
+                return self._undo(run, sequence, number, error)
+        run.end(OperationState.DONE, None, sequence.done)
+        return OperationState.DONE
 
-    def _undo(self, run: Run, sequence: Sequence, number: int, error: dict[str, Any]) -> None:
-        """Undo the steps up to `number`, which may be half done, and later ones that an earlier run has begun."""
+    def _undo(self, run: Run, sequence: Sequence, number: int, error: dict[str, Any]) -> OperationState:
+        """Undo the steps up to `number`, which may be half done; all where an earlier run may have come further."""
         left: list[str] = []
-        known = {step.name for step in run.turn.operation.steps}
-        begun = [step for at, step in enumerate(sequence.steps) if at <= number or step.name in known]
+        begun = sequence.steps if error.pop(FURTHER) else sequence.steps[: number + 1]
         for step in reversed([step for step in begun if step.undo is not None]):
             problem = DBOS.run_step({"name": f"undo {step.name}"}, self._take_back, run, step)
             if problem is not None:
@@ -231,55 +234,43 @@ class Engine:
                 "message": f"{error['message']} Not all could be undone: {' '.join(left)}",
                 "todo": f"{error['todo']} Then remove what is left: teig guest delete NAME".strip(),
             }
-            DBOS.run_step({"name": "stuck"}, self._end, run, OperationState.STUCK, error, _let_go)
-        else:
-            ended = OperationState.CANCELLED if error["code"] == CANCELLED.reason else OperationState.FAILED
-            DBOS.run_step({"name": "undone"}, self._end, run, ended, error, sequence.undone)
+            run.end(OperationState.STUCK, error, _let_go)
+            return OperationState.STUCK
+        state = OperationState.CANCELLED if error["code"] == CANCELLED.reason else OperationState.FAILED
+        run.end(state, error, sequence.undone)
+        return state
 
     def _do(self, run: Run, step: Step, heeds: bool) -> dict[str, Any] | None:
-        """Do a step, unless the operation was cancelled and `heeds` that."""
-        work = self._begin(run, step.name, OperationState.RUNNING, heeds)
-        return self._attempt(work, step.name, step.do) if work else CANCELLED.as_record()
+        """Do a step, unless the operation was cancelled and `heeds` that; return its error as a record, or None."""
+        return self._attempt(run, step.name, step.do, OperationState.RUNNING, heeds)
 
     def _take_back(self, run: Run, step: Step) -> dict[str, Any] | None:
-        name = f"undo {step.name}"
-        work = self._begin(run, name, OperationState.UNDOING, heeds=False)
-        return self._attempt(work, name, step.undo) if work and step.undo else None
+        body = step.undo or step.do
+        return self._attempt(run, f"undo {step.name}", body, OperationState.UNDOING, heeds=False)
 
-    def _begin(self, run: Run, name: str, state: OperationState, heeds: bool) -> Work | None:
-        """Note that a step begins and return what it works with; None where the operation was cancelled before."""
+    def _attempt(
+        self, run: Run, name: str, body: Callable[[Work], None], state: OperationState, heeds: bool
+    ) -> dict[str, Any] | None:
         if self._closing.is_set():
             raise Dropped
-
-        def change(connection: sa.Connection, held: Held) -> Work | None:
-            if heeds and held.cancelled:
-                return None
-            operations.step_began(connection, held, name, state, self._parts.now())
-            return run.look(connection)
-
-        return run.write(change)
-
-    def _attempt(self, work: Work, name: str, body: Callable[[Work], None]) -> dict[str, Any] | None:
-        """Run a body, again after a pause where the host did not answer; return its error as a record, or None."""
-        error = self._tried(work, name, body)
-        if error is not None:
-            now = self._parts.now()
-            work.run.write(lambda connection, held: operations.step_failed(connection, held, name, now))
-            return error.as_record()
-        return None
+        work = run.begin(name, state, heeds=heeds)
+        error = self._tried(work, name, body) if work else CANCELLED
+        if error is None:
+            return None
+        if work is not None:
+            run.failed(name, state)
+        return {**error.as_record(), FURTHER: run.turn.taken_over}
 
     def _tried(self, work: Work, name: str, body: Callable[[Work], None]) -> TeigError | None:
+        """Run a body, again after a pause where the host did not answer; return its error, or None."""
         ident, pause_s = work.run.operation, FIRST_PAUSE_S
         for last in (*[False] * (TRIES - 1), True):
             try:
                 body(work)
-            except DatabaseFault:
-                raise
+            except DatabaseFault as error:
+                raise Dropped from error
             except TeigError as error:
                 log.warning("step failed", operation=ident, step=name, code=error.reason, error=str(error))
-                work.write(
-                    lambda _connection: None
-                )  # a host that refuses an old fencing number refuses a server that lost its turn
                 if last or not isinstance(error, Unreachable):
                     return error
             except Exception:
@@ -290,21 +281,6 @@ class Engine:
             self._parts.pause(pause_s)
             pause_s *= 2
         return None
-
-    def _end(
-        self,
-        run: Run,
-        state: OperationState,
-        error: dict[str, Any] | None,
-        close_books: Callable[[sa.Connection, Work], None] | None,
-    ) -> None:
-        def change(connection: sa.Connection, held: Held) -> None:
-            if close_books is not None:
-                close_books(connection, run.look(connection))
-            operations.end(connection, held, state, error, self._parts.now())
-
-        run.write(change)
-        log.info("operation ended", operation=run.operation, state=state)
 
 
 def _let_go(connection: sa.Connection, work: Work) -> None:

@@ -8,24 +8,27 @@ another.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
+import structlog
 
 from teig.fleet.driver import Claim, Fleet, Host, HostAddress
-from teig.model.errors import Conflict, Fenced, InternalFault
+from teig.model.errors import Conflict, DatabaseFault, Fenced, InternalFault
 from teig.model.image import Image
 from teig.model.names import GuestId, OperationId
+from teig.model.operation import OperationState, StepRecord
 from teig.policy.placement import PlacementDecision, affirm
 from teig.store import guests, hosts, images, operations
 from teig.store.database import Database
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
-from teig.store.operations import Held, Turn
+from teig.store.operations import Turn
 
 T = TypeVar("T")
+log = structlog.get_logger()
 CANCELLED: Final = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
 
 
@@ -47,27 +50,84 @@ class Parts:
     pause: Callable[[float], None]
 
 
-@dataclass(frozen=True)
 class Run:
     """One run of an operation under one turn. Once another run has the turn, this one can change nothing."""
 
-    parts: Parts
-    turn: Turn
+    def __init__(self, parts: Parts, turn: Turn) -> None:
+        self.parts = parts
+        self.turn = turn
+        self._steps = turn.operation.steps
 
     @property
     def operation(self) -> OperationId:
         """The operation's id."""
         return self.turn.operation.id
 
-    def write(self, change: Callable[[sa.Connection, Held], T]) -> T:
-        """Change the database in one transaction; Dropped where this run has lost its turn."""
+    def write(self, change: Callable[[sa.Connection], T]) -> T:
+        """Change the database in one transaction; Dropped where this run has lost its turn, or the database fails."""
 
         def held(connection: sa.Connection) -> T:
-            return change(connection, operations.hold(connection, self.turn))
+            operations.hold(connection, self.turn)
+            return change(connection)
 
+        return self._note(held)
+
+    def begin(self, step: str, state: OperationState, *, heeds: bool) -> Work | None:
+        """Note that a step begins, and so that the one before is done, and return what it works with.
+
+        None where the operation was cancelled and `heeds` that. A step that began before a crash keeps its first time.
+        After a power cut it may be forgotten that it began: so a later run that fails undoes all steps.
+        """
+        now = self.parts.now()
+        steps = self._closed(now, but=step)
+        if step not in {known.name for known in steps}:
+            steps = (*steps, StepRecord(step, "running", now, None))
+
+        def change(connection: sa.Connection) -> Work | None:
+            wanted = operations.advance(connection, self.turn, state, steps, heeds=heeds)
+            return self.look(connection) if wanted else None
+
+        work = self._note(change, lasting=False)
+        self._steps = steps if work else self._steps
+        return work
+
+    def failed(self, step: str, state: OperationState) -> None:
+        """Note that a step has failed."""
+        now = self.parts.now()
+        self._steps = tuple(
+            replace(known, state="failed", ended=now) if known.name == step else known for known in self._steps
+        )
+        self._note(
+            lambda connection: operations.advance(connection, self.turn, state, self._steps, heeds=False), lasting=False
+        )
+
+    def end(
+        self,
+        state: OperationState,
+        error: dict[str, Any] | None,
+        close_books: Callable[[sa.Connection, Work], None] | None,
+    ) -> None:
+        """Note how the operation ended, and close the books in the same transaction."""
+
+        def change(connection: sa.Connection) -> None:
+            if close_books is not None:
+                close_books(connection, self.look(connection))
+            now = self.parts.now()
+            operations.end(connection, self.turn, state, self._closed(now), error, now)
+
+        self.write(change)
+
+    def _closed(self, now: float, but: str = "") -> tuple[StepRecord, ...]:
+        return tuple(
+            replace(known, state="done", ended=now) if known.ended is None and known.name != but else known
+            for known in self._steps
+        )
+
+    def _note(self, change: Callable[[sa.Connection], T], *, lasting: bool = True) -> T:
         try:
-            return self.parts.db.note(held)
-        except Fenced as error:
+            return self.parts.db.note(change, lasting=lasting)
+        except (Fenced, DatabaseFault) as error:
+            log.warning("this run of an operation stops", operation=self.operation, why=str(error))
             raise Dropped from error
 
     def look(self, connection: sa.Connection) -> Work:
@@ -129,7 +189,7 @@ class Work:
 
     def write(self, change: Callable[[sa.Connection], None]) -> None:
         """Change the database in one transaction."""
-        self.run.write(lambda connection, _held: change(connection))
+        self.run.write(change)
 
 
 @dataclass(frozen=True)

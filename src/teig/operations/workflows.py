@@ -19,7 +19,7 @@ from teig.store.database import open_engine
 VERSION: Final = "2"
 """The version of the steps. Change it when a release changes the steps of an operation: what is under way is left to
 servers of its own version, and begun anew when there are none, which is right because steps are idempotent."""
-POLL_S = 0.5
+POLL_S = 1.0
 _ENDED: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 
 

@@ -66,6 +66,7 @@ class Database:
         one_view: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
         self._alone = self._engine.execution_options(teig_writes=True, teig_in_line=True, **alone)
         self._noting = self._engine.execution_options(teig_writes=True)
+        self._jotting = open_engine(url, durable=False)
         self._reader = self._engine.execution_options(**one_view)
         self._again(lambda: _transaction(self._noting, lambda connection: migrate(connection, revision)))
 
@@ -81,13 +82,17 @@ class Database:
         """
         return self._again(lambda: _transaction(self._alone, work))
 
-    def note(self, work: Callable[[sa.Connection], T]) -> T:
-        """Run `work`, which changes only rows that its own statements make sure of; else like `write`."""
-        return self._again(lambda: _transaction(self._noting, work))
+    def note(self, work: Callable[[sa.Connection], T], *, lasting: bool = True) -> T:
+        """Run `work`, which changes only rows that its own statements make sure of; else like `write`.
+
+        What need not be `lasting` is not waited for until it is on the disk: a power cut may undo it.
+        """
+        return self._again(lambda: _transaction(self._noting if lasting else self._jotting, work))
 
     def close(self) -> None:
         """End all connections."""
         self._engine.dispose()
+        self._jotting.dispose()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -185,7 +190,7 @@ def _prepare_durable(connection: Any, _record: object) -> None:
 
 
 def _prepare_fast(connection: Any, _record: object) -> None:
-    connection.isolation_level = "IMMEDIATE"  # as DBOS sets it where it makes its own connections
+    connection.isolation_level = "IMMEDIATE"  # before the first change, and as DBOS does with its own connections
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")

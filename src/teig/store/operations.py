@@ -7,7 +7,7 @@ operation cannot write as if it had it. That the steps go on after a crash is th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,37 +29,40 @@ _NEXT = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_HOLD = (
-    sa.select(operations.c.cancelled, operations.c.steps)
-    .where(operations.c.id == sa.bindparam("ident"), operations.c.fence == sa.bindparam("its_fence"))
-    .where(operations.c.ended.is_(None))
-    .with_for_update()
+_RAISE = (
+    guests.update()
+    .where(guests.c.id == sa.bindparam("ident"))
+    .values(fence=guests.c.fence + 1)
+    .returning(guests.c.fence)
 )
-_STEP = (
+_ITS_TURN = sa.and_(
+    operations.c.id == sa.bindparam("ident"),
+    operations.c.fence == sa.bindparam("its_fence"),
+    operations.c.ended.is_(None),
+)
+_HOLD = sa.select(operations.c.id).where(_ITS_TURN).with_for_update()
+_ADVANCE = (
     operations.update()
-    .where(operations.c.id == sa.bindparam("ident"))
+    .where(_ITS_TURN)
     .values(state=sa.bindparam("its_state"), steps=sa.bindparam("its_steps", type_=sa.JSON))
+    .returning(operations.c.id)
 )
+_ADVANCE_UNLESS_CANCELLED = _ADVANCE.where(~operations.c.cancelled)
 _WORKED_ON = sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(None))
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A server's right to work on an operation, as long as nobody has raised `fence` since."""
+    """A server's right to work on an operation, as long as nobody has raised `fence` since.
+
+    `taken_over`: another turn was before this one, and has come some way.
+    """
 
     operation: Operation
     guest: GuestId
     params: dict[str, Any]
     fence: int
-
-
-@dataclass(frozen=True)
-class Held:
-    """An operation that cannot change hands while a transaction lasts: whether it was cancelled, and its steps."""
-
-    operation: str
-    cancelled: bool
-    steps: tuple[StepRecord, ...]
+    taken_over: bool
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,21 @@ def take_over(connection: sa.Connection, left: Left, server: str) -> Turn | None
     return _give(connection, row, server) if row else None
 
 
-def hold(connection: sa.Connection, turn: Turn) -> Held:
+def hold(connection: sa.Connection, turn: Turn) -> None:
     """Keep an operation from changing hands until this transaction ends; Fenced where it has, or has ended, already."""
-    row = connection.execute(_HOLD, {"ident": turn.operation.id, "its_fence": turn.fence}).first()
-    if row is None:
+    if connection.execute(_HOLD, _its(turn)).first() is None:
         raise Fenced(f"Another server has taken over operation {turn.operation.id}.", "It goes on there.")
-    return Held(turn.operation.id, bool(row.cancelled), load(tuple[StepRecord, ...], row.steps))
+
+
+def advance(
+    connection: sa.Connection, turn: Turn, state: OperationState, steps: tuple[StepRecord, ...], *, heeds: bool
+) -> bool:
+    """Hold an operation and note how far it is; False where it was cancelled, and that is heeded."""
+    values = {**_its(turn), "its_state": state.value, "its_steps": dump(steps)}
+    if connection.execute(_ADVANCE_UNLESS_CANCELLED if heeds else _ADVANCE, values).first() is not None:
+        return True
+    hold(connection, turn)
+    return False
 
 
 def cancel(connection: sa.Connection, operation: str) -> Turn | None:
@@ -145,44 +157,32 @@ def cancel(connection: sa.Connection, operation: str) -> Turn | None:
     _update(connection, operation, cancelled=True)
     if row.server is not None or row.ended is not None:
         return None
-    return Turn(_operation(row), GuestId(row.guest), row.params, row.fence)
+    return Turn(_operation(row), GuestId(row.guest), row.params, row.fence, taken_over=False)
 
 
-def step_began(connection: sa.Connection, held: Held, step: str, state: OperationState, now: float) -> None:
-    """Note that a step has begun, and so that the one before is done; again, as after a crash, keeps the first time."""
-    steps = _ended(held.steps, now, but=step)
-    if step not in {known.name for known in steps}:
-        steps = (*steps, StepRecord(step, "running", now, None))
-    connection.execute(_STEP, {"ident": held.operation, "its_state": state.value, "its_steps": dump(steps)})
-
-
-def step_failed(connection: sa.Connection, held: Held, step: str, now: float) -> None:
-    """Note that a step has failed."""
-    failed = tuple(replace(known, state="failed", ended=now) if known.name == step else known for known in held.steps)
-    _update(connection, held.operation, steps=dump(failed))
-
-
-def end(connection: sa.Connection, held: Held, state: OperationState, error: dict[str, Any] | None, now: float) -> None:
+def end(
+    connection: sa.Connection,
+    turn: Turn,
+    state: OperationState,
+    steps: tuple[StepRecord, ...],
+    error: dict[str, Any] | None,
+    now: float,
+) -> None:
     """Note how an operation ended. Nobody can work on it any more, and its host is free for the next."""
-    steps = dump(_ended(held.steps, now))
-    _update(connection, held.operation, state=state.value, steps=steps, error=error, ended=now)
+    advance(connection, turn, state, steps, heeds=False)
+    _update(connection, turn.operation.id, error=error, ended=now)
 
 
 def _give(connection: sa.Connection, row: sa.Row[Any], server: str) -> Turn:
     """Give an operation to a server under a new fencing number, which is higher than any that its guest has seen."""
     server_rows.confirm(connection, server)
-    highest = connection.execute(sa.select(guests.c.fence).where(guests.c.id == row.guest)).scalar() or 0
-    fence = max(highest, row.fence) + 1
-    connection.execute(guests.update().where(guests.c.id == row.guest).values(fence=fence))
+    fence = connection.execute(_RAISE, {"ident": row.guest}).scalar() or row.fence + 1
     _update(connection, row.id, server=server, fence=fence)
-    return Turn(_operation(row), GuestId(row.guest), row.params, fence)
+    return Turn(_operation(row), GuestId(row.guest), row.params, fence, taken_over=row.fence > 0)
 
 
-def _ended(steps: tuple[StepRecord, ...], now: float, but: str = "") -> tuple[StepRecord, ...]:
-    return tuple(
-        replace(known, state="done", ended=now) if known.ended is None and known.name != but else known
-        for known in steps
-    )
+def _its(turn: Turn) -> dict[str, Any]:
+    return {"ident": turn.operation.id, "its_fence": turn.fence}
 
 
 def _update(connection: sa.Connection, operation: str, **values: object) -> None:
