@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # a plain user's PATH on Debian lacks them
+for folder in /usr/lib/postgresql/*/bin; do PATH=$PATH:$folder; done # where Debian keeps initdb
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 stamp=.venv/teig-is-ready

@@ -69,7 +69,7 @@ class FakeServer(socketserver.ThreadingUnixStreamServer):
 
 
 def _operation(ident: str, state: str, now: float, seen: int, error: TeigError | None) -> dict[str, Any]:
-    ended = state in {"done", "failed", "stuck"}
+    ended = state in {"done", "failed", "cancelled", "stuck"}
     step = {"name": "volume_create", "state": state, "started": now, "ended": now + 0.5 if ended else None}
     return {
         "id": ident, "kind": "guest_create", "subject": "web", "state": state, "steps": [step], "created": now,

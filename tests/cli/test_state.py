@@ -1,0 +1,63 @@
+"""Backing the server's state up, restoring it, and cancelling an operation, as the command line does it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from teig.model.errors import Conflict
+from tests.cli.conftest import Teig
+from tests.cli.fake_server import FakeServer
+
+BACKUP = {"teig_backup": 1, "revision": "0003", "made": 1.0, "tables": {"sites": [{"name": "lab", "record": {}}]}}
+
+
+def test_a_backup_has_the_servers_key_and_is_its_owners_alone(home: Path, teig: Teig, server: FakeServer) -> None:
+    server.things["/state"] = BACKUP
+    (home / "teig/server/id_ed25519").write_text("a key")
+    done = teig("state", "backup", str(home / "backup.json"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 sites" in done.stdout
+    assert (home / "backup.json").stat().st_mode & 0o777 == 0o600
+    assert json.loads((home / "backup.json").read_text()) == {**BACKUP, "ssh_key": "a key"}
+
+
+def test_a_backup_is_restored_once(home: Path, teig: Teig) -> None:
+    (home / "backup.json").write_text(json.dumps({**BACKUP, "ssh_key": "a key"}))
+    done = teig("state", "restore", str(home / "backup.json"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (home / "teig/server/id_ed25519").read_text() == "a key"
+    assert (home / "teig/server/id_ed25519").stat().st_mode & 0o777 == 0o600
+    again = teig("state", "restore", str(home / "backup.json"))
+    assert again.returncode == 1
+    assert "not empty" in again.stderr
+
+
+def test_what_is_no_backup_is_refused_in_a_sentence(home: Path, teig: Teig) -> None:
+    for text in ("nonsense", "[]", "{}"):
+        (home / "backup.json").write_text(text)
+        done = teig("state", "restore", str(home / "backup.json"))
+        assert done.returncode == 2
+        assert "not a backup" in done.stderr
+
+
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(teig: Teig) -> None:
+    done = teig("serve", "--database", "postgresql://teig:secret@db1/teig")
+    assert done.returncode == 2
+    assert "~/.pgpass" in done.stderr
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_a_database_that_is_none_is_told_before_anything_begins(home: Path, teig: Teig) -> None:
+    (home / "url").write_text("mysql://root@db1/teig\n")
+    done = teig("serve", "--database-file", str(home / "url"))
+    assert done.returncode == 2
+    assert "postgresql://USER@HOST/DATABASE" in done.stderr
+
+
+def test_cancelling_waits_for_the_undo_and_says_that_nothing_is_left(teig: Teig, server: FakeServer) -> None:
+    error = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
+    begun = server.operation("op-1", "running", "cancelled", error=error)
+    server.answers["POST", "/operations/op-1/cancel"] = begun
+    done = teig("op", "cancel", "op-1")
+    assert (done.returncode, done.stdout) == (0, "It was cancelled. Nothing of it is left.\n")
