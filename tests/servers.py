@@ -12,12 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import sqlalchemy as sa
 
 from teig.api.server import main
 from teig.cli.client import Api
 from teig.cli.main import say
 from teig.control import images
+from teig.fleet.driver import Fleet
+from teig.fleet.ssh import SshFleet
 from teig.model.errors import TeigError
 from teig.model.operation import OperationState
 from teig.record import dump
@@ -26,6 +29,8 @@ from tests.simulated import CONTENTS, HOST_KEY, manifest
 
 ROOT = Path(__file__).parents[1]
 DEADLINE_S = 60.0
+REAL_HOSTS = Path("ssh")
+"""In the place of the socket of shared hosts: real ones, over SSH."""
 
 
 class Served:
@@ -155,9 +160,15 @@ def until(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) 
     return time.monotonic() - begin
 
 
+def _fleet(key: asyncssh.SSHKey) -> Fleet:
+    """Return the fleet that the arguments name."""
+    socket = Path(sys.argv[2])
+    return SshFleet(key) if socket == REAL_HOSTS else SharedFleet(socket)
+
+
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), sys.argv[3] if len(sys.argv) > 3 else None, lambda _key: SharedFleet(Path(sys.argv[2])))
+        main(Path(sys.argv[1]), sys.argv[3] if len(sys.argv) > 3 else None, _fleet)
     except TeigError as error:
         say(error.message, error.todo)
         os._exit(error.exit_code)

@@ -111,6 +111,14 @@ def test_hosts_know_one_key_so_servers_have_one(db: Database) -> None:
         join(db, "b", key="another")
 
 
+def test_a_dead_server_with_another_key_keeps_nobody_out(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "EVERY_S", 0.01)
+    join(db, "dead", key="another")
+    db.shared = True
+    peers.join(db, Server("a", "a", "2", "a key"))
+    assert list(db.read(lambda connection: servers.beats(connection, but=""))) == ["a"]
+
+
 def test_peers_count_looks_and_compare_no_clocks() -> None:
     seen = None
     for beats in (5, 5, 5, 6, 6):

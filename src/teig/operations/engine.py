@@ -33,6 +33,7 @@ from teig.model.errors import (
     Unreachable,
 )
 from teig.model.operation import Operation, OperationState
+from teig.operations.peers import join
 from teig.operations.work import CANCELLED, Dropped, Parts, Run, Sequence, Step, Work
 from teig.operations.workflows import Workflows
 from teig.store import guests, operations, servers
@@ -72,8 +73,8 @@ class Engine:
     def launch(self) -> None:
         """Start working, first on what an earlier server left unfinished."""
         db = self._parts.db
-        db.note(lambda connection: servers.join(connection, self._server, alone=not db.shared))
-        self._workflows.launch(self._run)
+        join(db, self._server)
+        self._workflows.launch(self._run, set(db.read(lambda connection: servers.beats(connection, but=""))))
         self._dispatcher.start()
 
     def claim(self, connection: sa.Connection, operation: Operation) -> Turn | None:

@@ -8,6 +8,7 @@ that was stopped itself has not looked meanwhile. Being wrong is safe: fencing k
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,15 +16,30 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
-from teig.model.errors import TeigError
+from teig.model.errors import Conflict, TeigError
 from teig.store import servers
 from teig.store.database import Database
+from teig.store.servers import Server
 
 EVERY_S: Final = 2.0
 MISSES: Final = 4
 """With `EVERY_S`: a dead server is declared lost after 8 to 10 seconds."""
 
 log = structlog.get_logger()
+
+
+def join(db: Database, server: Server) -> None:
+    """Let a server join; Conflict where a living one has another SSH key.
+
+    Whether it lives is looked at for as long as a silent server is waited for: there may be nobody to declare it lost.
+    """
+    try:
+        db.note(lambda connection: servers.join(connection, server, alone=not db.shared))
+    except Conflict:
+        seen = db.read(lambda connection: servers.beats(connection, but=server.id))
+        time.sleep(EVERY_S * MISSES)
+        db.note(lambda connection: _declare(connection, seen))
+        db.note(lambda connection: servers.join(connection, server, alone=False))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from teig.store.database import open_engine
 VERSION: Final = "2"
 """The version of the steps. Change it when a release changes the steps of an operation: what is under way is left to
 servers of its own version, and begun anew when there are none, which is right because steps are idempotent."""
+QUEUE: Final = "server-"
 POLL_S = 1.0
 _ENDED: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 
@@ -30,12 +31,12 @@ class Workflows:
         """Prepare to keep them in the database at `url`, as the server with that id."""
         self._url = url
         self._server = server
-        self._queue = f"server-{server}"
+        self._queue = f"{QUEUE}{server}"
         self._engine: sa.Engine | None = None
         self._workflow: Callable[[str], None] = _nothing
 
-    def launch(self, body: Callable[[str], None]) -> None:
-        """Be ready to run `body`, which gets an operation's id."""
+    def launch(self, body: Callable[[str], None], living: set[str]) -> None:
+        """Be ready to run `body`, which gets an operation's id. What servers that are not `living` left is removed."""
         self._engine = open_engine(self._url, durable=False)
         logging.getLogger("dbos").propagate = False
         config: DBOSConfig = {
@@ -57,6 +58,9 @@ class Workflows:
         DBOS.launch()
         # What was begun elsewhere is resumed through a queue that no other server listens to.
         DBOS.register_queue(self._queue, polling_interval_sec=POLL_S, on_conflict="always_update")
+        for queue in DBOS.list_queues():
+            if queue.name.removeprefix(QUEUE) not in living:
+                DBOS.delete_queue(queue.name)
 
     def run(self, operation_id: str, *, begun: bool) -> None:
         """Run an operation's workflow here; one that had `begun` goes on where its record ends.

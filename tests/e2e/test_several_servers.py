@@ -1,0 +1,63 @@
+"""A server that is paused while another takes its work over cannot act late on a real host."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from teig.cli import enrolment
+from teig.cli.demo_names import LAB_RATING
+from teig.cli.enrolment import Login
+from teig.control.images import identity
+from teig.lab.images import build
+from teig.lab.lab import running_lab
+from teig.lab.options import LabOptions
+from teig.model.image import Manifest
+from teig.record import dump, load
+from tests.e2e.conftest import SITE
+from tests.postgres import Postgres
+from tests.servers import REAL_HOSTS, Served, create, ended, serving, until
+
+pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+STEP_S = 300.0
+
+
+def enrol(server: Served, login: Login, name: str) -> None:
+    """Add the lab's site, host and rating, and the image micro."""
+    api = server.api
+    api.post("/sites", dump(SITE))
+    agent = enrolment.install(login, api.get("/server")["ssh_public_key"])
+    enrolment.register(api, enrolment.resolve(login), agent, SITE.name, name)
+    api.put(f"/pools/{name}/rating", LAB_RATING)
+    built = build("micro")
+    manifest = load(Manifest, built.manifest)
+    (server.folder / "images" / identity(manifest)).symlink_to(built.folder)
+    api.post("/images", {"manifest": dump(manifest)})
+
+
+def step_reached(server: Served, operation: str, step: str) -> bool:
+    return step in {known["name"] for known in server.api.get(f"/operations/{operation}")["steps"]}
+
+
+@pytest.mark.parametrize("step", ["volume", "write", "define", "start"])
+def test_a_paused_server_cannot_act_late_on_a_real_host(postgres: Postgres, step: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="teig-") as path, running_lab(LabOptions(), Path(path) / "lab") as lab:
+        [host] = lab.hosts
+        with serving(Path(path), 2, REAL_HOSTS, postgres.database("migrated")) as [first, second]:
+            enrol(first, Login(f"root@{host.name}", lab.ssh_config), host.name)
+            operation = create(first, "web")
+            until(lambda: step_reached(second, operation["id"], step), f"the step {step}", STEP_S)
+            first.signal(signal.SIGSTOP)
+            done = ended(second, operation, STEP_S)
+            assert done["state"] == "done", second.log()
+            before = host.run("xl list; lvs --noheadings -o lv_name; cat /var/lib/teig/guests/*/fence")
+            first.signal(signal.SIGCONT)
+            until(first.ended, "the end of the one that was paused", STEP_S)
+            assert second.api.get(f"/operations/{operation['id']}") == done
+            after = host.run("xl list; lvs --noheadings -o lv_name; cat /var/lib/teig/guests/*/fence")
+            assert [line.split()[:4] for line in after.splitlines()] == [
+                line.split()[:4] for line in before.splitlines()
+            ]
