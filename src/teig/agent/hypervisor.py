@@ -192,7 +192,7 @@ class Hypervisor:
 
     def pools(self) -> list[Pool]:
         """Return all cpupools; the first is Pool-0, which Domain-0 is in."""
-        return [Pool(row["cpupool"], tuple(row["cpumap"]), row["n_dom"]) for row in self.xc.cpupool_getinfo()]
+        return [Pool(row["cpupool"], tuple(row["cpulist"]), row["n_dom"]) for row in self.xc.cpupool_getinfo()]
 
     def pool_name(self, pool: Pool) -> str:
         """Return a cpupool's name, as xl gave it."""
@@ -200,7 +200,8 @@ class Hypervisor:
 
     def core_of(self) -> list[tuple[int, int]]:
         """Return the socket and core of each CPU: threads of one core have the same."""
-        return [(cpu["socket"], cpu["core"]) for cpu in self.xc.cputopoinfo()["cputopo"] if cpu]
+        topology = self.xc.topologyinfo()
+        return list(zip(topology["cpu_to_socket"], topology["cpu_to_core"]))
 
     def free_mib(self) -> int:
         """Return the memory that no domain has, in MiB."""
