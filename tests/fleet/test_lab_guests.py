@@ -98,12 +98,15 @@ def test_cores_of_its_own_and_a_larger_disk_from_the_next_start(stand: Stand) ->
     stand.host.guest_reboot(claim, 30)
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
     assert stand.host.guest(spec.id).live == larger.entitled
-    pools = [line.split() for line in stand.run("xl cpupool-list -c").splitlines()[1:]]
-    assert pools == [["Pool-0", "0"], [f"teig-{spec.id}", "1"]]
+    assert _cpupools(stand) == [["Pool-0", "0"], [f"teig-{spec.id}", "1"]]
     size_kib = stand.get(spec, "/cgi-bin/mounts").decode().splitlines()[-1].split()[1]
     assert int(size_kib) > 100_000
     stand.host.guest_stop(claim, 0)
-    assert stand.run("xl cpupool-list -c").splitlines()[1:] == ["Pool-0               0,1"]
+    assert _cpupools(stand) == [["Pool-0", "0,1"]]
+
+
+def _cpupools(stand: Stand) -> list[list[str]]:
+    return [line.split() for line in stand.run("xl cpupool-list -c").splitlines()[1:]]
 
 
 def _domid(stand: Stand, spec: GuestSpec) -> int:
@@ -183,9 +186,10 @@ def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
     stand.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
 
 
-def test_too_little_memory(stand: Stand, refused: Refused) -> None:
+@pytest.mark.parametrize("beyond", [1, 0], ids=["for-the-guest", "for-xen-itself"])
+def test_too_little_memory(stand: Stand, refused: Refused, beyond: int) -> None:
     free = stand.host.facts().free_memory_mib
-    spec = stand.spec(memory_mib=free + 1)
+    spec = stand.spec(memory_mib=free + beyond)
     claim = stand.prepare(spec)
     error = refused(lambda: stand.host.guest_start(claim))
     assert error.reason == "out_of_memory"

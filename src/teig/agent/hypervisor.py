@@ -201,7 +201,7 @@ class Hypervisor:
     def core_of(self) -> list[tuple[int, int]]:
         """Return the socket and core of each CPU: threads of one core have the same."""
         topology = self.xc.topologyinfo()
-        return list(zip(topology["cpu_to_socket"], topology["cpu_to_core"]))
+        return list(zip(topology["cpu_to_socket"], topology["cpu_to_core"]))  # noqa: B905  (strict: Python 3.10)
 
     def free_mib(self) -> int:
         """Return the memory that no domain has, in MiB."""
