@@ -99,7 +99,7 @@ def write_initrd(base: Path, index: int, out: Path) -> None:
         tree = Path(folder) / "seed"
         for name, text in seed_files(index).items():
             _put(tree / name, text, 0o644)
-        _put(tree / "root/.ssh/authorized_keys", client_keys().public + "\n", 0o600)
+        _put(tree / "etc/ssh/lab_authorized_keys", client_keys().public + "\n", 0o600)
         (tree / "root").chmod(0o700)
         (tree / "root/.ssh").chmod(0o700)
         own = host_keys(index)
