@@ -89,6 +89,7 @@ def test_an_agent_that_is_killed_while_it_starts_a_guest_leaves_one_guest(clean:
     assert "No such file" in clean.host.run(f"ls {starting} 2>&1 || true")
 
 
+@pytest.mark.slow
 def test_a_host_that_reboots_in_the_middle_of_a_create_keeps_nothing_half_made(clean: Stand) -> None:
     boot = clean.host.run("cat /proc/sys/kernel/random/boot_id")
     made = guests.create(clean.services, wish("web"))

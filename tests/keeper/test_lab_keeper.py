@@ -92,6 +92,7 @@ def test_a_pool_is_measured_and_left_clean(stand: Stand) -> None:
     assert "teig-bench" not in stand.run("lvs")
 
 
+@pytest.mark.slow
 def test_a_guest_comes_back_after_its_host_s_reboot(stand: Stand) -> None:
     spec = slow_guest(stand)
     stand.start(spec)

@@ -137,6 +137,7 @@ def test_dead_host_is_mended_and_the_other_left_alone(two_hosts: Lab) -> None:
     assert "1 received" in mended[1].run("ping -c 1 -W 30 lab1")
 
 
+@pytest.mark.slow
 def test_running_guest_is_kept_in_a_snapshot(two_hosts: Lab, tmp_path: Path) -> None:
     name = f"test-{os.getpid()}"
     start_micro(two_hosts.hosts[0], "kept", "10.77.16.7")
@@ -151,6 +152,7 @@ def test_running_guest_is_kept_in_a_snapshot(two_hosts: Lab, tmp_path: Path) -> 
         subprocess.run(["rm", "-r", str(snapshots.named_dir() / name)], check=True)
 
 
+@pytest.mark.slow
 def test_pvh_guest_runs(tmp_path: Path) -> None:
     with running_lab(LabOptions(pvh=True, scheduler=Scheduler.CREDIT), tmp_path) as lab:
         host = lab.hosts[0]

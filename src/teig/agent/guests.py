@@ -175,13 +175,13 @@ class Guests:
         own_cores.give(self._xen, spec)
         neighbours.forget(spec.nics)
         marker.touch(mode=0o600)
+        free = self._xen.free_mib()
         done = self._create(guest, folder)
         domain = self._xen.find(guest)
         if done.status == 0 and domain and not domain.shutdown and not domain.dying:
             self._limit(spec, domain.domid)
             marker.unlink()
             return domain.domid
-        free = self._xen.free_mib()
         self._destroy(guest)
         marker.unlink()
         raise _not_started(spec, done, free)
