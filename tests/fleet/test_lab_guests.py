@@ -56,6 +56,7 @@ def test_a_guest_s_whole_life(stand: Stand, refused: Refused) -> None:
 
 def _disturb(stand: Stand, spec: GuestSpec) -> None:
     """Change the domain behind Teig's back: its figures must then differ from the plan's."""
+    stand.run("systemctl stop teig-keeper")  # which would put the weight right before the guest has given memory up
     stand.run(f"xl mem-set {spec.name} 80 && xl sched-credit2 -d {spec.name} -w 77 -c 20")
 
     def shows() -> bool:
@@ -63,6 +64,7 @@ def _disturb(stand: Stand, spec: GuestSpec) -> None:
         return live is not None and live.memory_mib < 96 and (live.weight, live.cap) == (77, 20)
 
     await_that(shows, 120, "the hypervisor's figures to differ from the plan's")
+    stand.run("systemctl start teig-keeper")
 
 
 async def _console(stand: Stand, guest: GuestId) -> bytes:
@@ -90,6 +92,7 @@ def test_a_crash_and_the_host_s_shutdown_end_with_the_guest_running_again(stand:
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
 
 
+@pytest.mark.unproven
 def test_cores_of_its_own_and_a_larger_disk_from_the_next_start(stand: Stand) -> None:
     spec = stand.spec()
     claim = stand.start(spec)
@@ -187,7 +190,9 @@ def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
     stand.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
 
 
-@pytest.mark.parametrize("beyond", [1, 0], ids=["for-the-guest", "for-xen-itself"])
+@pytest.mark.parametrize(
+    "beyond", [1, pytest.param(0, marks=pytest.mark.unproven)], ids=["for-the-guest", "for-xen-itself"]
+)
 def test_too_little_memory(stand: Stand, refused: Refused, beyond: int) -> None:
     free = stand.host.facts().free_memory_mib
     spec = stand.spec(memory_mib=free + beyond)
