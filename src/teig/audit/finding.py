@@ -1,0 +1,44 @@
+"""What an audit says: findings of rules, and files that could not be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from teig.xen.config_edit import Edit
+
+
+class Severity(StrEnum):
+    """How grave a finding is: `error` breaks or endangers a guest, `warning` costs or risks something."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an audit says of a place. Line and column count from 1; both are 0 where a whole thing is meant.
+
+    `shown` is the line, for people; `edits` mend it where that is safe, and are empty where a person must decide.
+    """
+
+    file: str
+    line: int
+    column: int
+    code: str
+    severity: Severity
+    message: str
+    shown: str = ""
+    edits: tuple[Edit, ...] = ()
+
+    def as_record(self) -> dict[str, object]:
+        """Return it as `-o json` prints it."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.message,
+        }

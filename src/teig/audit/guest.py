@@ -1,0 +1,165 @@
+"""A guest's configuration file as the rules see it: typed values, each with its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Generic, TypeVar
+
+from teig.xen.config_edit import Edit
+from teig.xen.config_file import Assignment, Atom, ConfigFile, ListValue
+from teig.xen.config_text import Span
+from teig.xen.disk_spec import Disk, parse_disk
+from teig.xen.keyed_spec import Keyed, parse_keyed
+from teig.xen.pci_spec import PciDevice, parse_pci
+from teig.xen.spec import BadSpec
+from teig.xen.vif_spec import Vif, parse_vif
+
+T = TypeVar("T")
+TYPES: Final = ("pv", "hvm", "pvh")
+HVM_BUILDERS: Final = {"hvm"}
+_START: Final = Span(0, 0)
+
+
+@dataclass(frozen=True)
+class Item(Generic[T]):
+    """One string of a list such as `disk`, read; `where` finds the part of the file that a part of it stands in."""
+
+    value: T
+    atom: Atom
+
+    def where(self, part: str) -> Span:
+        """Return the place of a part that was given, or of the whole string."""
+        spans: dict[str, Span] = getattr(self.value, "where", {})
+        span = spans.get(part)
+        return self.atom.span if span is None else self.atom.inner(span.start, span.end)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a rule says before it is known where it says it: a place in a guest's file, or a place on the host."""
+
+    guest: Guest | None
+    place: str
+    span: Span
+    message: str
+    edits: tuple[Edit, ...] = ()
+
+
+class Guest:
+    """A configuration file that could be read. Values that xl would ignore for their kind are None here too."""
+
+    def __init__(self, file: str, config: ConfigFile) -> None:
+        self.file = file
+        self.config = config
+        self.bad: list[tuple[BadSpec, Atom]] = []
+        """Strings of small languages that xl refuses, of those lists that were looked at: what is wrong, the string."""
+
+    def text(self, name: str) -> str | None:
+        """Return the string that a name is set to; None where it is not set, or is a list."""
+        setting = self.config.settings.get(name)
+        return setting.value.text if setting and isinstance(setting.value, Atom) else None
+
+    def number(self, name: str) -> int | None:
+        """Return the number that a name is set to; None where it is not set, or is none."""
+        setting = self.config.settings.get(name)
+        return setting.value.number if setting and isinstance(setting.value, Atom) else None
+
+    def strings(self, name: str) -> tuple[Atom, ...]:
+        """Return the strings of the list that a name is set to."""
+        setting = self.config.settings.get(name)
+        if setting is None or not isinstance(setting.value, ListValue):
+            return ()
+        return tuple(item for item in setting.value.items if isinstance(item, Atom))
+
+    def has(self, name: str) -> bool:
+        """Return whether a name is set at all."""
+        return name in self.config.settings
+
+    def assignment(self, name: str) -> Assignment:
+        """Return the assignment that set a name last."""
+        return self.config.settings[name].last
+
+    def value_span(self, name: str) -> Span:
+        """Return where the value of a name stands."""
+        return self.config.settings[name].value.span
+
+    def found(self, where: str | Span, message: str, *edits: Edit | None) -> Found:
+        """Return what to say of a name (its value's place), or of a place; where a name is not set, of the file."""
+        if isinstance(where, Span):
+            span = where
+        elif where in self.config.settings:
+            span = self.value_span(where)
+        else:
+            span = self.config.assignments[0].span if self.config.assignments else _START
+        return Found(self, self.file, span, message, tuple(edit for edit in edits if edit is not None))
+
+    @cached_property
+    def type(self) -> str:
+        """`pv`, `hvm` or `pvh`, as xl decides: `type` first, then `builder`, else PV."""
+        named = self.text("type")
+        if named in TYPES:
+            return str(named)
+        return "hvm" if self.text("builder") in HVM_BUILDERS else "pv"
+
+    @cached_property
+    def name(self) -> str | None:
+        """The guest's name."""
+        return self.text("name")
+
+    @cached_property
+    def memory_mib(self) -> int | None:
+        """The most memory that the guest can have: `maxmem`, else `memory`."""
+        return self.number("maxmem") or self.number("memory")
+
+    @cached_property
+    def vcpus(self) -> int:
+        """How many vCPUs it can have; xl's default is one."""
+        return max(self.number("vcpus") or 1, self.number("maxvcpus") or 0)
+
+    @cached_property
+    def disks(self) -> tuple[Item[Disk], ...]:
+        """The disks that could be read."""
+        return self._items("disk", parse_disk)
+
+    @cached_property
+    def vifs(self) -> tuple[Item[Vif], ...]:
+        """The network cards."""
+        return self._items("vif", parse_vif)
+
+    @cached_property
+    def pci(self) -> tuple[Item[PciDevice], ...]:
+        """The PCI devices passed through that could be read."""
+        return self._items("pci", parse_pci)
+
+    @cached_property
+    def framebuffers(self) -> tuple[Item[Keyed], ...]:
+        """The paravirtual framebuffers that could be read."""
+        return self._items("vfb", lambda text: parse_keyed("vfb", text))
+
+    def keyed(self, language: str) -> tuple[Item[Keyed], ...]:
+        """Return the devices of another list of `key=value` strings."""
+        return self._items(language, lambda text: parse_keyed(language, text))
+
+    def _items(self, name: str, read: Callable[[str], T]) -> tuple[Item[T], ...]:
+        def each() -> Iterator[Item[T]]:
+            for atom in self.strings(name):
+                try:
+                    yield Item(read(atom.text), atom)
+                except BadSpec as problem:
+                    self.bad.append((problem, atom))
+
+        return tuple(each())
+
+    def written_disks(self) -> Iterator[Item[Disk]]:
+        """Yield the disks that the guest may write to."""
+        for item in self.disks:
+            if not item.value.readonly and item.value.target:
+                yield item
+
+
+def first_of(seen: dict[Any, Guest], key: object, guest: Guest) -> Guest | None:
+    """Return the first other guest that had the same key, and remember this one."""
+    other = seen.setdefault(key, guest)
+    return None if other is guest else other
