@@ -80,6 +80,7 @@ def test_a_file_that_xl_reads_is_read_the_same(xlutil: XlUtil) -> None:
         ("cpus = 0-3\n", 1, 9, "Expected a new line, and found -3."),
         ("import os, re\n", 1, 8, "Expected = after import, and found os."),
         ("arch = os.uname()[4]\n", 1, 8, "Expected a value, and found os.uname."),
+        ("a = 1\nimport os\nif os.x:\n", 2, 8, "Expected = after import, and found os."),
         ("memory = 128 * 2\n", 1, 14, "Expected a value or a new line, and found *, as in Python code."),
         ("memory = 12GB\n", 1, 10, "Expected a number, and found '12GB'."),
         ("a = [1]\na += 'x'\n", 2, 6, "a cannot be added to: one value is a list and the other is not."),

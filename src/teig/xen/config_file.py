@@ -110,8 +110,9 @@ def parse(text: str) -> ConfigFile:
     words = Words(text)
     reader = _Reader(words)
     assignments = tuple(reader.assignments())
+    deviations = tuple(sorted(words.deviations, key=lambda deviation: deviation.offset))
     return ConfigFile(
-        text, assignments, tuple(words.comments), tuple(words.deviations), {
+        text, assignments, tuple(words.comments), deviations, {
             setting.name: setting for setting in _settings(assignments)
         },
     )  # fmt: skip
@@ -180,7 +181,8 @@ class _Reader:
 
     def _take(self) -> Word:
         word = self._words[self._next]
-        self._next = min(self._next + 1, len(self._words) - 1)
+        if word.kind != END:
+            self._next += 1
         return word
 
     def _peek(self) -> Word:
@@ -263,6 +265,8 @@ def _after_value(word: Word) -> str:
 
 
 def _unexpected(word: Word, expected: str, todo: str) -> BadConfig:
+    if word.trouble is not None:
+        return word.trouble
     names = {END: "the end of the file", NEWLINE: "the end of the line"}
     found = names.get(word.kind) or (repr(word.text) if word.kind == STRING else word.text)
     return BadConfig(word.start, f"Expected {expected}, and found {found:.60}.", todo)

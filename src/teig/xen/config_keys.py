@@ -87,6 +87,17 @@ KEYS: Final[dict[str, Key]] = {
 
 XM_ONLY: Final[dict[str, str]] = {
     "device_model": "xl ignores it; device_model_override names another device model.",
+    "bootargs": "xl ignores it; use bootloader_args.",
+    "snapshot": "xl ignores it; make a snapshot of the volume.",
+    "usbport": "xl ignores it; use usbctrl and usbdev.",
+    "vcpu_avail": "xl ignores it; use vcpus and maxvcpus.",
+    "on_xend_start": "there is no xend; put a link into /etc/xen/auto.",
+    "on_xend_stop": "there is no xend; put a link into /etc/xen/auto.",
+    "suppress_spurious_page_faults": "xl ignores it.",
+    "superpages": "xl ignores it.",
+    "blkif": "xl ignores it; use driver_domain.",
+    "netif": "xl ignores it; use driver_domain.",
+    "tpmif": "xl ignores it; use vtpm.",
     "vif2": "netchannel2 is gone; use vif.",
     "vncviewer": "xl ignores it; use xl create -V.",
     "vncconsole": "xl ignores it; use xl create -V.",

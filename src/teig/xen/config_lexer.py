@@ -19,6 +19,7 @@ NAME: Final = "name"
 NUMBER: Final = "number"
 STRING: Final = "string"
 MARK: Final = "mark"
+OTHER: Final = "other"
 
 PYTHON_TODO: Final = "xl runs no Python: write the value itself, for example memory = 512."
 _WORDS: Final = re.compile(
@@ -43,12 +44,13 @@ _ESCAPED: Final = {
 
 
 class Word(NamedTuple):
-    """A word: its kind, the text that it stands for, and where it is."""
+    """A word: its kind, the text that it stands for, and where it is; of kind OTHER, what is wrong with it."""
 
     kind: str
     text: str
     start: int
     end: int
+    trouble: BadConfig | None = None
 
 
 class Words:
@@ -61,7 +63,7 @@ class Words:
         for match in _WORDS.finditer(text):
             kind = match.lastgroup
             if kind != "space":
-                self._take(kind or "other", match[0], match.start(), match.end(), text)
+                self._take(kind or OTHER, match[0], match.start(), match.end(), text)
         self.words.append(Word(END, "", len(text), len(text)))
 
     def _take(self, kind: str, found: str, start: int, end: int, text: str) -> None:
@@ -69,14 +71,13 @@ class Words:
             self._comment(found, start, end == len(text))
         elif kind == "return":
             self.deviate(start, "The line ends as on Windows, with a carriage return.", "Write plain line ends.")
-        elif kind == "other":
-            raise _stranger(found, start)
+        elif kind == OTHER:
+            self.words.append(Word(OTHER, found, start, end, _stranger(found, start)))
+        elif kind == NUMBER:
+            self.words.append(self._number(found, start, end))
         else:
-            if kind == NUMBER:
-                self._number(found, start)
-            elif kind == STRING:
-                found = self._unquoted(found, start)
-            self.words.append(Word(kind, found, start, end))
+            meant = self._unquoted(found, start) if kind == STRING else found
+            self.words.append(Word(kind, meant, start, end))
 
     def deviate(self, offset: int, message: str, todo: str) -> None:
         """Note something that xm read and xl refuses."""
@@ -91,13 +92,14 @@ class Words:
                 "End the last line.",
             )
 
-    def _number(self, found: str, start: int) -> None:
-        if _XL_NUMBER.fullmatch(found):
-            return
-        if not _XM_NUMBER.fullmatch(found):
-            raise BadConfig(start, f"Expected a number, and found {found!r}.", "Put quotes around a text.")
-        todo = "Write it with digits and lower-case letters only, as in 512 or 0x1f, or in quotes."
-        self.deviate(start, f"xl does not read {found!r} as a number.", todo)
+    def _number(self, found: str, start: int, end: int) -> Word:
+        if not _XL_NUMBER.fullmatch(found):
+            if not _XM_NUMBER.fullmatch(found):
+                text = f"Expected a number, and found {found!r:.60}."
+                return Word(OTHER, found, start, end, BadConfig(start, text, "Put quotes around a text."))
+            todo = "Write it with digits and lower-case letters only, as in 512 or 0x1f, or in quotes."
+            self.deviate(start, f"xl does not read {found!r:.60} as a number.", todo)
+        return Word(NUMBER, found, start, end)
 
     def _unquoted(self, found: str, start: int) -> str:
         inner = found[1:-1]

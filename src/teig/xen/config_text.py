@@ -6,6 +6,7 @@ Neighbours: `config_lexer` and `config_file` read xl.cfg(5) with these, `config_
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 from typing import NamedTuple
 
 from teig.model.errors import CallerError
@@ -34,8 +35,7 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._starts = [0]
-        self._starts += [index + 1 for index, char in enumerate(text) if char == "\n"]
+        self._starts = list(accumulate((len(line) + 1 for line in text.split("\n")), initial=0))[:-1]
 
     def place(self, offset: int) -> Place:
         """Return the line and column of an offset."""

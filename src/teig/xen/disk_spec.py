@@ -55,14 +55,19 @@ class Disk:
 
     @property
     def block_device(self) -> bool:
-        """Whether the target is meant to be a block device: xl puts /dev/ before a path that does not begin with /."""
+        """Whether the target is meant to be a block device: xl puts /dev/ before a path that does not begin with /.
+
+        A target such as rbd:pool/image is QEMU's own, and neither device nor file.
+        """
         path = self.target or ""
-        return bool(path) and self.script is None and (path.startswith("/dev/") or not path.startswith("/"))
+        local = path.startswith("/dev/") or (not path.startswith("/") and ":" not in path)
+        return bool(path) and self.script is None and local
 
     @property
     def image_file(self) -> bool:
         """Whether the target is a file on a file system of Domain-0."""
-        return bool(self.target) and self.script is None and not self.block_device
+        path = self.target or ""
+        return path.startswith("/") and not path.startswith("/dev/") and self.script is None
 
     @property
     def path(self) -> str:

@@ -1,7 +1,7 @@
 """The other small languages of xl.cfg, which are `key=value` pairs and nothing else.
 
 vfb, vtpm, p9, pvcalls, channel, usbctrl, usbdev, vdispl, vkb: keys as xl.cfg(5) and tools/xl/xl_parse.c of Xen 4.17
-have them. usbdevice and usb are plain words.
+have them; vfb's `type` and `videoram` are xm's, which xl passes over. usbdevice and usb are plain words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NUMBERS: Final = {
 KEYS: Final[dict[str, frozenset[str]]] = {
     name: frozenset(keys.split())
     for name, keys in {
-        "vfb": "vnc vnclisten vncdisplay vncunused vncpasswd sdl display xauthority opengl keymap",
+        "vfb": "vnc vnclisten vncdisplay vncunused vncpasswd sdl display xauthority opengl keymap type videoram",
         "vtpm": "backend uuid",
         "p9": "tag security_model path backend",
         "pvcalls": "backend",

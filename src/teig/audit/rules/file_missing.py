@@ -40,7 +40,8 @@ def check(guest: Guest, host: HostSettings | None) -> Iterator[Found]:
     kinds = host.kinds if host else {}
     for name in FILES:
         path = guest.text(name)
-        if path and kinds.get(path) == "missing":
+        ignored = name == "kernel" and guest.type == "hvm" and str(path).endswith("hvmloader")
+        if path and kinds.get(path) == "missing" and not ignored:
             yield guest.found(name, f"There is no {path:.120} on the host: the guest cannot start.")
 
 

@@ -36,7 +36,7 @@ def check(guest: Guest, _: HostSettings | None) -> Iterator[Found]:
     """Find block devices behind QEMU."""
     for item in guest.disks:
         disk = item.value
-        if disk.block_device and disk.format == "raw" and disk.backendtype in {"qdisk", "tap"}:
+        if disk.block_device and not disk.cdrom and disk.format == "raw" and disk.backendtype in {"qdisk", "tap"}:
             text = f"backendtype={disk.backendtype} puts QEMU before {disk.target}, where blkback would do."
             yield guest.found(item.where("backendtype"), text)
 
