@@ -1,7 +1,7 @@
 """audit.configs_per_s: how many different configuration files a second `teig audit` looks at, with all rules.
 
-One process, one core, from bytes to sorted findings, all files together and with their host. Beside it, how long the command
-takes for a thousand files on disk, its own start included.
+One process, one core, from bytes to sorted findings, all files together and with their host. Beside it, how long the
+command takes for a thousand files on disk, its own start included.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 from audit_files import configs
 from figures import Figure, options, report
-
 from teig.audit.host import Bridge, ConfigText, DiskSettings, GroupSettings, HostSettings
 from teig.audit.registry import entries
 from teig.audit.review import review

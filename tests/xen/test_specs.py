@@ -149,7 +149,7 @@ def test_other_devices() -> None:
 
 @pytest.mark.parametrize(
     ("language", "text"),
-    [("vfb", "type=vnc"), ("vfb", "vnc=yes"), ("usbctrl", "version=4"), ("usbdev", "host"), ("vtpm", "uuid=1"),
+    [("vfb", "kind=vnc"), ("vfb", "vnc=yes"), ("usbctrl", "version=4"), ("usbdev", "host"), ("vtpm", "uuid=1"),
      ("channel", "name=a")],
 )  # fmt: skip
 def test_bad_other_devices(language: str, text: str) -> None:

@@ -16,7 +16,7 @@ from teig.model.errors import InvalidRequest
 from teig.xen.config_file import ConfigFile
 from teig.xen.config_text import Span
 
-_COMMENT: Final = re.compile(r"#\s*teig:\s*(ignore|ignore-file)\b\s*:?\s*([A-Z0-9, ]*)")
+_COMMENT: Final = re.compile(r"#\s*teig:\s*(ignore-file|ignore)\b\s*:?\s*([A-Z0-9, ]*)")
 
 
 @dataclass(frozen=True)
