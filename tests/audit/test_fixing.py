@@ -65,6 +65,11 @@ def test_line_ends_that_xl_refuses_are_mended() -> None:
     assert mended(text, xm=True) == text
 
 
+def test_a_line_is_never_added_inside_a_list() -> None:
+    text = "name = 'web'; disk = [\n 'format=raw, vdev=xvda, target=/dev/a' ]; vif = [\n ]\nmemory = 1\n"
+    assert mended(text) == text.replace(" ]\nmemory", ' ]\ntype = "pv"\nmemory')
+
+
 def test_what_cannot_be_read_is_left_alone() -> None:
     for text in ("disk = [ 'a'\n", "import os\n", "a = 'x\r\n", "", "# nothing\n", "\n\n"):
         assert mended(text) == text

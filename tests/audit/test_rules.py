@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from teig.agent.spec import parse_manifest, parse_spec
 from teig.agent.xlcfg import render
@@ -126,6 +129,24 @@ def test_the_page_of_rules_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs/audit-rules.md"
     command = "python -m teig.audit.explaining >docs/audit-rules.md"
     assert page.read_text() == explaining.page(), f"The rules have changed; run: {command}"
+
+
+def test_nothing_can_be_added_to_a_number() -> None:
+    text = GOOD + "memory += 1\n"
+    assert [one.code for one in report_of(text).findings] == ["CFG003"]
+
+
+PIECES = st.sampled_from([*GOOD.splitlines(keepends=True), *"[]=,;\n\"' +#", "0x", "phy:", "\0", "# teig: ignore X\n"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PIECES, max_size=30).map("".join), st.integers(0, 500))
+def test_nothing_in_a_file_breaks_a_rule(pieces: str, place: int) -> None:
+    text = GOOD[:place] + pieces + GOOD[place:]
+    report = review([ConfigText("a.cfg", text), ConfigText("b.cfg", pieces)], BADLY)
+    assert json.loads(json.dumps(report.as_record()))["findings"] is not None
+    for one in [*report.findings, *report.errors]:
+        assert one.line >= (0 if one.code.startswith("HST") else 1)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "name = []\n", "disk = [[]]\n", "memory = [1]\n"])

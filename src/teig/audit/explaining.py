@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+import textwrap
 from typing import Final
 
 from teig.audit.registry import Entry, entries
@@ -53,9 +54,9 @@ def explain(code: str) -> str:
     lines = [f"{entry.rule.code} {entry.name} ({entry.rule.severity})", parts["Title"] + "."]
     for name in PARTS:
         if name in parts:
-            block = inspect.cleandoc(parts[name])
-            shown = "\n".join(f"    {line}".rstrip() for line in block.splitlines())
-            lines.append(f"{name}:\n{shown}" if name in {"Example", "Instead"} else f"{name}: {block}")
+            shown = "\n".join(f"    {line}".rstrip() for line in parts[name].splitlines())
+            code = name in {"Example", "Instead"}
+            lines.append(f"{name}:\n{shown}" if code else textwrap.fill(f"{name}: {parts[name]}", 100))
     return "\n\n".join(lines)
 
 

@@ -26,10 +26,19 @@ def fixed(
         report = review([ConfigText(file.path, text)], host, selection, xm=xm)
         edits = [edit for finding in report.findings for edit in finding.edits]
         changed = apply(text, edits)
-        if changed == text:
+        if changed == text or not _readable(changed):
             break
         text = changed
     return text
+
+
+def _readable(text: str) -> bool:
+    """Return whether a text can be read: the last word before a file is written, whatever a rule has done to it."""
+    try:
+        parse(text)
+    except BadConfig:
+        return False
+    return True
 
 
 def diff(path: str, before: str, after: str) -> str:

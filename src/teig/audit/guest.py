@@ -62,9 +62,11 @@ class Guest:
         return setting.value.text if setting and isinstance(setting.value, Atom) else None
 
     def number(self, name: str) -> int | None:
-        """Return the number that a name is set to; None where it is not set, or is none."""
+        """Return the number that a name is set to; None where it is not set or is none. xl adds nothing to numbers."""
         setting = self.config.settings.get(name)
-        return setting.value.number if setting and isinstance(setting.value, Atom) else None
+        if setting is None or setting.last.added or not isinstance(setting.value, Atom):
+            return None
+        return setting.value.number
 
     def strings(self, name: str) -> tuple[Atom, ...]:
         """Return the strings of the list that a name is set to."""

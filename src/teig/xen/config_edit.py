@@ -68,8 +68,11 @@ def append(config: ConfigFile, line: str) -> Edit:
 
 
 def insert_after(config: ConfigFile, assignment: Assignment, line: str) -> Edit:
-    """Add a line behind the one on which an assignment ends; at the end of the file where others share that line."""
+    """Add a line behind the one on which an assignment ends, and whatever else begins on that line."""
     end = config.text.find("\n", assignment.span.end)
+    for one in config.assignments:
+        if one.span.start < end < one.span.end:
+            end = config.text.find("\n", one.span.end)
     if end < 0:
         return append(config, line)
     return Edit(Span(end + 1, end + 1), line + "\n")

@@ -1,6 +1,7 @@
 """A screen that anybody can reach.
 
-What: `vnclisten` (alone or in `vfb`) is not an address of this machine only, and there is no `vncpasswd`.
+What: `vnclisten` (alone or in `vfb`) is not an address of this machine only, and there is no `vncpasswd`; or
+`spicehost` is not, and `spicedisable_ticketing` is on.
 
 Why: Who reaches the host's port 5900 has the guest's keyboard and screen, from the boot loader on, without a password.
 VNC's own password is weak and sent over a connection that is not encrypted, so it is no reason to listen everywhere.
@@ -18,7 +19,7 @@ Instead::
 Fix: Listen on 127.0.0.1, which is the default, and come through ssh: `ssh -L 5900:127.0.0.1:5900 host`. Nothing is
 changed by `--fix`: somebody may use it.
 
-Source: xl.cfg(5), `vnclisten`, `vncpasswd`.
+Source: xl.cfg(5), `vnclisten`, `vncpasswd`, `spicedisable_ticketing`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ def check(guest: Guest, _: HostSettings | None) -> Iterator[Found]:
     listen = guest.text("vnclisten")
     if listen and guest.number("vnc") != 0 and not guest.text("vncpasswd") and not listen.startswith(_LOCAL):
         yield guest.found("vnclisten", _text(listen))
+    spice = guest.text("spicehost")
+    if spice and guest.number("spice") and guest.number("spicedisable_ticketing") and not spice.startswith(_LOCAL):
+        yield guest.found("spicehost", _text(spice))
     for item in guest.framebuffers:
         given = item.value.given
         listen = given.get("vnclisten", "")

@@ -29,15 +29,21 @@ from teig.audit.finding import Severity
 from teig.audit.guest import Found, Guest
 from teig.audit.host import HostSettings
 from teig.audit.rule import GuestRule
-from teig.xen.config_keys import KEYS
+from teig.xen.config_keys import KEYS, Kind
 
 
 def check(guest: Guest, _: HostSettings | None) -> Iterator[Found]:
     """Find values that xl ignores for their kind."""
     for name, setting in guest.config.settings.items():
         key = KEYS.get(name)
-        if key is not None and not key.kind.takes(setting.value):
+        if key is None:
+            continue
+        if not key.kind.takes(setting.value):
             yield guest.found(name, f"{name} must be {key.kind.value}; xl ignores this and uses the default.")
+        elif setting.last.added and key.kind in {Kind.NUMBER, Kind.BOOLEAN}:
+            yield guest.found(
+                name, f"Nothing can be added to a number with +=; xl ignores {name} and uses the default."
+            )
 
 
 RULE = GuestRule("CFG003", Severity.ERROR, check)
