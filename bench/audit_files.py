@@ -1,4 +1,4 @@
-"""Made-up configuration files, each different, of the kinds that hosts have: for the benchmark and the fuzzers."""
+"""Made-up configuration files, each different, of the kinds that hosts have."""
 
 from __future__ import annotations
 

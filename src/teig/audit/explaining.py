@@ -55,8 +55,8 @@ def explain(code: str) -> str:
     for name in PARTS:
         if name in parts:
             shown = "\n".join(f"    {line}".rstrip() for line in parts[name].splitlines())
-            code = name in {"Example", "Instead"}
-            lines.append(f"{name}:\n{shown}" if code else textwrap.fill(f"{name}: {parts[name]}", 100))
+            block = name in {"Example", "Instead"}
+            lines.append(f"{name}:\n{shown}" if block else textwrap.fill(f"{name}: {parts[name]}", 100))
     return "\n\n".join(lines)
 
 

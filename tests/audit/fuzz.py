@@ -1,8 +1,8 @@
 """Feed the reader of xl.cfg and all rules with anything for five minutes; only the reader's own errors may come out.
 
-    python bench/fuzz_audit.py                     hypothesis, which the tests use too
-    python bench/fuzz_audit.py --engine atheris    coverage-guided; needs `pip install atheris`, which is no dependency
-    python bench/fuzz_audit.py --seconds 60
+    python -m tests.audit.fuzz                     hypothesis, which the tests use too
+    python -m tests.audit.fuzz --engine atheris    coverage-guided; needs `pip install atheris`, which is no dependency
+    python -m tests.audit.fuzz --seconds 60
 
 Each input is read, audited with a host, mended, and audited again. An input that breaks something is printed and ends
 the run with 1; put it into tests/xen/test_config_file.py.
@@ -19,17 +19,20 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from audit_files import configs
+from teig.audit.explaining import parts_of
 from teig.audit.fixing import diff, fixed
 from teig.audit.host import ConfigText, HostSettings
+from teig.audit.registry import entries
 from teig.audit.review import review
 from teig.xen.config_edit import render
 from teig.xen.config_file import ConfigFile, ListValue, Value, decode, parse
 from teig.xen.config_keys import KEYS, XM_ONLY
 from teig.xen.config_text import BadConfig
+from tests.audit.given import GOOD
 
 HOST = HostSettings("xen1", cores=2, memory_mib=1024, dom0_memory_mib=512, bridges=(), paths=(("/a", "missing"),))
-SEEDS = configs(40, seed=7)
+PARTS = [parts_of(entry) for entry in entries().values()]
+SEEDS = [GOOD, *(parts[name] + "\n" for parts in PARTS for name in ("Example", "Instead") if name in parts)]
 WORDS = [
     *KEYS, *XM_ONLY, "=", "+=", "[", "]", ",", ";", "\n", " ", "'", '"', "#", "\\", "(", ")", "0", "1", "-1", "0x",
     "True", "phy:", "file:", "target=", "vdev=", "format=", "xvda", "/dev/", "w", "mac=", "00:16:3e:", "rate=", "1Mb/s",
@@ -95,7 +98,7 @@ def _spoil(text: str, changes: list[tuple[int, str]]) -> str:
 
 def with_atheris(seconds: float) -> int:
     """Let coverage choose; atheris ends the process itself, with a traceback where something broke."""
-    import atheris  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - only for this engine
+    import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415 - only for this engine
 
     run: Callable[[bytes], None] = lambda data: check(decode(data))  # noqa: E731 - atheris wants a function of bytes
     atheris.instrument_all()
