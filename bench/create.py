@@ -2,8 +2,8 @@
 
 Both on one lab host, in one run, in turn. A round makes a guest with `teig guest create` and measures until it answers
 HTTP; then stops it, puts the image onto its volume anew, so that both are first boots, starts the same domain from the
-same xl.cfg with `xl create` alone, and measures that. Both times are taken here, from the command's start until a watcher that runs in Dom0 the whole time says that the
-guest's port 80 has answered a request.
+same xl.cfg with `xl create` alone, and measures that. Both times are taken here, from the command's start until a
+watcher that runs in Dom0 the whole time says that the guest's port 80 has answered a request.
 """
 
 from __future__ import annotations

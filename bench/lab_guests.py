@@ -61,12 +61,14 @@ class Bench:
     folder: Path
     numbers: Iterator[int] = dataclasses.field(default_factory=lambda: itertools.count(1))
 
-    def start(self, *, vcpus: int = 1, share: float = 0.1, cap: int = 0, rate: DiskRate = FAST) -> GuestSpec:
+    def start(
+        self, *, vcpus: int = 1, share: float = 0.1, cap: int = 0, rate: DiskRate = FAST, memory_mib: int = 96
+    ) -> GuestSpec:
         """Make a guest and wait until it answers."""
         number = next(self.numbers)
         spec = GuestSpec(
             id=GuestId(str(uuid.uuid4())), name=f"b{number}", type=GuestType.PV, plan="bench", site="lab",
-            image=self.image.id, memory_mib=96, vcpus=vcpus, share_cores=share, ceiling_cores=vcpus,
+            image=self.image.id, memory_mib=memory_mib, vcpus=vcpus, share_cores=share, ceiling_cores=vcpus,
             weight=weight_for(share, vcpus), cap=cap, disk_rate=rate, out_kbit=100_000, in_kbit=100_000,
             disks=(Disk(0, 64 << 20),),
             nics=(Nic(f"00:16:3e:02:00:{number:02x}", "xenbr0", f"10.77.18.{number}/16", "10.77.0.1"),),

@@ -23,6 +23,18 @@ vif = ["bridge=xenbr0"]
 {more}
 """
 
+_FETCH = b"""
+import sys, urllib.error, urllib.request
+url, wanted = sys.argv[1:]
+try:
+    answer = urllib.request.urlopen(url, timeout=60)
+except urllib.error.HTTPError as error:
+    if wanted == "body":
+        sys.exit(1)
+    answer = error
+sys.stdout.write(str(answer.status) if wanted == "status" else answer.read().decode())
+"""
+
 
 def send_image(host: LabHost, image: BuiltImage) -> None:
     """Copy an image's files to a host."""
@@ -57,8 +69,17 @@ def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind:
 
 
 def get(host: LabHost, address: str, path: str = "/", wait_s: float = 400) -> str:
-    """Return what a guest answers, asked from Dom0 until it does."""
-    return eventually(lambda: host.run(f"busybox wget -q -T 60 -O - 'http://{address}{path}'"), wait_s)
+    """Return what a guest answers with success, asked from Dom0 until it does."""
+    return eventually(lambda: _answer(host, address, path), wait_s)
+
+
+def status(host: LabHost, address: str, path: str) -> int:
+    """Return the HTTP status of a guest's answer."""
+    return int(host.run(f"python3 - 'http://{address}{path}' status", stdin=_FETCH, timeout_s=90))
+
+
+def _answer(host: LabHost, address: str, path: str) -> str:
+    return host.run(f"python3 - 'http://{address}{path}' body", stdin=_FETCH, timeout_s=90)
 
 
 def eventually(ask: Callable[[], str], wait_s: float) -> str:

@@ -162,6 +162,8 @@ class SimulatedHost:
             if kept.domid is None:
                 if memory_for(kept.spec.memory_mib, kept.spec.vcpus) > self.memory_mib - DOM0_MIB - self._used_mib():
                     raise HostFault(f"Xen on {self.name} has not enough memory.", code="out_of_memory")
+                for disk in kept.spec.disks:
+                    kept.volumes[disk.index] = disk
                 kept.domid = self._next_domid
                 self._next_domid += 1
             return kept.domid
