@@ -32,7 +32,7 @@ HOSTS: dict[str, HostSettings] = {
     "HST007": replace(WELL, scheduler="null"),
     "HST020": replace(WELL, xen_command_line="dom0_mem=4G,max:4G"),
 }
-MOUNTED = replace(WELL, mounted=(Mounted("/dev/mapper/vg0-mounted", "/mnt", "ext4", ("rw",)),))
+MOUNTED = replace(WELL, guest_types=("pv",), mounted=(Mounted("/dev/mapper/vg0-mounted", "/mnt", "ext4", ("rw",)),))
 
 
 def code_of(entry: Entry) -> str:
@@ -129,6 +129,12 @@ def test_the_page_of_rules_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs/audit-rules.md"
     command = "python -m teig.audit.explaining >docs/audit-rules.md"
     assert page.read_text() == explaining.page(), f"The rules have changed; run: {command}"
+
+
+def test_every_device_that_xl_cannot_read_is_found_once() -> None:
+    text = GOOD + 'pci = ["03:00"]\nvfb = ["vnc=maybe", "vnc=1"]\nusbctrl = ["version=9"]\nvif += ["rata=1"]\n'
+    found = [(one.line, one.shown[one.column - 1 :][:5]) for one in findings_of(text, "CFG008")]
+    assert found == [(13, "03:00"), (14, "vnc=m"), (15, "versi"), (16, "rata=")]
 
 
 def test_nothing_can_be_added_to_a_number() -> None:

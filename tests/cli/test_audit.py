@@ -75,12 +75,31 @@ def test_what_a_file_says_cannot_steer_the_terminal(teig: Teig, tmp_path: Path) 
     assert done.returncode == again.returncode == 1
 
 
+def test_bytes_that_are_no_text_are_shown_as_such(teig: Teig, tmp_path: Path) -> None:
+    path = tmp_path / "web.cfg"
+    path.write_bytes(GOOD.replace("/dev/vg0/web", "/srv/w\xe9b.img").encode("latin-1"))
+    answer = json.loads(teig("audit", "-o", "json", str(path)).stdout)
+    assert any(one["message"].startswith("/srv/w?b.img is a file") for one in answer["findings"])
+    assert "/srv/w?b.img is a file" in teig("audit", str(path)).stdout
+    path.write_bytes(path.read_bytes().replace(b"maxmem = 512", b"maxmem = 600"))
+    assert teig("audit", "--fix", "--write", str(path)).returncode == 1
+    assert b"/srv/w\xe9b.img" in path.read_bytes()
+
+
 def test_fix_shows_a_diff_and_changes_nothing(teig: Teig, bad: Path) -> None:
     done = teig("audit", "--fix", str(bad))
     assert done.returncode == 1
     assert "\n-maxmem = 2048\n+maxmem = 512\n" in done.stdout
     assert bad.read_text() == BAD
     assert list(bad.parent.iterdir()) == [bad]
+
+
+def test_fix_explains_what_it_does_not_change(teig: Teig, bad: Path) -> None:
+    bad.write_text(BAD.replace(", rate=10Mb/s", ""))
+    done = teig("audit", "--fix", str(bad))
+    assert f"{bad}:11:8: warning NET001" in done.stderr
+    assert "    Add `rate=` (Mb is bits, MB is bytes)." in done.stderr
+    assert "NET001" not in done.stdout
 
 
 def test_a_shown_diff_is_what_patch_takes(teig: Teig, bad: Path) -> None:

@@ -117,6 +117,10 @@ def test_plain_assignments_of_xm_are_read_and_noted(text: str, value: Any, said:
     assert said in config.deviations[0].message
 
 
+def test_carriage_returns_are_noted_once() -> None:
+    assert len(parse("a = 1\r\nb = 2\r\n").deviations) == 1
+
+
 def test_capital_names_are_noted() -> None:
     assert "lower case" in parse("Name = 'x'\n").deviations[0].message
 

@@ -33,12 +33,16 @@ class Finding:
     edits: tuple[Edit, ...] = ()
 
     def as_record(self) -> dict[str, object]:
-        """Return it as `-o json` prints it."""
+        """Return it as `-o json` prints it. Bytes that are no text become question marks, for JSON is text."""
         return {
-            "file": self.file,
+            "file": _text(self.file),
             "line": self.line,
             "column": self.column,
             "code": self.code,
             "severity": self.severity.value,
-            "message": self.message,
+            "message": _text(self.message),
         }
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Generic, TypeVar
 
 from teig.xen.config_edit import Edit
 from teig.xen.config_file import Assignment, Atom, ConfigFile, ListValue
 from teig.xen.config_text import Span
 from teig.xen.disk_spec import Disk, parse_disk
+from teig.xen.keyed_spec import KEYS as LANGUAGES
 from teig.xen.keyed_spec import Keyed, parse_keyed
 from teig.xen.pci_spec import PciDevice, parse_pci
 from teig.xen.spec import BadSpec
@@ -47,14 +48,26 @@ class Found:
     edits: tuple[Edit, ...] = ()
 
 
+@dataclass
+class _Devices:
+    """The devices of one list: those that could be read, and what is wrong with the others."""
+
+    items: tuple[Item[Any], ...]
+    bad: list[tuple[BadSpec, Atom]]
+
+
+_READERS: Final[dict[str, Callable[[str], object]]] = {
+    "disk": parse_disk, "vif": parse_vif, "pci": parse_pci, **{name: partial(parse_keyed, name) for name in LANGUAGES},
+}  # fmt: skip
+
+
 class Guest:
     """A configuration file that could be read. Values that xl would ignore for their kind are None here too."""
 
     def __init__(self, file: str, config: ConfigFile) -> None:
         self.file = file
         self.config = config
-        self.bad: list[tuple[BadSpec, Atom]] = []
-        """Strings of small languages that xl refuses, of those lists that were looked at: what is wrong, the string."""
+        self._read: dict[str, _Devices] = {}
 
     def text(self, name: str) -> str | None:
         """Return the string that a name is set to; None where it is not set, or is a list."""
@@ -120,39 +133,43 @@ class Guest:
         """How many vCPUs it can have; xl's default is one."""
         return max(self.number("vcpus") or 1, self.number("maxvcpus") or 0)
 
-    @cached_property
+    @property
     def disks(self) -> tuple[Item[Disk], ...]:
         """The disks that could be read."""
-        return self._items("disk", parse_disk)
+        return self._devices("disk").items
 
-    @cached_property
+    @property
     def vifs(self) -> tuple[Item[Vif], ...]:
         """The network cards."""
-        return self._items("vif", parse_vif)
+        return self._devices("vif").items
 
-    @cached_property
+    @property
     def pci(self) -> tuple[Item[PciDevice], ...]:
         """The PCI devices passed through that could be read."""
-        return self._items("pci", parse_pci)
+        return self._devices("pci").items
 
-    @cached_property
+    @property
     def framebuffers(self) -> tuple[Item[Keyed], ...]:
         """The paravirtual framebuffers that could be read."""
-        return self._items("vfb", lambda text: parse_keyed("vfb", text))
+        return self._devices("vfb").items
 
-    def keyed(self, language: str) -> tuple[Item[Keyed], ...]:
-        """Return the devices of another list of `key=value` strings."""
-        return self._items(language, lambda text: parse_keyed(language, text))
+    def bad_devices(self) -> Iterator[tuple[BadSpec, Atom]]:
+        """Yield what in the strings of devices xl cannot read: what is wrong, and the string."""
+        for name in _READERS:
+            yield from self._devices(name).bad
+        for item in self.vifs:
+            yield from ((problem, item.atom) for problem in item.value.problems)
 
-    def _items(self, name: str, read: Callable[[str], T]) -> tuple[Item[T], ...]:
-        def each() -> Iterator[Item[T]]:
+    def _devices(self, name: str) -> _Devices:
+        """Return the devices of a list, read when they are first asked for."""
+        if name not in self._read:
+            self._read[name] = devices = _Devices((), [])
             for atom in self.strings(name):
                 try:
-                    yield Item(read(atom.text), atom)
+                    devices.items += (Item(_READERS[name](atom.text), atom),)
                 except BadSpec as problem:
-                    self.bad.append((problem, atom))
-
-        return tuple(each())
+                    devices.bad.append((problem, atom))
+        return self._read[name]
 
     def written_disks(self) -> Iterator[Item[Disk]]:
         """Yield the disks that the guest may write to."""

@@ -96,7 +96,7 @@ def _selection(select: Codes, ignore: Codes) -> Selection:
 
 
 def _fix(sources: Sources, selection: Selection, *, write: bool, xm: bool) -> None:
-    """Show or make the changes; then say what is left, which only a person can mend."""
+    """Print or make the changes; then say on standard error what is left, which only a person can mend, and how."""
     from teig.audit.fixing import diff, fixed
     from teig.audit.host import ConfigText
     from teig.audit.review import review
@@ -116,18 +116,37 @@ def _fix(sources: Sources, selection: Selection, *, write: bool, xm: bool) -> No
             typer.echo(printable(diff(config.path, config.text, text)), nl=False)
     report = review(after, sources.host, selection, xm=xm)
     report.errors += sources.unreadable
+    _explain_rest(report)
     _summary(report, "left for you to decide")
     raise typer.Exit(1 if changed and not write else report.exit_code)
+
+
+def _explain_rest(report: Report) -> None:
+    """Print each rule that still speaks: where, and once what its documentation says is to be done."""
+    from teig.audit.explaining import parts_of
+    from teig.audit.registry import entries
+
+    for error in report.errors:
+        typer.echo(_line(error), err=True)
+    for code in sorted({one.code for one in report.findings}):
+        for one in report.findings:
+            if one.code == code:
+                typer.echo(_line(one), err=True)
+        typer.echo(f"    {parts_of(entries()[code])['Fix']}", err=True)
 
 
 def _print(report: Report) -> None:
     """Print as compilers do: place, code and message, then the line with a mark below the place."""
     for one in [*report.errors, *report.findings]:
-        place = f"{one.file}:{one.line}:{one.column}" if one.line else one.file
-        typer.echo(printable(f"{place}: {one.severity} {one.code}: {one.message}").replace("\n", "?"))
+        typer.echo(_line(one))
         if one.line:
             _quote(one)
     _summary(report, "found")
+
+
+def _line(one: Finding) -> str:
+    place = f"{one.file}:{one.line}:{one.column}" if one.line else one.file
+    return printable(f"{place}: {one.severity} {one.code}: {one.message}").replace("\n", "?")
 
 
 def _quote(one: Finding) -> None:

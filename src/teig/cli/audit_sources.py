@@ -73,14 +73,19 @@ def rewrite(config: ConfigText) -> None:
     """Write a file anew, keeping the old one as FILE.bak; at all times the file is either the old or the new one."""
     path = Path(config.path).resolve()
     backup, new = Path(f"{config.path}.bak"), path.with_name(f".{path.name}.new")
+    usual = os.umask(0o077)  # the file may hold a password
     try:
         shutil.copy2(path, backup)
         new.write_bytes(config.data())
-        shutil.copymode(path, new)
-        os.replace(new, path)  # noqa: PTH105 - a rename that replaces, at once
+        for copy in (backup, new):
+            os.chown(copy, path.stat().st_uid, path.stat().st_gid)
+            shutil.copymode(path, copy)
+        new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
         raise HostFault(f"{config.path} cannot be changed: {error.strerror}.", "It is as it was.") from error
+    finally:
+        os.umask(usual)
 
 
 def _from_server(host: str) -> Sources:

@@ -50,7 +50,7 @@ _TABLE: Final = {
         name type builder pool on_poweroff on_reboot on_watchdog on_crash on_soft_reset kernel ramdisk cmdline root
         extra firmware uuid seclabel init_seclabel device_tree passthrough rdm device_model_user tee
         device_model_version device_model_override stubdomain_kernel stubdomain_cmdline stubdomain_ramdisk
-        device_model_stubdomain_seclabel gic_version vuart bootloader""",
+        device_model_stubdomain_seclabel gic_version vuart bootloader vnclisten vncpasswd keymap""",
     (Kind.NUMBER, _ANY): """
         vcpus maxvcpus cpu_weight cap memory maxmem max_grant_frames max_maptrack_frames max_grant_version
         vmtrace_buf_kb max_event_channels shadow_memory rtc_timeoffset stubdomain_memory period slice latency
@@ -59,7 +59,6 @@ _TABLE: Final = {
         nomigrate driver_domain xend_suspend_evtchn_compat vpmu pci_permissive pci_msitranslate pci_seize
         pci_power_mgmt dm_restrict hap oos acpi apic nestedhvm localtime device_model_stubdomain_override
         msr_relaxed vnc vncunused sdl opengl nographic""",
-    (Kind.STRING, "pv hvm pvh"): "vnclisten vncpasswd keymap",
     (Kind.LIST, _ANY): """
         disk vif vtpm p9 pvcalls vfb channel usbctrl usbdev pci dtdev ioports iomem irqs vdispl vkb
         device_model_args device_model_args_pv device_model_args_hvm""",

@@ -60,6 +60,7 @@ class Words:
         self.words: list[Word] = []
         self.comments: list[tuple[int, str]] = []
         self.deviations: list[BadConfig] = []
+        self._returned = False
         for match in _WORDS.finditer(text):
             kind = match.lastgroup
             if kind != "space":
@@ -70,7 +71,9 @@ class Words:
         if kind == "comment":
             self._comment(found, start, end == len(text))
         elif kind == "return":
-            self.deviate(start, "The line ends as on Windows, with a carriage return.", "Write plain line ends.")
+            if not self._returned:
+                self.deviate(start, "The line ends as on Windows, with a carriage return.", "Write plain line ends.")
+            self._returned = True
         elif kind == OTHER:
             self.words.append(Word(OTHER, found, start, end, _stranger(found, start)))
         elif kind == NUMBER:

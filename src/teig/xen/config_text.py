@@ -47,10 +47,6 @@ class Lines:
         end = self._starts[number] if number < len(self._starts) else len(self.text)
         return self.text[self._starts[number - 1] : end].rstrip("\r\n")
 
-    def start(self, number: int) -> int:
-        """Return the offset at which a line begins."""
-        return self._starts[number - 1]
-
 
 class BadConfig(CallerError):
     """A configuration file that cannot be read: where, what was found and expected (`message`), what to do (`todo`)."""

@@ -33,12 +33,6 @@ class Vif:
     where: dict[str, Span] = field(default_factory=dict)
     problems: list[BadSpec] = field(default_factory=list)
 
-    @property
-    def emulated_model(self) -> str | None:
-        """The card that QEMU plays, where the string asks for one."""
-        model = self.given.get("model")
-        return None if model in {None, "netfront", "vif", "xen"} else model
-
 
 def parse_vif(text: str) -> Vif:
     """Read one string of the vif list; what xl would not understand is in `problems`."""
@@ -66,6 +60,8 @@ def _take(vif: Vif, pair: Pair) -> None:
         vif.given[pair.key] = pair.value
         if pair.key == "type" and pair.value not in {"vif", "ioemu"}:
             raise BadSpec(pair.span, f"{pair.value!r:.60} is no type of a vif.", "Write type=vif or type=ioemu.")
+        if pair.key in {"devid", "mtu"} and not (pair.value.isascii() and pair.value.isdigit()):
+            raise BadSpec(pair.span, f"{pair.key} must be a number, and is {pair.value!r:.60}.", "Write MTU or id.")
     else:
         raise BadSpec(pair.span, f"xl knows no vif parameter {pair.key!r:.60}.", "See xl-network-configuration(5).")
 

@@ -28,25 +28,12 @@ from teig.audit.finding import Severity
 from teig.audit.guest import Found, Guest
 from teig.audit.host import HostSettings
 from teig.audit.rule import GuestRule
-from teig.xen.config_file import Atom
-from teig.xen.keyed_spec import KEYS
-from teig.xen.spec import BadSpec
 
 
 def check(guest: Guest, _: HostSettings | None) -> Iterator[Found]:
     """Find strings that are no devices."""
-    for language in KEYS:
-        guest.keyed(language)
-    for vif in guest.vifs:
-        for problem in vif.value.problems:
-            yield _found(guest, problem, vif.atom)
-    if guest.disks or guest.pci or guest.bad:
-        for problem, atom in guest.bad:
-            yield _found(guest, problem, atom)
-
-
-def _found(guest: Guest, problem: BadSpec, atom: Atom) -> Found:
-    return guest.found(atom.inner(problem.span.start, problem.span.end), str(problem))
+    for problem, atom in guest.bad_devices():
+        yield guest.found(atom.inner(problem.span.start, problem.span.end), str(problem))
 
 
 RULE = GuestRule("CFG008", Severity.ERROR, check)

@@ -42,18 +42,13 @@ def check(guests: Sequence[Guest], _: HostSettings | None) -> Iterator[Found]:
     """Find addresses that are there twice."""
     seen: dict[str, Guest] = {}
     for guest in guests:
+        own = [item.value.mac for item in guest.vifs]
         for item in guest.vifs:
             mac = item.value.mac
-            if mac is None:
-                continue
-            other = seen.setdefault(mac, guest)
-            if mac in seen and (other is not guest or _twice(guest, mac)):
+            other = seen.setdefault(mac, guest) if mac else guest
+            if mac and (other is not guest or own.count(mac) > 1):
                 who = "another card of this guest" if other is guest else other.file
                 yield guest.found(item.where("mac"), f"{mac} is the address of {who} too.")
-
-
-def _twice(guest: Guest, mac: str) -> bool:
-    return sum(1 for item in guest.vifs if item.value.mac == mac) > 1
 
 
 RULE = GuestsRule("NET004", Severity.ERROR, check)
