@@ -123,6 +123,8 @@ def _fix(sources: Sources, selection: Selection, *, write: bool, xm: bool) -> No
 
 def _explain_rest(report: Report) -> None:
     """Print each rule that still speaks: where, and once what its documentation says is to be done."""
+    import textwrap
+
     from teig.audit.explaining import parts_of
     from teig.audit.registry import entries
 
@@ -132,7 +134,8 @@ def _explain_rest(report: Report) -> None:
         for one in report.findings:
             if one.code == code:
                 typer.echo(_line(one), err=True)
-        typer.echo(f"    {parts_of(entries()[code])['Fix']}", err=True)
+        todo = parts_of(entries()[code])["Fix"]
+        typer.echo(textwrap.fill(todo, 110, initial_indent="    ", subsequent_indent="    "), err=True)
 
 
 def _print(report: Report) -> None:
