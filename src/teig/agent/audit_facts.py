@@ -22,7 +22,8 @@ from teig.agent.process import run
 
 CONFIGS = "etc/xen/*.cfg"
 MOST_FILES = 1000
-LARGEST = 1 << 20
+LARGEST = 1 << 18
+"""Bytes; a larger file is no configuration, and left out."""
 MOST_PATHS = 4000
 _PATH = re.compile(r"""["'=:, ](/[^"',\s]+)""")
 _RELATIVE_DISK = re.compile(r"""(?:["']|phy:)\s*([A-Za-z0-9][\w.+-]*/[\w.+-]+)\s*,""")
@@ -117,6 +118,7 @@ def _boot_options(root: Path) -> str:
 def _text(path: Path, most: int) -> Optional[str]:
     try:
         with path.open("rb") as file:
-            return file.read(most).decode("utf-8", "replace")
+            data = file.read(most + 1)
     except OSError:
         return None
+    return data.decode("utf-8", "replace") if len(data) <= most else None

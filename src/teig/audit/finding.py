@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from teig.xen.config_edit import Edit
+from teig.xen.config_text import Lines
 
 
 class Severity(StrEnum):
@@ -20,7 +21,7 @@ class Severity(StrEnum):
 class Finding:
     """One thing that an audit says of a place. Line and column count from 1; both are 0 where a whole thing is meant.
 
-    `shown` is the line, for people; `edits` mend it where that is safe, and are empty where a person must decide.
+    `edits` mend it where that is safe, and are empty where a person must decide.
     """
 
     file: str
@@ -29,8 +30,13 @@ class Finding:
     code: str
     severity: Severity
     message: str
-    shown: str = ""
+    text: Lines | None = field(default=None, repr=False, compare=False)
     edits: tuple[Edit, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The line, for people."""
+        return self.text.line(self.line) if self.text is not None else ""
 
     def as_record(self) -> dict[str, object]:
         """Return it as `-o json` prints it. Bytes that are no text become question marks, for JSON is text."""

@@ -52,7 +52,7 @@ class Found:
 class _Devices:
     """The devices of one list: those that could be read, and what is wrong with the others."""
 
-    items: tuple[Item[Any], ...]
+    items: list[Item[Any]]
     bad: list[tuple[BadSpec, Atom]]
 
 
@@ -134,22 +134,22 @@ class Guest:
         return max(self.number("vcpus") or 1, self.number("maxvcpus") or 0)
 
     @property
-    def disks(self) -> tuple[Item[Disk], ...]:
+    def disks(self) -> list[Item[Disk]]:
         """The disks that could be read."""
         return self._devices("disk").items
 
     @property
-    def vifs(self) -> tuple[Item[Vif], ...]:
+    def vifs(self) -> list[Item[Vif]]:
         """The network cards."""
         return self._devices("vif").items
 
     @property
-    def pci(self) -> tuple[Item[PciDevice], ...]:
+    def pci(self) -> list[Item[PciDevice]]:
         """The PCI devices passed through that could be read."""
         return self._devices("pci").items
 
     @property
-    def framebuffers(self) -> tuple[Item[Keyed], ...]:
+    def framebuffers(self) -> list[Item[Keyed]]:
         """The paravirtual framebuffers that could be read."""
         return self._devices("vfb").items
 
@@ -163,10 +163,10 @@ class Guest:
     def _devices(self, name: str) -> _Devices:
         """Return the devices of a list, read when they are first asked for."""
         if name not in self._read:
-            self._read[name] = devices = _Devices((), [])
+            self._read[name] = devices = _Devices([], [])
             for atom in self.strings(name):
                 try:
-                    devices.items += (Item(_READERS[name](atom.text), atom),)
+                    devices.items.append(Item(_READERS[name](atom.text), atom))
                 except BadSpec as problem:
                     devices.bad.append((problem, atom))
         return self._read[name]

@@ -76,7 +76,7 @@ def _read(file: ConfigText, report: Report, *, xm: bool) -> ConfigFile | None:
 
 def _error(path: str, lines: Lines, error: BadConfig) -> Finding:
     place = lines.place(error.offset)
-    return Finding(path, place.line, place.column, SYNTAX, Severity.ERROR, str(error), lines.line(place.line))
+    return Finding(path, place.line, place.column, SYNTAX, Severity.ERROR, str(error), lines)
 
 
 def _findings(
@@ -115,5 +115,5 @@ def _located(rule: Rule, found: Found, silence: dict[int, Silence], host_name: s
     lines = guest.config.lines
     line, column = lines.place(found.span.start)
     return Finding(
-        guest.file, line, column, rule.code, rule.severity, found.message, lines.line(line), found.edits
+        guest.file, line, column, rule.code, rule.severity, found.message, lines, found.edits
     )  # fmt: skip

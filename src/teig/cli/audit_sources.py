@@ -16,7 +16,7 @@ from teig.audit.review import UNREADABLE
 from teig.model.errors import HostFault
 
 ANSWER_S: Final = 200.0
-LARGEST: Final = 1 << 20
+LARGEST: Final = 1 << 18
 """Bytes; a guest's configuration has some hundreds."""
 
 

@@ -28,7 +28,7 @@ _WORDS: Final = re.compile(
       | (?P<comment>\#[^\n]*)
       | (?P<name>[A-Za-z_][A-Za-z0-9_.]*)
       | (?P<number>[+-]?[0-9][A-Za-z0-9_]*(?:\.[0-9]+)?)
-      | (?P<string>"(?:[^"\\\n\0]|\\[^\n\0])*"|'(?:[^'\\\n\0]|\\[^\n\0])*')
+      | (?P<string>"(?:[^"\\\n\0]|\\[^\n\0])*+"|'(?:[^'\\\n\0]|\\[^\n\0])*+')
       | (?P<mark>\+=|[=,;\[\]()])
       | (?P<return>\r(?=\n))
       | (?P<other>.)
@@ -65,6 +65,8 @@ class Words:
             kind = match.lastgroup
             if kind != "space":
                 self._take(kind or OTHER, match[0], match.start(), match.end(), text)
+            if self.words and self.words[-1].kind == OTHER:
+                break  # nobody reads on from there
         self.words.append(Word(END, "", len(text), len(text)))
 
     def _take(self, kind: str, found: str, start: int, end: int, text: str) -> None:

@@ -30,6 +30,7 @@ Source: IEEE 802; xl-network-configuration(5), `mac`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from teig.audit.finding import Severity
@@ -42,11 +43,11 @@ def check(guests: Sequence[Guest], _: HostSettings | None) -> Iterator[Found]:
     """Find addresses that are there twice."""
     seen: dict[str, Guest] = {}
     for guest in guests:
-        own = [item.value.mac for item in guest.vifs]
+        own = Counter(item.value.mac for item in guest.vifs)
         for item in guest.vifs:
             mac = item.value.mac
             other = seen.setdefault(mac, guest) if mac else guest
-            if mac and (other is not guest or own.count(mac) > 1):
+            if mac and (other is not guest or own[mac] > 1):
                 who = "another card of this guest" if other is guest else other.file
                 yield guest.found(item.where("mac"), f"{mac} is the address of {who} too.")
 

@@ -32,13 +32,16 @@ from teig.audit.host import HostSettings
 from teig.audit.rule import GuestRule
 from teig.xen.config_keys import KEYS, XM_ONLY
 
+MOST_HINTS = 50
+"""A file with more unknown names is none of xl's; looking for what each may mean takes time."""
+
 
 def check(guest: Guest, _: HostSettings | None) -> Iterator[Found]:
     """Find unknown names."""
-    for name, setting in guest.config.settings.items():
-        if name in KEYS or name in XM_ONLY:
-            continue
-        near = difflib.get_close_matches(name, KEYS, n=1, cutoff=0.75)
+    unknown = [setting for name, setting in guest.config.settings.items() if name not in KEYS and name not in XM_ONLY]
+    for number, setting in enumerate(unknown):
+        name = setting.name
+        near = difflib.get_close_matches(name[:40], KEYS, n=1, cutoff=0.75) if number < MOST_HINTS else []
         hint = f" Is {near[0]} meant?" if near else ""
         yield guest.found(setting.last.name_span, f"xl does not know {name:.60} and ignores it.{hint}")
 
