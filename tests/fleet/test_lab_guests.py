@@ -92,7 +92,6 @@ def test_a_crash_and_the_host_s_shutdown_end_with_the_guest_running_again(stand:
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
 
 
-@pytest.mark.unproven
 def test_cores_of_its_own_and_a_larger_disk_from_the_next_start(stand: Stand) -> None:
     spec = stand.spec()
     claim = stand.start(spec)
