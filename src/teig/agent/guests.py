@@ -89,7 +89,12 @@ class Guests:
     def _volume(self, guest: str, index: int) -> Volume:
         volume = volumes.find(guest, f"disk{index}")
         if volume is None:
-            raise Failure("conflict", f"Guest {guest} has no volume {index}.", "Create it first.", code="no_volume")
+            raise Failure(
+                "conflict",
+                f"The volume of xvd{'abcdefgh'[index]} is not there.",
+                "If somebody removed it, its bytes are gone: delete the guest and make it anew.",
+                code="no_volume",
+            )
         return volume
 
     def undefine(self, guest: str, fence: int) -> dict[str, Any]:
