@@ -38,17 +38,24 @@ from teig.xen.scheduler import weight_for
 HOST = HostId("bench")
 FAST = DiskRate(1_000_000, 1_000_000, 1 << 34, 1 << 34)
 READY_S = 400
-SAMPLE = """
-import glob, json, sys, time
+XEN = """
+import glob, sys
 sys.path += glob.glob("/usr/lib/xen-*/lib/python") + glob.glob("/usr/lib/xen-*/lib/python*/site-packages")
 from xen.lowlevel import xc
 xen = xc.xc()
+"""
+"""Begins a program for Domain-0's Python that asks the hypervisor."""
+SAMPLE = (
+    XEN
+    + """
+import json, time
 look = lambda: (time.monotonic(), {row["domid"]: row["cpu_time"] / 1e9 for row in xen.domain_getinfo()})
 (begin, first) = look()
 time.sleep(SECONDS)
 (end, last) = look()
 print(json.dumps([end - begin, {domid: last[domid] - first[domid] for domid in first if domid in last}]))
 """
+)
 
 
 @dataclasses.dataclass

@@ -10,18 +10,13 @@ from __future__ import annotations
 import sys
 
 from figures import Figure, options, report
-from lab_guests import Bench, bench
+from lab_guests import XEN, Bench, bench
 from teig.lab.options import LabOptions
 from teig.policy.admission import overhead_mib
 
 SIZES = ((96, 1), (96, 2), (96, 4), (512, 1), (1024, 2))
 """Memory in MiB, and vCPUs."""
-FREE = """
-import glob, sys
-sys.path += glob.glob("/usr/lib/xen-*/lib/python") + glob.glob("/usr/lib/xen-*/lib/python*/site-packages")
-from xen.lowlevel import xc
-print(xc.xc().physinfo()["free_memory"])
-"""
+FREE = XEN + 'print(xen.physinfo()["free_memory"])'
 
 
 def free_mib(stands: Bench) -> float:

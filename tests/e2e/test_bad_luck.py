@@ -11,6 +11,7 @@ from teig.model.guest import GuestState
 from teig.model.operation import OperationState
 from teig.policy.drift import KEEPER_DEAD, VOLUME_MISSING
 from tests.e2e.conftest import Stand, await_that
+from tests.lab.states import boot_id
 from tests.simulated import wish
 
 pytestmark = pytest.mark.lab
@@ -91,18 +92,12 @@ def test_an_agent_that_is_killed_while_it_starts_a_guest_leaves_one_guest(clean:
 
 @pytest.mark.unproven
 def test_a_host_that_reboots_in_the_middle_of_a_create_keeps_nothing_half_made(clean: Stand) -> None:
-    boot = clean.host.run("cat /proc/sys/kernel/random/boot_id")
+    boot = boot_id(clean.host)
+    assert boot
     made = guests.create(clean.services, wish("web"))
     await_that(lambda: clean.host.run("lvs --noheadings -o lv_name"), lambda found: "teig-" in found, 120)
     clean.host.run("(sleep 1; reboot -ff) >/dev/null 2>&1 &")
     assert clean.finish(made, 600).state.ended
-    await_that(lambda: _boot_id(clean), lambda found: found not in {"", boot}, 400)
+    await_that(lambda: boot_id(clean.host), lambda found: found not in {"", boot}, 400)
     clean.delete_all()
     assert (clean.left_on_host(), clean.rows()) == ([], 0)
-
-
-def _boot_id(stand: Stand) -> str:
-    try:
-        return stand.host.run("cat /proc/sys/kernel/random/boot_id", timeout_s=10)
-    except Exception:  # noqa: BLE001  (however it does not answer while it boots)
-        return ""

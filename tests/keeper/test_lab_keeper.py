@@ -10,6 +10,7 @@ import pytest
 from teig.model.guest import Disk, GuestSpec
 from teig.model.pool import DiskRate
 from tests.fleet.conftest import Stand, await_that
+from tests.lab.states import boot_id
 
 pytestmark = pytest.mark.lab
 SLOW = DiskRate(read_iops=40, write_iops=40, read_bps=160 << 10, write_bps=160 << 10)
@@ -96,15 +97,9 @@ def test_a_pool_is_measured_and_left_clean(stand: Stand) -> None:
 def test_a_guest_comes_back_after_its_host_s_reboot(stand: Stand) -> None:
     spec = slow_guest(stand)
     stand.start(spec)
-    before = stand.run("cat /proc/sys/kernel/random/boot_id")
+    before = boot_id(stand.lab)
+    assert before
     stand.run("systemctl disable -q xendomains; (sleep 1; reboot -ff) >/dev/null 2>&1 &")
-
-    def back() -> bool:
-        try:
-            return stand.lab.run("cat /proc/sys/kernel/random/boot_id", timeout_s=10) != before
-        except Exception:  # noqa: BLE001  (however it does not answer while it boots)
-            return False
-
-    await_that(back, 400, "the host to answer again")
+    await_that(lambda: boot_id(stand.lab) not in {"", before}, 400, "the host to answer again")
     stand.host.guest_wait_ready(spec.id, 80, 300)
     await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread after the reboot")

@@ -70,16 +70,24 @@ def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind:
 
 def get(host: LabHost, address: str, path: str = "/", wait_s: float = 400) -> str:
     """Return what a guest answers with success, asked from Dom0 until it does."""
-    return eventually(lambda: _answer(host, address, path), wait_s)
+    return eventually(lambda: _fetched(host, address, path, "body"), wait_s)
 
 
 def status(host: LabHost, address: str, path: str) -> int:
     """Return the HTTP status of a guest's answer."""
-    return int(host.run(f"python3 - 'http://{address}{path}' status", stdin=_FETCH, timeout_s=90))
+    return int(_fetched(host, address, path, "status"))
 
 
-def _answer(host: LabHost, address: str, path: str) -> str:
-    return host.run(f"python3 - 'http://{address}{path}' body", stdin=_FETCH, timeout_s=90)
+def _fetched(host: LabHost, address: str, path: str, wanted: str) -> str:
+    return host.run(f"python3 - 'http://{address}{path}' {wanted}", stdin=_FETCH, timeout_s=90)
+
+
+def boot_id(host: LabHost) -> str:
+    """Return what tells a host's boots apart; nothing while it does not answer."""
+    try:
+        return host.run("cat /proc/sys/kernel/random/boot_id", timeout_s=10)
+    except Exception:  # noqa: BLE001  (however it does not answer while it boots)
+        return ""
 
 
 def eventually(ask: Callable[[], str], wait_s: float) -> str:

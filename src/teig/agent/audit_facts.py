@@ -34,7 +34,7 @@ def audit_facts(root: Path = Path("/")) -> dict[str, Any]:
     """Return the host's settings and the texts of its guests' configuration files."""
     configs = []
     for path in sorted(root.glob(CONFIGS))[:MOST_FILES]:
-        text = _text(path, LARGEST)
+        text = _text(path)
         if text is not None:
             configs.append({"path": f"/{path.relative_to(root)}", "text": text})
     return {"settings": settings([config["text"] for config in configs], root), "configs": configs}
@@ -73,7 +73,7 @@ def _xen(root: Path) -> dict[str, Any]:
     about = audit_words.info(text)
     scheduler = about.get("xen_scheduler", "")
     shares = said([tool, f"sched-{scheduler}"]) if scheduler in ("credit", "credit2") else None
-    xl_conf = _text(root / "etc/xen/xl.conf", LARGEST) or ""
+    xl_conf = _text(root / "etc/xen/xl.conf") or ""
     command_line = about.get("xen_commandline", "")
     return {
         "xen_version": audit_words.version(about),
@@ -111,14 +111,14 @@ def _kind(root: Path, path: str) -> str:
 def _boot_options(root: Path) -> str:
     """Return the lines for Xen of the boot loader's settings, those that will hold at the next boot."""
     files = [root / "etc/default/grub", *sorted(root.glob("etc/default/grub.d/*.cfg"))]
-    lines = "\n".join(_text(path, LARGEST) or "" for path in files).splitlines()
+    lines = "\n".join(_text(path) or "" for path in files).splitlines()
     return "\n".join(line for line in lines if line.lstrip().startswith("GRUB_CMDLINE_XEN"))
 
 
-def _text(path: Path, most: int) -> Optional[str]:
+def _text(path: Path) -> Optional[str]:
     try:
         with path.open("rb") as file:
-            data = file.read(most + 1)
+            data = file.read(LARGEST + 1)
     except OSError:
         return None
-    return data.decode("utf-8", "replace") if len(data) <= most else None
+    return data.decode("utf-8", "replace") if len(data) <= LARGEST else None

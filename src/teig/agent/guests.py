@@ -21,7 +21,7 @@ from teig.agent.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, H
 from teig.agent.limits import Limits, Threads
 from teig.agent.process import Done, must, run
 from teig.agent.seed import seed
-from teig.agent.spec import DiskRate, Spec, dump_spec, parse_spec
+from teig.agent.spec import DiskRate, Spec, device, dump_spec, parse_spec
 from teig.agent.state import State, read_json, sync_dir, write_json, write_whole
 from teig.agent.volumes import Volume, Volumes
 from teig.agent.xlcfg import render
@@ -91,7 +91,7 @@ class Guests:
         if volume is None:
             raise Failure(
                 "conflict",
-                f"The volume of xvd{'abcdefgh'[index]} is not there.",
+                f"The volume of {device(index)} is not there.",
                 "If somebody removed it, its bytes are gone: delete the guest and make it anew.",
                 code="no_volume",
             )

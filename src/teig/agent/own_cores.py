@@ -28,12 +28,13 @@ def give(xen: Hypervisor, spec: Spec) -> None:
         take_back(xen, spec.id)
     if not spec.own_cores:
         return
-    cpus = chosen(xen.pools()[0].cpus, xen.core_of(), spec.vcpus)
+    free = xen.pools()[0].cpus
+    cpus = chosen(free, xen.core_of(), spec.vcpus)
     if cpus is None:
         raise host_fault(
             "no_free_cores",
             f"Guest {spec.name} did not start: it has {spec.vcpus} cores of its own, and {POOL_0} has "
-            f"{len(xen.pools()[0].cpus)}, of which Domain-0 needs one.",
+            f"{len(free)}, of which Domain-0 needs one.",
             "Look at the host's pools: xl cpupool-list -c",
         )
     for cpu in cpus:

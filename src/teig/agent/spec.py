@@ -24,6 +24,11 @@ MOST_DISK_BYTES = 2**50
 EXTENT_BYTES = 4 * 1024 * 1024
 
 
+def device(number: int) -> str:
+    """Return a disk's name in the guest: 0 is xvda."""
+    return f"xvd{'abcdefgh'[number]}"
+
+
 class Disk(NamedTuple):
     """A guest's disk: number 0 (`index` as it travels) is xvda; size in bytes."""
 
@@ -33,7 +38,7 @@ class Disk(NamedTuple):
     @property
     def device(self) -> str:
         """Its name in the guest."""
-        return f"xvd{'abcdefgh'[self.number]}"
+        return device(self.number)
 
 
 class DiskRate(NamedTuple):

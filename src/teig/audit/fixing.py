@@ -65,4 +65,4 @@ def fixable(findings: Iterable[Finding]) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True) if "\r" not in text else text.replace("\r\n", "\n").splitlines(keepends=True)
+    return text.replace("\r\n", "\n").splitlines(keepends=True)

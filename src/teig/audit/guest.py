@@ -148,6 +148,14 @@ class Guest:
         """The PCI devices passed through that could be read."""
         return self._devices("pci").items
 
+    def pci_option(self, name: str) -> Iterator[str | Span]:
+        """Yield where an option of PCI devices is on: for all of them (`pci_NAME`), and device by device."""
+        if self.number(f"pci_{name}"):
+            yield f"pci_{name}"
+        for item in self.pci:
+            if item.value.flags.get(name):
+                yield item.where(name)
+
     @property
     def framebuffers(self) -> list[Item[Keyed]]:
         """The paravirtual framebuffers that could be read."""

@@ -32,12 +32,8 @@ from teig.audit.rule import GuestRule
 
 def check(guest: Guest, _: HostSettings | None) -> Iterator[Found]:
     """Find permissive devices."""
-    text = "The guest may write to all of a device's configuration space."
-    if guest.number("pci_permissive"):
-        yield guest.found("pci_permissive", text)
-    for item in guest.pci:
-        if item.value.flags.get("permissive"):
-            yield guest.found(item.where("permissive"), text)
+    for where in guest.pci_option("permissive"):
+        yield guest.found(where, "The guest may write to all of a device's configuration space.")
 
 
 RULE = GuestRule("DEV002", Severity.WARNING, check)

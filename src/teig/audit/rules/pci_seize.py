@@ -33,12 +33,8 @@ from teig.audit.rule import GuestRule
 
 def check(guest: Guest, _: HostSettings | None) -> Iterator[Found]:
     """Find devices that are seized."""
-    text = "xl takes the device from Domain-0 without asking, whatever it is."
-    if guest.number("pci_seize"):
-        yield guest.found("pci_seize", text)
-    for item in guest.pci:
-        if item.value.flags.get("seize"):
-            yield guest.found(item.where("seize"), text)
+    for where in guest.pci_option("seize"):
+        yield guest.found(where, "xl takes the device from Domain-0 without asking, whatever it is.")
 
 
 RULE = GuestRule("DEV003", Severity.WARNING, check)
