@@ -90,7 +90,6 @@ def test_an_agent_that_is_killed_while_it_starts_a_guest_leaves_one_guest(clean:
     assert "No such file" in clean.host.run(f"ls {starting} 2>&1 || true")
 
 
-@pytest.mark.unproven
 def test_a_host_that_reboots_in_the_middle_of_a_create_keeps_nothing_half_made(clean: Stand) -> None:
     boot = boot_id(clean.host)
     assert boot
