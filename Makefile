@@ -1,5 +1,5 @@
 # What one does with a checkout of Teig. Everything that is missing is installed first.
-.PHONY: demo test lint bench clean-demo ready constraints
+.PHONY: demo test test-slow lint bench clean-demo ready constraints
 
 ready:
 	@setup/prepare.sh
@@ -9,6 +9,9 @@ demo: ready ## a real Xen host on this machine, and a guest of your own on it
 
 test: ready ## the whole test suite, on real Xen too
 	@.venv/bin/python -m pytest
+
+test-slow: ready ## the tests that take minutes each, which `make test` leaves out
+	@.venv/bin/python -m pytest -m slow
 
 lint: ready ## style, types and layers; `make test` runs them too
 	@.venv/bin/python -m pytest -q tests/test_linters.py

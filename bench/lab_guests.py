@@ -38,17 +38,24 @@ from teig.xen.scheduler import weight_for
 HOST = HostId("bench")
 FAST = DiskRate(1_000_000, 1_000_000, 1 << 34, 1 << 34)
 READY_S = 400
-SAMPLE = """
-import glob, json, sys, time
+XEN = """
+import glob, sys
 sys.path += glob.glob("/usr/lib/xen-*/lib/python") + glob.glob("/usr/lib/xen-*/lib/python*/site-packages")
 from xen.lowlevel import xc
 xen = xc.xc()
+"""
+"""Begins a program for Domain-0's Python that asks the hypervisor."""
+SAMPLE = (
+    XEN
+    + """
+import json, time
 look = lambda: (time.monotonic(), {row["domid"]: row["cpu_time"] / 1e9 for row in xen.domain_getinfo()})
 (begin, first) = look()
 time.sleep(SECONDS)
 (end, last) = look()
 print(json.dumps([end - begin, {domid: last[domid] - first[domid] for domid in first if domid in last}]))
 """
+)
 
 
 @dataclasses.dataclass
@@ -61,12 +68,14 @@ class Bench:
     folder: Path
     numbers: Iterator[int] = dataclasses.field(default_factory=lambda: itertools.count(1))
 
-    def start(self, *, vcpus: int = 1, share: float = 0.1, cap: int = 0, rate: DiskRate = FAST) -> GuestSpec:
+    def start(
+        self, *, vcpus: int = 1, share: float = 0.1, cap: int = 0, rate: DiskRate = FAST, memory_mib: int = 96
+    ) -> GuestSpec:
         """Make a guest and wait until it answers."""
         number = next(self.numbers)
         spec = GuestSpec(
             id=GuestId(str(uuid.uuid4())), name=f"b{number}", type=GuestType.PV, plan="bench", site="lab",
-            image=self.image.id, memory_mib=96, vcpus=vcpus, share_cores=share, ceiling_cores=vcpus,
+            image=self.image.id, memory_mib=memory_mib, vcpus=vcpus, share_cores=share, ceiling_cores=vcpus,
             weight=weight_for(share, vcpus), cap=cap, disk_rate=rate, out_kbit=100_000, in_kbit=100_000,
             disks=(Disk(0, 64 << 20),),
             nics=(Nic(f"00:16:3e:02:00:{number:02x}", "xenbr0", f"10.77.18.{number}/16", "10.77.0.1"),),

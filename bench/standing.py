@@ -45,9 +45,9 @@ class Standing:
         shared = ["-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "-o", "ControlPersist=60"]
         return ["ssh", "-F", str(config), *shared, "lab1", *command]
 
-    def dom0(self, *command: str) -> str:
+    def dom0(self, *command: str, stdin: bytes = b"") -> str:
         """Run a command in Dom0 and return what it printed."""
-        return subprocess.run(self.ssh_argv(*command), capture_output=True, text=True, check=True).stdout
+        return subprocess.run(self.ssh_argv(*command), input=stdin, capture_output=True, check=True).stdout.decode()
 
 
 @contextmanager

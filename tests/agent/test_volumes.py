@@ -10,8 +10,9 @@ import pytest
 
 from teig.agent import volumes
 from teig.agent.failure import Failure
+from teig.agent.process import Done
 from teig.agent.spec import ImageFile
-from teig.agent.volumes import Volume, copy, write_image
+from teig.agent.volumes import Volume, Volumes, copy, write_image
 from tests.agent.given import FILES, GUEST, IMAGE, ROOT_BYTES, sha256
 
 SIZE = 1 << 20
@@ -122,3 +123,51 @@ def test_names_in_sys_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert volumes.mapped() == [Volume("my-vg", GUEST, "disk3", "LVM-0")]
     assert volumes.disks_of(GUEST, volumes.mapped()) == [3]
     assert volumes.mapped()[0].path == f"/dev/my-vg/teig-{GUEST}-disk3"
+
+
+@pytest.fixture
+def lvm(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """LVM and the kernel over a file: what is added holds somebody's bytes until it is wiped. Returns what was done."""
+    did: list[str] = []
+    device = Path(volume.path)
+
+    def extend(argv: list[str]) -> Done:
+        did.append(argv[0])
+        size = int(argv[argv.index("--size") + 1][:-1])
+        device.write_bytes(device.read_bytes().ljust(size, b"x"))
+        return Done(0, "", "")
+
+    def wipe(path: str, size_bytes: int, start: int = 0) -> None:
+        did.append("wipe")
+        Path(path).write_bytes(Path(path).read_bytes()[:start].ljust(size_bytes, b"\0"))
+
+    monkeypatch.setattr(volumes, "find", lambda _guest, _what: volume)
+    monkeypatch.setattr(volumes, "run", extend)
+    monkeypatch.setattr(volumes, "wipe", wipe)
+    return did
+
+
+def test_a_volume_grows_by_zeros_and_keeps_what_was_on_it(tmp_path: Path, volume: Volume, lvm: list[str]) -> None:
+    Path(volume.path).write_bytes(b"g" * SIZE)
+    for _ in range(2):
+        Volumes().grow(tmp_path, GUEST, "disk0", 2 * SIZE)
+        assert Path(volume.path).read_bytes() == b"g" * SIZE + bytes(SIZE)
+    assert lvm == ["lvextend", "wipe"]
+
+
+def test_a_growth_that_was_broken_off_is_wiped_before_anybody_reads_it(
+    tmp_path: Path, volume: Volume, lvm: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(volume.path).write_bytes(b"g" * SIZE)
+    with monkeypatch.context() as broken:
+        broken.setattr(volumes, "wipe", _breaks)
+        with pytest.raises(OSError, match="power"):
+            Volumes().grow(tmp_path, GUEST, "disk0", 2 * SIZE)
+    assert b"x" in Path(volume.path).read_bytes()
+    Volumes().grow(tmp_path, GUEST, "disk0", 2 * SIZE)
+    assert Path(volume.path).read_bytes() == b"g" * SIZE + bytes(SIZE)
+    assert lvm == ["lvextend", "wipe"]
+
+
+def _breaks(*_: object) -> None:
+    raise OSError("The power went.")

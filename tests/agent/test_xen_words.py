@@ -33,13 +33,13 @@ def _domain(**changes: Any) -> Domain:
 
 def test_an_undisturbed_guest_shows_its_plan() -> None:
     rate = DiskRate(500, 250, 16 << 20, 8 << 20)
-    figures = {"memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 102, "cap": 0, **rate._asdict()}
-    assert live(_domain(), Share(102, 0), rate) == figures
+    figures = {"memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 102, "cap": 0, "own_cores": 0}
+    assert live(_domain(), Share(102, 0), rate, 0) == {**figures, **rate._asdict()}
 
 
 def test_memory_that_was_taken_shows() -> None:
-    assert live(_domain(mem_kib=80 << 10), None, UNLIMITED)["memory_mib"] == 80
-    assert live(_domain(maxmem_kib=65 << 10), None, UNLIMITED)["maxmem_mib"] == 64
+    assert live(_domain(mem_kib=80 << 10), None, UNLIMITED, 0)["memory_mib"] == 80
+    assert live(_domain(maxmem_kib=65 << 10), None, UNLIMITED, 0)["maxmem_mib"] == 64
 
 
 def test_states() -> None:

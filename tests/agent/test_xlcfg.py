@@ -24,7 +24,12 @@ VOLUMES = ["/dev/vg0/teig-web1-disk0", "/dev/vg0/teig-web1-disk1"]
     ("name", "changes", "image", "seed"),
     [
         ("pv-kernel-ip", {}, {}, None),
-        ("pvh-nocloud", {"type": "pvh", "cap": 0, "ceiling_cores": 2}, {"network": "nocloud"}, "/dev/vg0/seed"),
+        (
+            "pvh-nocloud",
+            {"type": "pvh", "cap": 0, "ceiling_cores": 2, "on_crash": "stop", "own_cores": True},
+            {"network": "nocloud"},
+            "/dev/vg0/seed",
+        ),
     ],
 )
 def test_golden(name: str, changes: dict[str, Any], image: dict[str, Any], seed: str | None) -> None:
@@ -41,6 +46,11 @@ def test_a_string_cannot_end_early(text: str) -> None:
     else:
         assert inside == text
         assert not {'"', "\\", "\n"} & set(inside)
+
+
+def test_what_an_older_server_did_not_say_is_as_it_was() -> None:
+    older = {key: value for key, value in spec().items() if key not in {"on_crash", "own_cores"}}
+    assert (parse_spec(older).on_crash, parse_spec(older).own_cores) == ("restart", False)
 
 
 def test_the_agent_reads_what_the_server_writes() -> None:

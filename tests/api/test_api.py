@@ -143,6 +143,12 @@ def test_a_host_is_shown_with_its_key_and_its_room(client: TestClient) -> None:
     assert shown["room"] == {"memory_mib": 2048 - 1024 - 32, "disk_bytes": 1 << 40, "cores": 3.6}
 
 
+def test_a_hosts_settings_are_read_for_the_audit(client: TestClient) -> None:
+    facts = client.get("/v1/hosts/sim1/audit-facts").json()
+    assert (facts["settings"]["hostname"], facts["configs"]) == ("sim1", [])
+    assert client.get("/v1/hosts/nobody/audit-facts").json()["error"]["code"] == "no_host"
+
+
 def test_an_enrolled_machine_is_not_enrolled_under_another_name(client: TestClient) -> None:
     again = {"name": "other", "address": "sim1", "port": 22, "host_key": HOST_KEY, "site": "lab"}
     assert client.post("/v1/hosts", json=again).json()["error"]["code"] == "host_known"

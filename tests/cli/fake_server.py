@@ -17,7 +17,7 @@ from teig.model.errors import NotFound, TeigError
 
 ENTITLED = {
     "memory_mib": 96, "maxmem_mib": 96, "vcpus": 1, "weight": 256, "cap": 100,
-    "read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608,
+    "read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608, "own_cores": 0,
 }  # fmt: skip
 GUEST = {
     "name": "web", "id": "6f1b0f2e-2b1a-4b6e-9a53-0c8f9f0f7a10", "plan": "tiny", "image": "micro", "host": "lab-1",
@@ -27,7 +27,7 @@ DETAIL = {
     **GUEST, "entitled": ENTITLED, "set": ENTITLED, "live": ENTITLED, "drift": [],
     "disks": [{"device": "xvda", "size_bytes": 67108864}],
     "nics": [{"mac": "00:16:3e:00:00:01", "bridge": "xenbr0", "address": "10.77.16.0/16", "gateway": "10.77.0.1"}],
-    "domid": 3, "ssh_user": None, "ready_port": 80, "operation": None, "observed": 1.0,
+    "domid": 3, "on_crash": "restart", "ssh_user": None, "ready_port": 80, "operation": None, "observed": 1.0,
 }  # fmt: skip
 RATE = {"read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608}
 PLAN = {

@@ -69,11 +69,12 @@ def test_create_sends_everything_and_shows_the_steps(teig: Teig, server: FakeSer
     key.write_text("ssh-ed25519 " + "A" * 68 + " me@here\n")
     server.answers["POST", "/guests"] = server.operation("op-1", "running", "running", "done")
     done = teig("guest", "create", "web", "-p", "tiny", "-i", "micro", "--disk", "1M", "--nics", "2",
-                "--type", "pvh", "--ssh-key", str(key))  # fmt: skip
+                "--type", "pvh", "--ssh-key", str(key), "--on-crash", "stop")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(server.requests[0][2]) == {
         "name": "web", "plan": "tiny", "image": "micro", "site": None, "host": None, "type": "pvh",
         "disks": [4194304], "nics": 2, "ssh_keys": ["ssh-ed25519 " + "A" * 68 + " me@here"],
+        "on_crash": "stop",
     }  # fmt: skip
     assert done.stdout.startswith("Guest web runs on host lab-1 (10.77.16.0).")
     assert done.stderr.split() == ["volume", "create", "0.5", "s"]

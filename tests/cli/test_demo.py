@@ -45,7 +45,6 @@ def _run(variables: dict[str, str], *args: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.lab
-@pytest.mark.unproven
 def test_demo_is_made_mended_and_removed(demo_home: dict[str, str], home: Path) -> None:
     made = _run(demo_home, "demo")
     assert made.returncode == 0, made.stdout + made.stderr

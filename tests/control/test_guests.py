@@ -233,6 +233,33 @@ def test_a_resize_is_admitted_and_reaches_the_host(services: Services, host: Sim
     assert view.guest.spec.nics[0].ip == "10.77.16.0"
 
 
+def test_a_larger_plan_s_disk_grows_at_the_next_start_and_no_disk_shrinks(
+    services: Services, host: SimulatedHost
+) -> None:
+    make(services, "web")
+    shipped = (files("teig") / "plans.toml").read_text()
+    plans.apply(
+        services, shipped.split("[small]")[0].replace("[tiny]", "[wide]").replace("disk_mib = 256", "disk_mib = 512")
+    )
+    assert wait(services, guests.resize(services, "web", "wide")).state is OperationState.DONE
+    assert wait(services, guests.reboot(services, "web", 1)).state is OperationState.DONE
+    guest = guests.view(services, "web").guest
+    assert host.guests[guest.id].volumes[0].size_bytes == 512 << 20
+    assert wait(services, guests.resize(services, "web", "tiny")).state is OperationState.DONE
+    assert guests.view(services, "web").guest.spec.disks[0].size_bytes == 512 << 20
+
+
+def test_a_plan_with_cores_of_its_own_promises_them_whole(services: Services) -> None:
+    shipped = (files("teig") / "plans.toml").read_text().split("[small]")[0].replace("[tiny]", "[own]")
+    with pytest.raises(InvalidRequest, match="share_cores must be the number of vcpus"):
+        plans.apply(services, shipped + "own_cores = true\n")
+    plans.apply(services, shipped.replace("share_cores = 0.1", "share_cores = 1.0") + "own_cores = true\n")
+    make(services, "web", plan="own")
+    assert guests.view(services, "web").guest.spec.entitled.own_cores == 1
+    with pytest.raises(InvalidRequest, match="own_cores must be true or false"):
+        plans.apply(services, shipped + "own_cores = 1\n")
+
+
 def test_a_resize_without_room_is_refused_and_changes_nothing(services: Services) -> None:
     make(services, "web")
     plans.apply(services, (Path(__file__).parent / "plans.toml").read_text())

@@ -12,7 +12,7 @@ import pytest
 from teig.fleet.driver import Claim
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Fenced, HostFault, ImageCorrupt, NotFound, TeigError
-from teig.model.guest import Disk, GuestSpec, GuestType
+from teig.model.guest import Disk, GuestSpec, GuestType, OnCrash
 from teig.model.names import GuestId
 from tests.fleet.conftest import READY_S, Stand, await_that, decided
 
@@ -21,7 +21,7 @@ Refused = Callable[[Callable[[], object]], TeigError]
 
 
 def test_a_guest_s_whole_life(stand: Stand, refused: Refused) -> None:
-    spec = stand.spec(cap=50, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))
+    spec = stand.spec(cap=50, on_crash=OnCrash.STOP, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))
     claim = stand.prepare(spec)
     ip = spec.nics[0].ip
     stand.run(f"ip neighbour replace {ip} lladdr 00:16:3e:ff:ff:ff nud stale dev xenbr0")
@@ -56,6 +56,7 @@ def test_a_guest_s_whole_life(stand: Stand, refused: Refused) -> None:
 
 def _disturb(stand: Stand, spec: GuestSpec) -> None:
     """Change the domain behind Teig's back: its figures must then differ from the plan's."""
+    stand.run("systemctl stop teig-keeper")  # which would put the weight right before the guest has given memory up
     stand.run(f"xl mem-set {spec.name} 80 && xl sched-credit2 -d {spec.name} -w 77 -c 20")
 
     def shows() -> bool:
@@ -63,6 +64,7 @@ def _disturb(stand: Stand, spec: GuestSpec) -> None:
         return live is not None and live.memory_mib < 96 and (live.weight, live.cap) == (77, 20)
 
     await_that(shows, 120, "the hypervisor's figures to differ from the plan's")
+    stand.run("systemctl start teig-keeper")
 
 
 async def _console(stand: Stand, guest: GuestId) -> bytes:
@@ -75,6 +77,43 @@ async def _console(stand: Stand, guest: GuestId) -> bytes:
 async def _open(stand: Stand, guest: GuestId, port: int) -> None:
     async with stand.host.open_port(guest, port):
         pass
+
+
+def test_a_crash_and_the_host_s_shutdown_end_with_the_guest_running_again(stand: Stand) -> None:
+    spec = stand.spec()
+    stand.start(spec)
+    first = _domid(stand, spec)
+    stand.get(spec, "/cgi-bin/crash")
+    await_that(lambda: _domid(stand, spec) > first, 180, "a new domain after the crash")
+    stand.host.guest_wait_ready(spec.id, 80, READY_S)
+    stand.run("systemctl stop teig-guests")  # as systemd does when the host goes down
+    assert stand.host.guest(spec.id).domid is None
+    stand.run("systemctl start teig-guests")
+    stand.host.guest_wait_ready(spec.id, 80, READY_S)
+
+
+def test_cores_of_its_own_and_a_larger_disk_from_the_next_start(stand: Stand) -> None:
+    spec = stand.spec()
+    claim = stand.start(spec)
+    larger = replace(spec, own_cores=True, share_cores=1.0, disks=(Disk(0, 128 << 20),))
+    stand.host.guest_define(claim, decided(spec.id), larger)
+    stand.host.guest_reboot(claim, 30)
+    stand.host.guest_wait_ready(spec.id, 80, READY_S)
+    assert stand.host.guest(spec.id).live == larger.entitled
+    assert _cpupools(stand) == ["Pool-00", f"teig-{spec.id}1"]
+    size_kib = stand.get(spec, "/cgi-bin/mounts").decode().splitlines()[-1].split()[1]
+    assert int(size_kib) > 100_000
+    stand.host.guest_stop(claim, 0)
+    assert _cpupools(stand) == ["Pool-00,1"]
+
+
+def _cpupools(stand: Stand) -> list[str]:
+    """Return each pool's name with its CPUs behind it: xl puts no space between them where the name is long."""
+    return ["".join(line.split()) for line in stand.run("xl cpupool-list -c").splitlines()[1:]]
+
+
+def _domid(stand: Stand, spec: GuestSpec) -> int:
+    return stand.host.guest(spec.id).domid or 0
 
 
 def test_reboots(stand: Stand) -> None:
@@ -150,9 +189,10 @@ def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
     stand.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
 
 
-def test_too_little_memory(stand: Stand, refused: Refused) -> None:
+@pytest.mark.parametrize(("beyond", "vcpus"), [(1, 1), (0, 64)], ids=["for-the-guest", "for-xen-itself"])
+def test_too_little_memory(stand: Stand, refused: Refused, beyond: int, vcpus: int) -> None:
     free = stand.host.facts().free_memory_mib
-    spec = stand.spec(memory_mib=free + 1)
+    spec = stand.spec(memory_mib=free + beyond, vcpus=vcpus)
     claim = stand.prepare(spec)
     error = refused(lambda: stand.host.guest_start(claim))
     assert error.reason == "out_of_memory"

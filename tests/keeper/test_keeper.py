@@ -164,6 +164,26 @@ def test_guests_start_in_the_order_they_were_wanted_in(host: Host) -> None:
     assert boot.wanted(host.state) == [OTHER]
 
 
+def test_all_guests_are_asked_to_stop_before_any_is_waited_for(host: Host) -> None:
+    did: list[str] = []
+
+    class Guests:
+        def ask_all_to_stop(self) -> list[str]:
+            did.append("asked")
+            return [OTHER, GUEST]
+
+        def halt(self, guest: str, fence: int, grace_s: float) -> None:
+            assert (fence, grace_s <= 5) == (0, True)
+            did.append(guest)
+            if guest == OTHER:
+                raise Failure("busy", "Another verb holds it.")
+
+    _want(host, GUEST, "running", 1)
+    boot.stop_all(host.state, Guests(), grace_s=5)  # type: ignore[arg-type]
+    assert did == ["asked", OTHER, GUEST]
+    assert boot.wanted(host.state) == [GUEST]
+
+
 def _want(host: Host, guest: str, state: str, when: int) -> None:
     file: Path = host.state.guest_dir(guest) / "wanted"
     file.write_text(f"{state}\n")

@@ -10,6 +10,7 @@ import pytest
 from teig.model.guest import Disk, GuestSpec
 from teig.model.pool import DiskRate
 from tests.fleet.conftest import Stand, await_that
+from tests.lab.states import boot_id
 
 pytestmark = pytest.mark.lab
 SLOW = DiskRate(read_iops=40, write_iops=40, read_bps=160 << 10, write_bps=160 << 10)
@@ -31,7 +32,7 @@ def written_per_second(stand: Stand, spec: GuestSpec, query: str = "mib=1&block=
     return float((1 << 20) / told["seconds"])
 
 
-@pytest.mark.parametrize("vcpus", [1, pytest.param(2, marks=pytest.mark.unproven)])
+@pytest.mark.parametrize("vcpus", [1, 2])
 def test_limits_hold_whatever_the_guest_and_systemd_do(stand: Stand, vcpus: int) -> None:
     spec = slow_guest(stand, vcpus)
     stand.start(spec)
@@ -51,7 +52,6 @@ def test_limits_hold_whatever_the_guest_and_systemd_do(stand: Stand, vcpus: int)
     assert written_per_second(stand, spec, "mib=1&block=65536") < 1.15 * SLOW.write_bps
 
 
-@pytest.mark.unproven
 def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
     spec = slow_guest(stand)
     stand.start(spec)
@@ -68,7 +68,6 @@ def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
     await_that(lambda: stand.host.facts().dom0_weight >= 2048, RIGHT_S, "Domain-0's weight to be put right")
 
 
-@pytest.mark.unproven
 def test_network_rates_are_on_the_card(stand: Stand) -> None:
     spec = dataclasses.replace(slow_guest(stand), in_kbit=4000, out_kbit=2000)
     stand.start(spec)
@@ -79,7 +78,6 @@ def test_network_rates_are_on_the_card(stand: Stand) -> None:
     assert rate.strip() == f"{2000 * 125 // 20},50000"
 
 
-@pytest.mark.unproven
 def test_groups_go_with_their_guests(stand: Stand) -> None:
     spec = slow_guest(stand)
     claim = stand.start(spec)
@@ -88,7 +86,6 @@ def test_groups_go_with_their_guests(stand: Stand) -> None:
     assert stand.host.facts().dom0_weight == 2048
 
 
-@pytest.mark.unproven
 def test_a_pool_is_measured_and_left_clean(stand: Stand) -> None:
     stand.run("lvcreate -qq -y -Wn -Zn -L 64m --addtag teig -n teig-bench vg0")
     rate = stand.host.pool_bench("vg0")
@@ -96,19 +93,13 @@ def test_a_pool_is_measured_and_left_clean(stand: Stand) -> None:
     assert "teig-bench" not in stand.run("lvs")
 
 
-@pytest.mark.unproven
+@pytest.mark.slow
 def test_a_guest_comes_back_after_its_host_s_reboot(stand: Stand) -> None:
     spec = slow_guest(stand)
     stand.start(spec)
-    before = stand.run("cat /proc/sys/kernel/random/boot_id")
+    before = boot_id(stand.lab)
+    assert before
     stand.run("systemctl disable -q xendomains; (sleep 1; reboot -ff) >/dev/null 2>&1 &")
-
-    def back() -> bool:
-        try:
-            return stand.lab.run("cat /proc/sys/kernel/random/boot_id", timeout_s=10) != before
-        except Exception:  # noqa: BLE001  (however it does not answer while it boots)
-            return False
-
-    await_that(back, 400, "the host to answer again")
+    await_that(lambda: boot_id(stand.lab) not in {"", before}, 400, "the host to answer again")
     stand.host.guest_wait_ready(spec.id, 80, 300)
     await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread after the reboot")

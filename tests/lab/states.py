@@ -23,6 +23,18 @@ vif = ["bridge=xenbr0"]
 {more}
 """
 
+_FETCH = b"""
+import sys, urllib.error, urllib.request
+url, wanted = sys.argv[1:]
+try:
+    answer = urllib.request.urlopen(url, timeout=60)
+except urllib.error.HTTPError as error:
+    if wanted == "body":
+        sys.exit(1)
+    answer = error
+sys.stdout.write(str(answer.status) if wanted == "status" else answer.read().decode())
+"""
+
 
 def send_image(host: LabHost, image: BuiltImage) -> None:
     """Copy an image's files to a host."""
@@ -57,8 +69,25 @@ def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind:
 
 
 def get(host: LabHost, address: str, path: str = "/", wait_s: float = 400) -> str:
-    """Return what a guest answers, asked from Dom0 until it does."""
-    return eventually(lambda: host.run(f"busybox wget -q -T 60 -O - 'http://{address}{path}'"), wait_s)
+    """Return what a guest answers with success, asked from Dom0 until it does."""
+    return eventually(lambda: _fetched(host, address, path, "body"), wait_s)
+
+
+def status(host: LabHost, address: str, path: str) -> int:
+    """Return the HTTP status of a guest's answer."""
+    return int(_fetched(host, address, path, "status"))
+
+
+def _fetched(host: LabHost, address: str, path: str, wanted: str) -> str:
+    return host.run(f"python3 - 'http://{address}{path}' {wanted}", stdin=_FETCH, timeout_s=90)
+
+
+def boot_id(host: LabHost) -> str:
+    """Return what tells a host's boots apart; nothing while it does not answer."""
+    try:
+        return host.run("cat /proc/sys/kernel/random/boot_id", timeout_s=10)
+    except Exception:  # noqa: BLE001  (however it does not answer while it boots)
+        return ""
 
 
 def eventually(ask: Callable[[], str], wait_s: float) -> str:

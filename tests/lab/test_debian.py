@@ -12,7 +12,7 @@ from teig.lab.hosts import LabHost
 from teig.lab.images import build
 from tests.lab.states import eventually, make_volume, send_image
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 ADDRESS = "10.77.16.3"
 CONFIG = """

@@ -19,7 +19,7 @@ from teig.lab.lab import Lab, running_lab
 from teig.lab.launch import Running
 from teig.lab.options import LabOptions, Scheduler
 from teig.model.errors import Conflict, LabFault
-from tests.lab.states import get, start_micro
+from tests.lab.states import eventually, get, start_micro, status
 
 pytestmark = pytest.mark.lab
 
@@ -62,7 +62,6 @@ def test_lab_that_is_up_is_used_again(lab_booted: Lab) -> None:
         lab_booted.up(LabOptions(memory_mib=4096))
 
 
-@pytest.mark.unproven
 def test_guest_answers_and_has_both_processors(host_booted: LabHost, guest_running: str) -> None:
     assert get(host_booted, guest_running) == "Hello from two.\n"
     assert "cpu1" in get(host_booted, guest_running, "/cgi-bin/stat")
@@ -72,13 +71,11 @@ def test_guest_answers_and_has_both_processors(host_booted: LabHost, guest_runni
     assert "xvda:" in get(host_booted, guest_running, "/cgi-bin/scheduler")
 
 
-@pytest.mark.unproven
 def test_guests_root_fills_its_volume(host_booted: LabHost, guest_running: str) -> None:
     line = get(host_booted, guest_running, "/cgi-bin/mounts").splitlines()[-1]
     assert int(line.split()[1]) > 50_000
 
 
-@pytest.mark.unproven
 @pytest.mark.parametrize(
     "path",
     ["read?mib=2&block=65536", "write?mib=2&block=65536", "write?mib=2&block=4096&fsync=1"],
@@ -89,29 +86,25 @@ def test_guest_moves_the_bytes_it_was_asked_to(host_booted: LabHost, guest_runni
     assert answer["seconds"] > 0
 
 
-@pytest.mark.unproven
 def test_guest_burns_processor_time(host_booted: LabHost, guest_running: str) -> None:
     answer = json.loads(get(host_booted, guest_running, "/cgi-bin/burn?seconds=2&threads=2"))
     assert answer["iterations"] > 0
     assert answer["seconds"] >= 2
 
 
-@pytest.mark.unproven
 @pytest.mark.parametrize("path", ["read?mib=0", "read?mib=$(reboot)", "write?block=100", "burn?seconds=99999999999999"])
 def test_guest_refuses_impossible_requests(host_booted: LabHost, guest_running: str, path: str) -> None:
-    said = host_booted.run(f"busybox wget -T 60 -O - 'http://{guest_running}/cgi-bin/{path}' 2>&1; true")
-    assert "400 Bad Request" in said
+    assert status(host_booted, guest_running, f"/cgi-bin/{path}") == 400
 
 
-@pytest.mark.unproven
 def test_guest_stops_when_asked(host_booted: LabHost) -> None:
     start_micro(host_booted, "brief", "10.77.16.9")
     get(host_booted, "10.77.16.9")
     host_booted.run("xl shutdown -w brief", timeout_s=120)
-    assert "brief" not in host_booted.run("xl list")
+    # The xl that started it removes the domain a moment later.
+    eventually(lambda: host_booted.run("! xl list brief 2>/dev/null"), 60)
 
 
-@pytest.mark.unproven
 def test_volumes_disk_can_be_slowed_down(tmp_path: Path) -> None:
     with running_lab(LabOptions(disk_bandwidth=2 << 20), tmp_path) as lab:
         host = lab.hosts[0]
@@ -127,7 +120,6 @@ def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.mark.unproven
 def test_hosts_of_one_lab_reach_each_other_by_name(two_hosts: Lab) -> None:
     first, second = two_hosts.hosts
     assert "1 received" in first.run(f"ping -c 1 -W 30 {second.name}")
@@ -135,7 +127,6 @@ def test_hosts_of_one_lab_reach_each_other_by_name(two_hosts: Lab) -> None:
     assert first.host_key != second.host_key
 
 
-@pytest.mark.unproven
 def test_dead_host_is_mended_and_the_other_left_alone(two_hosts: Lab) -> None:
     first, second = two_hosts.hosts
     os.kill(second.process.pid, signal.SIGKILL)
@@ -146,7 +137,7 @@ def test_dead_host_is_mended_and_the_other_left_alone(two_hosts: Lab) -> None:
     assert "1 received" in mended[1].run("ping -c 1 -W 30 lab1")
 
 
-@pytest.mark.unproven
+@pytest.mark.slow
 def test_running_guest_is_kept_in_a_snapshot(two_hosts: Lab, tmp_path: Path) -> None:
     name = f"test-{os.getpid()}"
     start_micro(two_hosts.hosts[0], "kept", "10.77.16.7")
@@ -161,7 +152,7 @@ def test_running_guest_is_kept_in_a_snapshot(two_hosts: Lab, tmp_path: Path) -> 
         subprocess.run(["rm", "-r", str(snapshots.named_dir() / name)], check=True)
 
 
-@pytest.mark.unproven
+@pytest.mark.slow
 def test_pvh_guest_runs(tmp_path: Path) -> None:
     with running_lab(LabOptions(pvh=True, scheduler=Scheduler.CREDIT), tmp_path) as lab:
         host = lab.hosts[0]
@@ -170,7 +161,6 @@ def test_pvh_guest_runs(tmp_path: Path) -> None:
         assert get(host, "10.77.16.5", wait_s=300) == "Hello from pvh.\n"
 
 
-@pytest.mark.unproven
 def test_nothing_outlives_a_killed_test_run(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path\n"
@@ -188,7 +178,6 @@ def test_nothing_outlives_a_killed_test_run(tmp_path: Path) -> None:
     assert Lab(tmp_path).down()
 
 
-@pytest.mark.unproven
 def test_host_that_cannot_boot_shows_its_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk without a root file system: the initramfs says so and ends."""
     image = images.build("dom0")

@@ -31,8 +31,8 @@ def test_xen_is_the_kernel_and_dom0_its_module() -> None:
     argv = machine.argv(LabOptions(scheduler=Scheduler.CREDIT), EMULATED, FILES, 1)
     assert argv[argv.index("-kernel") + 1] == "/i/xen"
     assert "dom0_mem=512M,max:512M" in argv[argv.index("-append") + 1]
-    assert argv[argv.index("-append") + 1].endswith("sched=credit")
-    assert argv[argv.index("-initrd") + 1] == "/i/kernel console=hvc0 root=/dev/vda quiet,/s/initrd"
+    assert argv[argv.index("-append") + 1].endswith("sched=credit spec-ctrl=no xpti=no pv-l1tf=no")
+    assert argv[argv.index("-initrd") + 1] == "/i/kernel console=hvc0 root=/dev/vda quiet mitigations=off,/s/initrd"
 
 
 def test_only_the_volumes_disk_is_slowed_down() -> None:

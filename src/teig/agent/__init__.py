@@ -14,6 +14,7 @@
     shaping      what guests may receive      control_groups  the kernel's groups and io.max
     credit2      that scheduler's figures
     processor    weights and caps             services    the two systemd units
+    audit_facts  how the host is set up       audit_words, audit_devices  what that is read from
     state        files, locks and fences      process     starting programs
 
 `teig.fleet.agent_bundle` packs this directory into one file and `teig.fleet.install` puts it onto a host.

@@ -2,7 +2,8 @@
 
     agent.pyz serve     what authorized_keys lets the server's key run
     agent.pyz keeper    teig-keeper.service
-    agent.pyz boot      teig-guests.service
+    agent.pyz boot      teig-guests.service, when it starts
+    agent.pyz shutdown  the same, when it stops
     agent.pyz version   says which agent this is
 
 What may start guests leaves the control group that sshd or systemd put it in. Its children inherit that: the `xl` which
@@ -17,7 +18,7 @@ import signal
 import sys
 from pathlib import Path
 
-from teig.agent.boot import start_all
+from teig.agent.boot import start_all, stop_all
 from teig.agent.failure import Failure
 from teig.agent.guests import Guests
 from teig.agent.hypervisor import Hypervisor
@@ -47,9 +48,9 @@ def main(argv: list[str]) -> int:
     if argv == ["version"]:
         sys.stdout.write(version() + "\n")
         return 0
-    known = argv in (["keeper"], ["boot"]) or (argv[:1] == ["serve"] and len(argv) <= 2)
+    known = argv in (["keeper"], ["boot"], ["shutdown"]) or (argv[:1] == ["serve"] and len(argv) <= 2)
     if not known:
-        sys.stderr.write("usage: agent.pyz serve | keeper | boot | version\n")
+        sys.stderr.write("usage: agent.pyz serve | keeper | boot | shutdown | version\n")
         return 2
     os.environ.update(PATH=_PATH, LC_ALL="C", LANG="C")
     os.umask(0o077)
@@ -58,6 +59,9 @@ def main(argv: list[str]) -> int:
     if len(argv) == 1:
         leave_group()
     state = State(Path(argv[1]) if len(argv) == 2 else DEFAULT_ROOT)
+    if argv == ["shutdown"]:
+        stop_all(state, Guests(state, Hypervisor(), Volumes()))
+        return 0
     if argv == ["boot"]:
         return 1 if start_all(state, Guests(state, Hypervisor(), Volumes())) else 0
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

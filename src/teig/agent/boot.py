@@ -1,4 +1,4 @@
-"""Starting the guests that should run, one after another, once the host has booted (teig-guests.service).
+"""Starting the guests that should run when the host has booted, and stopping them before it goes down (teig-guests).
 
 `guests` keeps a file `wanted` beside each guest's description. They start in the order in which they were first
 wanted, by the same code and under the same locks as when the server asks. One that does not start is tried again when
@@ -16,6 +16,7 @@ from teig.agent.state import State
 
 ROUNDS = 5
 PAUSE_S = 15.0
+GRACE_S = 90.0
 
 
 def wanted(state: State) -> list[str]:
@@ -36,6 +37,17 @@ def start_all(state: State, guests: Guests, rounds: int = ROUNDS, pause_s: float
             time.sleep(pause_s)
         left = [guest for guest in left if guest in wanted(state) and not _started(state, guests, guest)]
     return left
+
+
+def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S) -> None:
+    """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted."""
+    deadline = time.monotonic() + grace_s
+    running = guests.ask_all_to_stop()
+    for guest in running:
+        try:
+            guests.halt(guest, state.fence(guest), max(0.0, deadline - time.monotonic()))
+        except (Failure, OSError) as error:
+            _say(f"{guest} was not stopped: {failure_of(error).message}")
 
 
 def _started(state: State, guests: Guests, guest: str) -> bool:

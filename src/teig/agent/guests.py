@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from teig.agent import images, neighbours, processor, shaping, volumes
+from teig.agent import images, neighbours, own_cores, processor, shaping, volumes
 from teig.agent.failure import Failure, host_fault
 from teig.agent.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Hypervisor, Share
 from teig.agent.limits import Limits, Threads
 from teig.agent.process import Done, must, run
 from teig.agent.seed import seed
-from teig.agent.spec import DiskRate, Spec, dump_spec, parse_spec
+from teig.agent.spec import DiskRate, Spec, device, dump_spec, parse_spec
 from teig.agent.state import State, read_json, sync_dir, write_json, write_whole
 from teig.agent.volumes import Volume, Volumes
 from teig.agent.xlcfg import render
@@ -89,7 +89,12 @@ class Guests:
     def _volume(self, guest: str, index: int) -> Volume:
         volume = volumes.find(guest, f"disk{index}")
         if volume is None:
-            raise Failure("conflict", f"Guest {guest} has no volume {index}.", "Create it first.", code="no_volume")
+            raise Failure(
+                "conflict",
+                f"The volume of {device(index)} is not there.",
+                "If somebody removed it, its bytes are gone: delete the guest and make it anew.",
+                code="no_volume",
+            )
         return volume
 
     def undefine(self, guest: str, fence: int) -> dict[str, Any]:
@@ -98,6 +103,7 @@ class Guests:
             self._refuse_running(guest)
             if volumes.find(guest, "seed"):
                 self._disks.delete(folder, guest, "seed")
+            own_cores.take_back(self._xen, guest)
             for path in folder.iterdir():
                 if path.name not in _KEPT and not path.name.startswith("disk"):
                     path.unlink()
@@ -134,6 +140,19 @@ class Guests:
             self._stop(guest, grace_s)
         return {}
 
+    def ask_all_to_stop(self) -> list[str]:
+        """Ask every guest that runs to shut down, and return them."""
+        ours = set(self._state.guests())
+        running = [domain for domain in self._xen.domains() if domain.uuid in ours and not domain.dying]
+        for domain in running:
+            self._xen.ask_to_stop(domain.domid)
+        return [domain.uuid for domain in running]
+
+    def halt(self, guest: str, fence: int, grace_s: float) -> None:
+        """Stop a guest for as long as its host is down: it is started again after the next boot."""
+        with self._state.changing(guest, fence):
+            self._stop(guest, grace_s)
+
     def reboot(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
         """Stop and start a guest, as one."""
         with self._state.changing(guest, fence) as folder:
@@ -155,16 +174,19 @@ class Guests:
             return domain.domid
         if domain:
             self._destroy(guest)
+        for disk in spec.disks:
+            self._disks.grow(folder, guest, f"disk{disk.number}", disk.size_bytes)
         self._check_startable(spec, folder)
+        own_cores.give(self._xen, spec)
         neighbours.forget(spec.nics)
         marker.touch(mode=0o600)
+        free = self._xen.free_mib()
         done = self._create(guest, folder)
         domain = self._xen.find(guest)
         if done.status == 0 and domain and not domain.shutdown and not domain.dying:
             self._limit(spec, domain.domid)
             marker.unlink()
             return domain.domid
-        free = self._xen.free_mib()
         self._destroy(guest)
         marker.unlink()
         raise _not_started(spec, done, free)
@@ -222,7 +244,7 @@ class Guests:
         while time.monotonic() < deadline:
             domain = self._xen.find(guest)
             if domain is None:
-                return
+                break
             if domain.domid not in asked:
                 # A guest that was just rebooting comes back with another id, and is asked again.
                 self._xen.ask_to_stop(domain.domid)
@@ -247,6 +269,7 @@ class Guests:
                     "domain_stuck", f"Domain {domain.domid} of guest {guest} does not go away. {said}".strip()
                 )
             time.sleep(_POLL_S)
+        own_cores.take_back(self._xen, guest)
 
     def _wait(self, holds: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -333,13 +356,14 @@ class Guests:
             return None
         if domain:
             domain = domain._replace(vcpus=self._xen.vcpus(domain))
+        cores = own_cores.count(self._xen, domain) if domain else 0
         return {
             "id": guest,
             "fence": self._state.fence(guest),
             "spec": stored,
             "domid": domain.domid if domain else None,
             "state": state_word(domain),
-            "live": live(domain, shares.get(domain.domid), self._limits.held(guest, domain.domid, threads))
+            "live": live(domain, shares.get(domain.domid), self._limits.held(guest, domain.domid, threads), cores)
             if domain
             else None,
             "volumes": disks,
@@ -354,7 +378,7 @@ def state_word(domain: Domain | None) -> str:
     return "crashed" if domain.shutdown and domain.shutdown_reason == SHUTDOWN_CRASH else "running"
 
 
-def live(domain: Domain, share: Share | None, rate: DiskRate) -> dict[str, int]:
+def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dict[str, int]:
     """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing."""
     return {
         "memory_mib": -(-domain.mem_kib // 1024),
@@ -362,6 +386,7 @@ def live(domain: Domain, share: Share | None, rate: DiskRate) -> dict[str, int]:
         "vcpus": domain.vcpus,
         "weight": share.weight if share else 0,
         "cap": share.cap if share else 0,
+        "own_cores": cores,
         **rate._asdict(),
     }
 

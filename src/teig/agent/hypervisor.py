@@ -38,6 +38,7 @@ class Domain(NamedTuple):
     shutdown: bool
     shutdown_reason: int
     paused: bool
+    cpupool: int = 0
 
 
 class Share(NamedTuple):
@@ -45,6 +46,14 @@ class Share(NamedTuple):
 
     weight: int
     cap: int
+
+
+class Pool(NamedTuple):
+    """A cpupool: its number, the CPUs in it, and how many domains are scheduled on them and nowhere else."""
+
+    number: int
+    cpus: tuple[int, ...]
+    domains: int
 
 
 class Hypervisor:
@@ -181,6 +190,19 @@ class Hypervisor:
         command = {"credit": "sched-credit", "credit2": "sched-credit2"}[self.scheduler()]
         must(["xl", command, "-d", str(domid), "-w", str(share.weight), "-c", str(share.cap)], "xl_failed")
 
+    def pools(self) -> list[Pool]:
+        """Return all cpupools; the first is Pool-0, which Domain-0 is in."""
+        return [Pool(row["cpupool"], tuple(row["cpulist"]), row["n_dom"]) for row in self.xc.cpupool_getinfo()]
+
+    def pool_name(self, pool: Pool) -> str:
+        """Return a cpupool's name, as xl gave it."""
+        return self.read(f"/local/pool/{pool.number}/name") or ""
+
+    def core_of(self) -> list[tuple[int, int]]:
+        """Return the socket and core of each CPU: threads of one core have the same."""
+        topology = self.xc.topologyinfo()
+        return list(zip(topology["cpu_to_socket"], topology["cpu_to_core"]))  # noqa: B905  (strict: Python 3.10)
+
     def free_mib(self) -> int:
         """Return the memory that no domain has, in MiB."""
         return int(self.xc.physinfo()["free_memory"]) // 1024
@@ -225,6 +247,7 @@ def _domain(row: dict[str, Any]) -> Domain:
         shutdown=bool(row["shutdown"]),
         shutdown_reason=int(row["shutdown_reason"]),
         paused=bool(row["paused"]),
+        cpupool=int(row["cpupool"]),
     )
 
 

@@ -46,9 +46,9 @@ WantedBy=multi-user.target
 
 
 def _guests(agent: str) -> str:
-    return f"""# Made by teig. Starts the guests that ran, or should have, when the host went down.
+    return f"""# Made by teig. Shuts the guests down with the host, and starts those that ran when it is back.
 [Unit]
-Description=Starts the Xen guests that should run (Teig)
+Description=Starts the Xen guests that should run, and shuts them down with the host (Teig)
 After={KEEPER} {_XEN} xendomains.service lvm2-activation.service network.target network-online.target
 Wants={KEEPER}
 ConditionPathExists=/proc/xen/capabilities
@@ -57,7 +57,9 @@ ConditionPathExists=/proc/xen/capabilities
 Type=oneshot
 RemainAfterExit=yes
 ExecStart={_PYTHON} {agent} boot
+ExecStop={_PYTHON} {agent} shutdown
 TimeoutStartSec=infinity
+TimeoutStopSec=300
 # The `xl` behind each guest reboots it, and must outlive this service.
 KillMode=process
 
@@ -67,9 +69,10 @@ WantedBy=multi-user.target
 
 
 def install(root: Path, agent: str) -> None:
-    """Write the units; on the running system (`root` is /) start the keeper too. The guests are started at a boot only.
+    """Write the units; on the running system (`root` is /) start both.
 
-    A keeper that runs is started anew: the limits are the kernel's, and hold meanwhile.
+    teig-guests must be active, or it would not stop the guests when the host goes down; it is never restarted. A
+    keeper that runs is started anew: the limits are the kernel's, and hold meanwhile.
     """
     (root / UNITS).mkdir(parents=True, exist_ok=True)
     for name, text in unit_files(agent).items():
@@ -81,6 +84,7 @@ def install(root: Path, agent: str) -> None:
         must(["systemctl", "enable", "--quiet", "--no-reload", KEEPER, GUESTS], "systemctl_failed")
         must(["systemctl", "daemon-reload"], "systemctl_failed")
         must(["systemctl", "restart", KEEPER], "systemctl_failed")
+        must(["systemctl", "start", "--no-block", GUESTS], "systemctl_failed")
 
 
 def start_keeper(beat: Callable[[], Optional[float]]) -> None:

@@ -24,6 +24,11 @@ MOST_DISK_BYTES = 2**50
 EXTENT_BYTES = 4 * 1024 * 1024
 
 
+def device(number: int) -> str:
+    """Return a disk's name in the guest: 0 is xvda."""
+    return f"xvd{'abcdefgh'[number]}"
+
+
 class Disk(NamedTuple):
     """A guest's disk: number 0 (`index` as it travels) is xvda; size in bytes."""
 
@@ -33,7 +38,7 @@ class Disk(NamedTuple):
     @property
     def device(self) -> str:
         """Its name in the guest."""
-        return f"xvd{'abcdefgh'[self.number]}"
+        return device(self.number)
 
 
 class DiskRate(NamedTuple):
@@ -85,6 +90,8 @@ class Spec(NamedTuple):
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...]
     ssh_keys: tuple[str, ...]
+    on_crash: str = "restart"
+    own_cores: bool = False
 
 
 class ImageFile(NamedTuple):
@@ -199,6 +206,12 @@ def _cores(name: str, untrusted: Any) -> float:
     return float(untrusted)
 
 
+def _flag(name: str, untrusted: Any) -> bool:
+    if not isinstance(untrusted, bool):
+        raise invalid(f"{name} must be true or false, not {untrusted!r:.80}.")
+    return untrusted
+
+
 _SPEC: dict[str, Check] = {
     "id": arguments.guest_id,
     "name": _name,
@@ -218,12 +231,18 @@ _SPEC: dict[str, Check] = {
     "disks": _list_of(_disk, 1, 8),
     "nics": _list_of(_nic, 1, 4),
     "ssh_keys": _list_of(_text(_SSH_KEY, "an OpenSSH public key"), 0, 64),
+    "on_crash": _one_of("restart", "stop"),
+    "own_cores": _flag,
 }
 
 
 def parse_spec(untrusted: Any) -> Spec:
-    """Return a guest's description, or a Failure that names what does not fit."""
-    spec = Spec(**check(_SPEC, untrusted))
+    """Return a guest's description, or a Failure that names what does not fit.
+
+    What an older server did not say yet may be missing.
+    """
+    known = {**Spec._field_defaults, **untrusted} if isinstance(untrusted, dict) else untrusted
+    spec = Spec(**check(_SPEC, known))
     if [disk.number for disk in spec.disks] != list(range(len(spec.disks))):
         raise invalid("disks must be numbered from 0 without a gap.")
     if spec.cap > 100 * spec.vcpus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from teig.agent import facts, images, keeper, pool_bench, services, streams
+from teig.agent import audit_facts, facts, images, keeper, pool_bench, services, streams
 from teig.agent.arguments import (
     Check,
     anything,
@@ -64,6 +64,7 @@ class Agent:
             "hello": Verb(self._hello, {"protocol": whole(0, 2**31)}),
             "host_facts": Verb(lambda: facts.host_facts(state, xen), {}),
             "pool_bench": Verb(lambda pool: pool_bench.pool_bench(state, pool), {"pool": volume_group}),
+            "audit_facts": Verb(audit_facts.audit_facts, {}),
             "inventory": Verb(lambda: facts.inventory(state, xen, guests), {}),
             "keeper_start": Verb(_keeper_start, {}),
             "image_begin": Verb(

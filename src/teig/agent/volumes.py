@@ -29,6 +29,7 @@ from teig.agent.spec import ImageFile
 from teig.agent.state import read_json, sync_dir, write_json
 
 BLKZEROOUT = 0x127F  # linux/fs.h: _IO(0x12, 127)
+_GROWING = "growing"
 _WIPE_STEP = 64 << 20
 _BLOCK = 64 << 10
 _ZEROS = bytes(_BLOCK)
@@ -136,6 +137,27 @@ class Volumes:
             raise host_fault("lvm_failed", f"lvcreate made no volume {name}: {done.said}")
         return volume
 
+    def grow(self, folder: Path, guest: str, what: str, size_bytes: int) -> None:
+        """Make a volume larger; what is added reads as zeros. Its guest must not run: it would read what lay there.
+
+        One that was broken off is finished by the next, which begins where the first began.
+        """
+        volume = find(guest, what)
+        if volume is None or not is_clean(folder, volume):
+            return
+        mark = _marked(folder, volume)
+        size = size_of(volume.path)
+        if size >= size_bytes and _GROWING not in mark:
+            return
+        start = mark.get(_GROWING, size)
+        write_json(_mark(folder, what), {**mark, _GROWING: start})
+        if size < size_bytes:
+            done = run(["lvextend", "--quiet", "--size", f"{size_bytes}b", f"{volume.vg}/{volume_name(guest, what)}"])
+            if done.status != 0:
+                raise self._refused(done.said, size_bytes - size)
+        wipe(volume.path, max(size, size_bytes), start)
+        write_json(_mark(folder, what), {key: value for key, value in mark.items() if key != _GROWING})
+
     def _refused(self, said: str, size_bytes: int) -> Failure:
         group, self._group = self._group, None
         free = next((one.free_bytes for one in pools.groups() if one.name == group), 0)
@@ -198,12 +220,12 @@ def size_of(path: str) -> int:
         os.close(handle)
 
 
-def wipe(path: str, size_bytes: int) -> None:
-    """Make every byte of a block device zero. The kernel lets the device do it where the device can (BLKZEROOUT)."""
+def wipe(path: str, size_bytes: int, start: int = 0) -> None:
+    """Make every byte of a block device from `start` on zero. Where the device can do it, it does (BLKZEROOUT)."""
     handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        for start in range(0, size_bytes, _WIPE_STEP):
-            fcntl.ioctl(handle, BLKZEROOUT, struct.pack("=QQ", start, min(_WIPE_STEP, size_bytes - start)))
+        for offset in range(start, size_bytes, _WIPE_STEP):
+            fcntl.ioctl(handle, BLKZEROOUT, struct.pack("=QQ", offset, min(_WIPE_STEP, size_bytes - offset)))
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from teig.agent import own_cores
 from teig.agent.failure import invalid
 from teig.agent.spec import Manifest, Spec
 
@@ -33,7 +34,7 @@ def render(spec: Spec, manifest: Manifest, image_dir: str, volumes: Sequence[str
     """Return the text of xl.cfg; `volumes` are block devices in the order of the disks, `seed` cloud-init's or None."""
     return "\n".join(
         [*_header(spec, manifest), *_kernel(spec, manifest, image_dir), *_size(spec),
-         *_disks(spec, volumes, seed), *_nics(spec), *_events(), ""]
+         *_disks(spec, volumes, seed), *_nics(spec), *_events(spec), ""]
     )  # fmt: skip
 
 
@@ -76,7 +77,17 @@ def _size(spec: Spec) -> list[str]:
         f"cpu_weight = {spec.weight}",
         f"# Plan {spec.plan}: ceiling_cores {spec.ceiling_cores:g}: {cap}.",
         f"cap = {spec.cap}",
+        *_own_cores(spec),
         "",
+    ]
+
+
+def _own_cores(spec: Spec) -> list[str]:
+    if not spec.own_cores:
+        return []
+    return [
+        f"# Plan {spec.plan}: own_cores. A cpupool with a CPU for each vCPU; teig makes it before each start.",
+        f"pool = {quoted(own_cores.pool_name(spec.id))}",
     ]
 
 
@@ -111,10 +122,11 @@ def _nics(spec: Spec) -> list[str]:
             "vif = [", *(f"    {line}," for line in lines), "]", ""]  # fmt: skip
 
 
-def _events() -> list[str]:
+def _events(spec: Spec) -> list[str]:
     return [
-        "# A reboot from inside makes a new domain with a new id; after a stop or a crash there is none.",
+        "# A reboot from inside makes a new domain with a new id; after a stop there is none.",
         'on_reboot = "restart"',
         'on_poweroff = "destroy"',
-        'on_crash = "destroy"',
+        f"# The guest's own choice: {spec.on_crash} after its kernel crashed.",
+        f"on_crash = {quoted('restart' if spec.on_crash == 'restart' else 'destroy')}",
     ]

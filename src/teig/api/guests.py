@@ -11,7 +11,7 @@ from teig.api.given import Given
 from teig.api.operations import OperationOut, out
 from teig.control import guests
 from teig.control.guests import GuestView, Wish
-from teig.model.guest import Entitled, GuestState, GuestType, Nic
+from teig.model.guest import Entitled, GuestState, GuestType, Nic, OnCrash
 from teig.store import images
 
 router = APIRouter()
@@ -29,6 +29,7 @@ class GuestCreate(BaseModel):
     disks: tuple[int, ...] = ()
     nics: int | None = None
     ssh_keys: tuple[str, ...] = ()
+    on_crash: OnCrash = OnCrash.RESTART
 
 
 class Grace(BaseModel):
@@ -77,6 +78,7 @@ class GuestDetail(GuestOut):
     disks: tuple[DiskOut, ...]
     nics: tuple[Nic, ...]
     domid: int | None
+    on_crash: OnCrash
     ssh_user: str | None
     ready_port: int | None
     operation: str | None
@@ -110,6 +112,7 @@ def show_guest(services: Given, name: str) -> GuestDetail:
         drift=guests.drift(view),
         disks=tuple(DiskOut(device=disk.device, size_bytes=disk.size_bytes) for disk in spec.disks),
         nics=spec.nics,
+        on_crash=spec.on_crash,
         domid=on_host.domid if on_host else None,
         ssh_user=manifest.default_user if manifest else None,
         ready_port=manifest.ready_port if manifest else None,

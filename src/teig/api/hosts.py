@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from teig.api.given import Given
+from teig.audit.host import AuditedHost
 from teig.control import hosts
 from teig.control.hosts import Adopted, HostView
 from teig.model.host import HostFacts
@@ -73,6 +74,12 @@ def show_host(services: Given, name: str) -> HostOut:
 def remove_host(services: Given, name: str) -> None:
     """Forget a host that has no guests."""
     hosts.remove(services, name)
+
+
+@router.get("/hosts/{name}/audit-facts")
+def audit_facts(services: Given, name: str) -> AuditedHost:
+    """Return how a host is set up, and its guests' configuration files, read now."""
+    return hosts.audit_facts(services, name)
 
 
 @router.post("/hosts/{name}/adopt")

@@ -15,7 +15,7 @@ from teig.cli.guest_words import comparison, facts_of
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, print_facts, print_json, print_table, printable
 from teig.model.errors import InvalidRequest, NotFound
-from teig.model.guest import GuestType, check_ssh_key
+from teig.model.guest import GuestType, OnCrash, check_ssh_key
 from teig.model.names import check_name
 from teig.model.units import MIB, parse_size
 
@@ -24,7 +24,9 @@ guest_reach.add_to(app)
 
 Name = Annotated[str, typer.Argument(help="The guest.")]
 Grace = Annotated[float, typer.Option("--grace", min=0, max=3600, help="Seconds it has to shut down by itself.")]
+OnCrashOption = Annotated[OnCrash, typer.Option("--on-crash", help="What Xen does after its kernel crashed.")]
 _EXTENT = 4 * MIB
+_LATER = {"memory": ("memory_mib", "maxmem_mib"), "vCPUs": ("vcpus",), "cores of its own": ("own_cores",)}
 
 
 @app.command("create")
@@ -44,6 +46,7 @@ def create_guest(
     ssh_keys: Annotated[
         list[str] | None, typer.Option("--ssh-key", help="A public key or a file that holds some. Repeatable.")
     ] = None,
+    on_crash: OnCrashOption = OnCrash.RESTART,
     no_wait: NoWait = False,
 ) -> None:
     """Create a guest and wait until its network answers."""
@@ -58,6 +61,7 @@ def create_guest(
         "disks": [_whole_extents(parse_size(text)) for text in disks or []],
         "nics": nics,
         "ssh_keys": [key for text in ssh_keys or [] for key in _keys(text)],
+        "on_crash": on_crash.value,
     }
     with suggesting(api, ("plans", plan), ("images", image), ("sites", site), ("hosts", host)):
         operation = carry_out(api, api.post("/guests", body), no_wait=no_wait)
@@ -133,16 +137,21 @@ def resize_guest(
     plan: Annotated[str, typer.Option("--plan", "-p", help="The plan that it is to have.")],
     no_wait: NoWait = False,
 ) -> None:
-    """Give a guest another plan on its host: processor and disk rates at once, memory and vCPUs from its next start."""
+    """Give a guest another plan on its host.
+
+    Processor and disk rates hold at once; memory, vCPUs and a larger disk from its next start.
+    """
     api = Api()
     path = name_path("guests", "guest", name)
     with suggesting(api, ("guests", name), ("plans", plan)):
+        before = api.get(path)
         operation = api.post(f"{path}/resize", {"plan": plan})
     if not carry_out(api, operation, no_wait=no_wait):
         return
     guest = api.get(path)
-    later = [row["field"] for row in guest["drift"] if row["field"] in {"memory_mib", "maxmem_mib", "vcpus"}]
-    todo = f" Memory and vCPUs follow at its next start: teig guest reboot {name}" if later else ""
+    later = [word for word, fields in _LATER.items() if any(row["field"] in fields for row in guest["drift"])]
+    later += ["disk"] * (guest["disks"] != before["disks"])
+    todo = f" At its next start follow: {', '.join(later)}. teig guest reboot {name}" if later else ""
     typer.echo(f"Guest {name} has plan {plan}.{todo}")
 
 

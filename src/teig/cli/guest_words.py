@@ -13,6 +13,7 @@ FIELDS = (
     ("scheduler weight", "weight"),
     ("scheduler cap", "cap"),
     ("vCPUs", "vcpus"),
+    ("cores of its own", "own_cores"),
     ("disk reads a second", "read_iops"),
     ("disk writes a second", "write_iops"),
     ("bytes read a second", "read_bps"),
@@ -34,6 +35,7 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
         ("image", f"{guest['image']}, {guest['type'].upper()}"),
         ("disks", ", ".join(disks)),
         ("network", "; ".join(nics)),
+        ("after a crash", guest["on_crash"]),
         ("read from the host", moment(guest["observed"])),
     ]
 
@@ -41,7 +43,8 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
 def comparison(guest: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return headings and rows of: entitled, set, read back. The last column is the hypervisor's own word."""
     sources = (guest["entitled"], guest["set"], guest["live"])
-    rows = [(title, *(_show(key, source) for source in sources)) for title, key in FIELDS]
+    wanted = [field for field in FIELDS if field[1] != "own_cores" or any(one and one[field[1]] for one in sources)]
+    rows = [(title, *(_show(key, source) for source in sources)) for title, key in wanted]
     return ("", ">entitled", ">set", ">read back"), rows
 
 

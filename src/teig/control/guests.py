@@ -19,7 +19,7 @@ from teig.control import plans, sites
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
 from teig.model.errors import Conflict, InvalidRequest, NotFound, Refused, TeigError
-from teig.model.guest import MOST_NICS, Disk, GuestSpec, GuestState, GuestType, Nic, check_ssh_key
+from teig.model.guest import MOST_NICS, Disk, GuestSpec, GuestState, GuestType, Nic, OnCrash, check_ssh_key
 from teig.model.host import GuestOnHost
 from teig.model.image import Image
 from teig.model.names import GuestId, OperationId, check_name
@@ -55,6 +55,7 @@ class Wish:
     disks: tuple[int, ...]
     nics: int | None
     ssh_keys: tuple[str, ...]
+    on_crash: OnCrash = OnCrash.RESTART
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,10 @@ def mend(services: Services, name: str) -> Operation:
 
 
 def resize(services: Services, name: str, plan_name: str) -> Operation:
-    """Begin to give a guest another plan on its host. Its disks keep their sizes.
+    """Begin to give a guest another plan on its host.
 
-    Weight, cap and disk rates hold at once; memory and vCPUs from the next start. Refused where the host has no room
-    for the difference, InvalidRequest where its first disk is smaller than the plan's.
+    Weight, cap and disk rates hold at once; memory, vCPUs, cores of its own and a larger first disk from the next
+    start. A disk is never made smaller. Refused where the host has no room for the difference.
     """
     plan = plans.named(services, plan_name)
     operation_id = _operation_id(services)
@@ -250,14 +251,9 @@ def _uuid(services: Services) -> str:
 
 
 def _resized(spec: GuestSpec, plan: Plan) -> GuestSpec:
-    if spec.disks[0].size_bytes < plan.disk_bytes:
-        raise InvalidRequest(
-            f"Guest {spec.name} has a first disk of {spec.disks[0].size_bytes // MIB} MiB and plan {plan.name} wants "
-            f"{plan.disk_bytes // MIB}: disks do not grow yet.",
-            "Make a new guest of that plan.",
-            code="disk_too_small",
-        )
-    return replace(spec, **_promised(plan))
+    first, *others = spec.disks
+    grown = replace(first, size_bytes=max(first.size_bytes, plan.disk_bytes))
+    return replace(spec, **_promised(plan), disks=(grown, *others))
 
 
 def _check_fit(wish: Wish, plan: Plan, image: Image) -> None:
@@ -341,6 +337,7 @@ def _spec(
         disks=disks,
         nics=nics,
         ssh_keys=wish.ssh_keys,
+        on_crash=wish.on_crash,
         **_promised(plan),
     )
 
@@ -358,6 +355,7 @@ def _promised(plan: Plan) -> dict[str, Any]:
         "disk_rate": plan.disk_rate,
         "out_kbit": plan.out_kbit,
         "in_kbit": plan.in_kbit,
+        "own_cores": plan.own_cores,
     }
 
 

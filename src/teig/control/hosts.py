@@ -9,6 +9,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
+from teig.audit.host import AuditedHost
 from teig.control import sites
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
@@ -134,6 +135,12 @@ def remove(services: Services, name: str) -> None:
     """Forget a host that has no guests of ours; nothing on it is changed."""
     stored = services.db.read(lambda connection: hosts.named(connection, name))
     services.db.write(lambda connection: hosts.remove(connection, stored.id))
+
+
+def audit_facts(services: Services, name: str) -> AuditedHost:
+    """Read how a host is set up, and its guests' configuration files. Nothing of it is kept."""
+    host = services.db.read(lambda connection: hosts.named(connection, name))
+    return services.fleet.host(address_of(host)).audit_facts()
 
 
 def adopt(services: Services, name: str) -> Adopted:

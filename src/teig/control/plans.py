@@ -85,6 +85,7 @@ def _plan(name: str, values: object) -> Plan:
         out_kbit=int(values["out_mbit"] * 1000),
         in_kbit=int(values["in_mbit"] * 1000),
         addresses=int(values["addresses"]),
+        own_cores=values.get("own_cores", False),
     )
 
 
@@ -92,10 +93,12 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
     wanted = {*_NUMBERS, *_WORDS}
     if missing := sorted(wanted - set(values)):
         raise InvalidRequest(f"Plan {name} does not say {', '.join(missing)}.", "Add it.", code="bad_plan")
-    if unknown := sorted(set(values) - wanted):
+    if unknown := sorted(set(values) - wanted - {"own_cores"}):
         raise InvalidRequest(
             f"Plan {name} says {', '.join(unknown)}, which nothing is.", "Take it out.", code="bad_plan"
         )
+    if not isinstance(values.get("own_cores", False), bool):
+        raise InvalidRequest(f"Plan {name}: own_cores must be true or false.", "Correct it.", code="bad_plan")
     for key in _NUMBERS:
         if isinstance(values[key], bool) or not isinstance(values[key], int | float):
             raise InvalidRequest(f"Plan {name}: {key} must be a number, not {values[key]!r}.", code="bad_plan")

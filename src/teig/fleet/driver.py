@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from teig.audit.host import AuditedHost
 from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.image import Image
@@ -61,6 +62,9 @@ class Host(Protocol):
 
     def facts(self) -> HostFacts:
         """Measure and return what the host is and has."""
+
+    def audit_facts(self) -> AuditedHost:
+        """Read how the host is set up, and its guests' configuration files in /etc/xen, for `teig audit`."""
 
     def inventory(self) -> Inventory:
         """Return all guests and foreign domains."""

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from teig.audit.host import AuditedHost, HostSettings
 from teig.fleet.driver import ByteStream, Claim, HostAddress
 from teig.model.errors import Fenced, HostFault, NotFound, Unreachable
 from teig.model.guest import Disk, GuestSpec
@@ -50,6 +51,7 @@ class SimulatedHost:
         self.images: set[ImageId] = set()
         self.guests: dict[GuestId, SimulatedGuest] = {}
         self.foreign: tuple[ForeignDomain, ...] = ()
+        self.audited: AuditedHost | None = None
         self._next_domid = 1
         self._lock = threading.RLock()
 
@@ -82,6 +84,11 @@ class SimulatedHost:
             foreign=self.foreign,
             keeper_beat=self.keeper_beat,
         )
+
+    def audit_facts(self) -> AuditedHost:
+        """Return what was put into `audited`; of its own, a simulated host has no settings and no files."""
+        self._reach()
+        return self.audited or AuditedHost(HostSettings(self.name), ())
 
     def inventory(self) -> Inventory:
         """Return all guests that left something here."""
@@ -155,6 +162,8 @@ class SimulatedHost:
             if kept.domid is None:
                 if memory_for(kept.spec.memory_mib, kept.spec.vcpus) > self.memory_mib - DOM0_MIB - self._used_mib():
                     raise HostFault(f"Xen on {self.name} has not enough memory.", code="out_of_memory")
+                for disk in kept.spec.disks:
+                    kept.volumes[disk.index] = disk
                 kept.domid = self._next_domid
                 self._next_domid += 1
             return kept.domid

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import asyncssh
 
+from teig.audit.host import AuditedHost
 from teig.fleet.driver import ByteStream, Claim, HostAddress
 from teig.fleet.ssh_channel import AgentChannel
 from teig.fleet.ssh_errors import FOREIGN, translated
@@ -34,6 +35,7 @@ T = TypeVar("T")
 SHORT_S: Final = 60.0
 START_S: Final = 420.0
 STOP_S: Final = 240.0
+AUDIT_S: Final = 180.0
 BENCH_S: Final = 180.0
 SLOWEST_DISK: Final = 4 << 20
 """Bytes a second that a host's disk and network are expected to do at the least; deadlines follow from it."""
@@ -84,6 +86,10 @@ class SshHost:
     def facts(self) -> HostFacts:
         """Measure the host."""
         return load(HostFacts, self._ask("host_facts", {}))
+
+    def audit_facts(self) -> AuditedHost:
+        """Read the host's settings and its configuration files."""
+        return load(AuditedHost, self._ask("audit_facts", {}, AUDIT_S, long=True))
 
     def inventory(self) -> Inventory:
         """Return all guests and foreign domains."""

@@ -99,9 +99,7 @@ def write_initrd(base: Path, index: int, out: Path) -> None:
         tree = Path(folder) / "seed"
         for name, text in seed_files(index).items():
             _put(tree / name, text, 0o644)
-        _put(tree / "root/.ssh/authorized_keys", client_keys().public + "\n", 0o600)
-        (tree / "root").chmod(0o700)
-        (tree / "root/.ssh").chmod(0o700)
+        _put(tree / "etc/ssh/lab_authorized_keys", client_keys().public + "\n", 0o600)
         own = host_keys(index)
         _put(tree / "etc/ssh/ssh_host_ed25519_key", own.private.read_text(encoding="utf-8"), 0o600)
         _put(tree / "etc/ssh/ssh_host_ed25519_key.pub", own.public + "\n", 0o644)

@@ -137,8 +137,9 @@ def _key(image: BuiltImage, options: LabOptions, processor: Processor, index: in
     depends = {
         "format": FORMAT,
         "image": image.recipe,
-        "machine": [options.memory_mib, options.cpus, options.scheduler, options.disk_gib],
+        "machine": [options.memory_mib, options.cpus, options.disk_gib],
         "processor": [processor.accel, processor.cpu],
+        "boot": [machine.xen_arguments(options), machine.DOM0_ARGUMENTS],
         "qemu": process.run([machine.PROGRAM, "--version"]).splitlines()[0],
         "keys": [seed.client_keys().public, seed.host_keys(index).public],
         "seed": seed.seed_files(index),

@@ -28,6 +28,13 @@ class GuestType(StrEnum):
     PVH = "pvh"
 
 
+class OnCrash(StrEnum):
+    """What Xen does when the guest's kernel has crashed (xl.cfg(5), `on_crash`)."""
+
+    RESTART = "restart"
+    STOP = "stop"
+
+
 class GuestState(StrEnum):
     """What a guest is doing, as Teig knows it."""
 
@@ -98,7 +105,8 @@ class GuestSpec:
     `memory_mib` is both memory and maxmem. `share_cores` and `ceiling_cores` are the plan's, in cores; `weight` (1 to
     65535, and it counts for each vCPU) and `cap` (percent of one core, 0: none) are what they become for the scheduler.
     See xl.cfg(5), `cpu_weight` and `cap`. `disk_rate` is the limit for all its disks together, `out_kbit` and `in_kbit`
-    what each network card may send and receive, in kbit/s.
+    what each network card may send and receive, in kbit/s. With `own_cores` each vCPU has a CPU that no other domain
+    is scheduled on.
     """
 
     id: GuestId
@@ -119,6 +127,8 @@ class GuestSpec:
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...]
     ssh_keys: tuple[str, ...] = ()
+    on_crash: OnCrash = OnCrash.RESTART
+    own_cores: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what Xen could not run."""
@@ -143,6 +153,7 @@ class GuestSpec:
             vcpus=self.vcpus,
             weight=self.weight,
             cap=self.cap,
+            own_cores=self.vcpus if self.own_cores else 0,
             read_iops=self.disk_rate.read_iops,
             write_iops=self.disk_rate.write_iops,
             read_bps=self.disk_rate.read_bps,
@@ -160,7 +171,8 @@ class Entitled:
     """The figures that are compared between plan, host and hypervisor: the same names in each.
 
     `cap` 0 means no cap, and a disk rate of 0 that nothing limits it. The disk rates' live figures are what the kernel
-    holds every backend thread of the guest to.
+    holds every backend thread of the guest to. `own_cores` is the number of CPUs in the guest's own cpupool, 0 where
+    it shares the host's.
     """
 
     memory_mib: int
@@ -172,6 +184,7 @@ class Entitled:
     write_iops: int
     read_bps: int
     write_bps: int
+    own_cores: int = 0
 
 
 def check_ssh_key(untrusted_key: str) -> str:

@@ -18,7 +18,8 @@ class Plan:
     guaranteed, `ceiling_cores` the most it may use while nobody else wants it, both in cores. `disk_bytes` is the size
     of the first volume. `disk_rate` is what all of the guest's disks together may do and are guaranteed; `pool` what
     they must lie on. `out_kbit` and `in_kbit` are what it may send and receive over each network card, in kbit/s (1000
-    bits), and `addresses` the number of network cards with an address each.
+    bits), and `addresses` the number of network cards with an address each. With `own_cores` no other domain is ever
+    scheduled on the guest's cores; its share is then all of them.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Plan:
     out_kbit: int
     in_kbit: int
     addresses: int
+    own_cores: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a plan that no host could keep."""
@@ -42,6 +44,10 @@ class Plan:
         self._want(
             self.share_cores <= self.ceiling_cores <= self.vcpus,
             "ceiling_cores must lie between share_cores and the number of vcpus",
+        )
+        self._want(
+            not self.own_cores or self.share_cores == self.vcpus,
+            "with own_cores, share_cores must be the number of vcpus: nobody else can use what it leaves",
         )
         self._want(self.disk_bytes >= 4 * MIB, "disk_bytes must be at least 4 MiB")
         self._want(self.disk_bytes % (4 * MIB) == 0, "disk_bytes must be a multiple of 4 MiB, LVM's extent size")

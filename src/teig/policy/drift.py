@@ -21,7 +21,7 @@ VOLUME_MISSING: Final = "volume_missing"
 VOLUME_ORPHANED: Final = "volume_orphaned"
 KEEPER_DEAD: Final = "keeper_dead"
 UNREACHABLE: Final = "unreachable"
-NEXT_START: Final = {"memory_mib", "vcpus"}
+NEXT_START: Final = {"memory_mib", "vcpus", "own_cores"}
 """Figures that are the domain's own for as long as it runs."""
 
 

@@ -13,6 +13,7 @@ chroot "$root" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer e2
 	systemd-timesyncd systemd-logind man-db.timer logrotate.timer
 sed -i 's/^#\?autoballoon=.*/autoballoon="off"/' "$root/etc/xen/xl.conf"
 printf 'XENCONSOLED_ARGS="--log=guest"\n' >>"$root/etc/default/xen"
+mkdir -p "$root/var/log/xen/console" # where xenconsoled keeps the logs, if it is there
 rm -f "$root"/etc/ssh/ssh_host_*
 mkdir -p "$root/root/.ssh"
 chmod 700 "$root/root/.ssh"

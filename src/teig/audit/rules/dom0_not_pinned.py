@@ -1,0 +1,36 @@
+"""Domain-0 runs anywhere.
+
+What: Domain-0's vCPUs are not pinned, on a host of eight processors or more.
+
+Why: It moves from core to core, away from its caches and, on machines with several sockets, from its memory; and its
+work is never where no guest is. With a weight that is high enough this is only a matter of speed.
+
+Example::
+
+    xl vcpu-list Domain-0    # affinity: all / all
+
+Fix: `dom0_max_vcpus=2 dom0_vcpus_pin` on Xen's command line, and `cpus = "2-15"` in the guests' files, or in
+/etc/xen/xl.conf: `vm.cpumask="2-15"`.
+
+Source: Xen command line reference, `dom0_vcpus_pin`; xl.conf(5), `vm.cpumask`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from teig.audit.finding import Severity
+from teig.audit.guest import Found
+from teig.audit.host import HostSettings
+from teig.audit.rule import HostRule, on_host
+
+MANY_CORES = 8
+
+
+def check(host: HostSettings) -> Iterator[Found]:
+    """Look at Domain-0's affinity."""
+    if host.dom0_pinned is False and (host.cores or 0) >= MANY_CORES:
+        yield on_host("xl vcpu-list", "Domain-0's vCPUs are not pinned to processors of their own.")
+
+
+RULE = HostRule("HST005", Severity.NOTE, check)

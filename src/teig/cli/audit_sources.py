@@ -1,0 +1,101 @@
+"""What `teig audit` looks at: files, this machine, or a host that the server asks; and writing files back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from teig.audit.finding import Finding, Severity
+from teig.audit.host import AuditedHost, ConfigText, HostSettings
+from teig.audit.review import UNREADABLE
+from teig.model.errors import HostFault
+
+ANSWER_S: Final = 200.0
+LARGEST: Final = 1 << 18
+"""Bytes; a guest's configuration has some hundreds."""
+
+
+@dataclass
+class Sources:
+    """Files that could be read, what is to be said of the others, and the host where it is known."""
+
+    configs: list[ConfigText] = field(default_factory=list)
+    unreadable: list[Finding] = field(default_factory=list)
+    host: HostSettings | None = None
+
+
+def gather(files: list[Path], *, local: bool, host: str | None) -> Sources:
+    """Read files, and the machine or the host that was asked for."""
+    if host is not None:
+        return _from_server(host)
+    found = Sources()
+    for path in dict.fromkeys(files or sorted(Path("/etc/xen").glob("*.cfg"))):
+        _read(path, found)
+    if local:
+        found.host = _this_machine([config.text for config in found.configs])
+    return found
+
+
+def _this_machine(texts: list[str]) -> HostSettings:
+    """Ask what an agent would tell, without one."""
+    from teig.agent.audit_facts import settings
+    from teig.record import load
+
+    host = load(HostSettings, settings(texts))
+    if host.xen_version is None:
+        typer.echo("xl says nothing: Xen does not run here, or only root may ask. The rest is looked at.", err=True)
+    return host
+
+
+def _read(path: Path, found: Sources) -> None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        found.unreadable.append(_unreadable(path, f"It cannot be read: {error.strerror}."))
+        return
+    if len(data) > LARGEST:
+        found.unreadable.append(_unreadable(path, f"It has more than {LARGEST} bytes: that is no configuration."))
+        return
+    found.configs.append(ConfigText.of(str(path), data))
+
+
+def _unreadable(path: Path, message: str) -> Finding:
+    return Finding(str(path), 0, 0, UNREADABLE, Severity.ERROR, message)
+
+
+def rewrite(config: ConfigText) -> None:
+    """Write a file anew, keeping the old one as FILE.bak; at all times the file is either the old or the new one."""
+    path = Path(config.path).resolve()
+    backup, new = Path(f"{config.path}.bak"), path.with_name(f".{path.name}.new")
+    usual = os.umask(0o077)  # the file may hold a password
+    try:
+        shutil.copy2(path, backup)
+        new.write_bytes(config.data())
+        for copy in (backup, new):
+            os.chown(copy, path.stat().st_uid, path.stat().st_gid)
+            shutil.copymode(path, copy)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise HostFault(f"{config.path} cannot be changed: {error.strerror}.", "It is as it was.") from error
+    finally:
+        os.umask(usual)
+
+
+def _from_server(host: str) -> Sources:
+    """Let the server ask a host's agent."""
+    from teig.cli.client import Api, name_path, suggesting
+    from teig.record import load
+
+    api = Api()
+    with suggesting(api, ("hosts", host)):
+        answer = api.get(f"{name_path('hosts', 'host', host)}/audit-facts", timeout_s=ANSWER_S)
+    audited = load(AuditedHost, answer)
+    configs = [ConfigText(f"{host}:{config.path}", config.text) for config in audited.configs]
+    return Sources(configs, [], audited.settings)
