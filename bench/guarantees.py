@@ -4,6 +4,8 @@ cpu.*.error             worst relative deviation of processor time from the shar
 cpu.cap.error           deviation from a ceiling of 25 % of a core, in cores
 dom0.latency_ratio      an agent's round trip with all guests spinning, divided by the same on an idle host
 disk.*.error            relative deviation of what a guest of 2 vCPUs measures on its disk from its limit
+disk.flush.error        how far above the limit on writes a guest gets that does nothing but fsync, flushes counted
+disk.unlimited_s        from the start of a rebooted guest's back end until all of its threads are limited
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import statistics
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from figures import Figure, options, report
 from lab_guests import Bench, bench
@@ -25,8 +26,27 @@ WARM_S = 5.0
 IOPS = 20  # low, so that an emulated guest on a busy machine is always held back by its limit and nothing else
 BPS = 128 << 10
 AT_ONCE = 4
+FLUSH_S = 20
 CASES = (((0.1, 1), (0.2, 1)), ((0.1, 1), (0.4, 1)), ((0.2, 1), (0.2, 2)))
 """Share and vCPUs of the guests that compete."""
+WATCH = """
+import os, sys, time
+first, free, ended = None, True, time.monotonic() + 300
+while (free or first is None) and time.monotonic() < ended:
+    found = []
+    for pid in os.listdir("/proc"):
+        try:
+            name = pid.isdigit() and open(f"/proc/{pid}/comm").read()
+            if name and ".xvda-" in name and int(name.replace("blkback.", "").split(".")[0]) > OLD:
+                found.append(open(f"/proc/{pid}/cgroup").read())
+        except (OSError, ValueError):
+            pass
+    if found and first is None:
+        first = time.monotonic()
+    free = len(found) < 2 or any("/teig/" not in group for group in found)
+print(time.monotonic() - first)
+"""
+"""Waits in Domain-0 for the two disk threads of a domain newer than OLD, and until both are in a group of Teig's."""
 
 
 def spinning(stands: Bench, guests: list[GuestSpec], seconds: float) -> ThreadPoolExecutor:
@@ -102,12 +122,9 @@ def disk_figures(stands: Bench) -> list[Figure]:
     figures.append(_disk("disk.after_reload.error", [iops_error(stands, guest)]))
     stands.lab.run("systemctl kill -s KILL teig-keeper")
     figures.append(_disk("disk.after_keeper_restart.error", [iops_error(stands, guest)]))
-    first = stands.domid(guest)
-    stands.ask(guest, "reboot")
-    while not _rebooted(stands, guest, first):
-        time.sleep(1)
-    stands.ready(guest)
+    figures.append(Figure("disk.unlimited_s", reboot(stands, guest), "s"))
     figures.append(_disk("disk.after_reboot.error", [iops_error(stands, guest)]))
+    figures.append(Figure("disk.flush.error", flush_error(stands, guest), "ratio", "<= 0.10"))
     stands.stop(guest)
     guest = stands.start(vcpus=2, rate=DiskRate(10_000, 10_000, BPS, BPS))
     errors = [abs(delivered(stands, guest, what, 65536) / BPS - 1) for what in ("read", "write", "read")]
@@ -115,10 +132,29 @@ def disk_figures(stands: Bench) -> list[Figure]:
     return [*figures, _disk("disk.bandwidth.error", errors)]
 
 
-def _rebooted(stands: Bench, guest: GuestSpec, first: int) -> bool:
-    with suppress(SystemExit):
-        return stands.domid(guest) > first
-    return False
+def reboot(stands: Bench, guest: GuestSpec) -> float:
+    """Let the guest reboot; return the seconds for which its new back end had a thread without limits."""
+    program = WATCH.replace("OLD", str(stands.domid(guest)))
+    with ThreadPoolExecutor(1) as pool:
+        watched = pool.submit(stands.lab.run, "python3 -", stdin=program.encode(), timeout_s=400)
+        stands.ask(guest, "reboot")
+        unlimited_s = float(watched.result())
+    stands.ready(guest)
+    return unlimited_s
+
+
+def flush_error(stands: Bench, guest: GuestSpec) -> float:
+    """Return how far writes and flushes of the disk under a guest that only syncs are above its limit; 0 below it."""
+    before = disk_operations(stands)
+    told = stands.ask(guest, f"sync?seconds={FLUSH_S}")
+    done = (disk_operations(stands) - before) / told["seconds"]
+    return max(0.0, done / IOPS - 1)
+
+
+def disk_operations(stands: Bench) -> int:
+    """Return the writes and flushes that the host's data disk has done (Documentation/block/stat.rst)."""
+    fields = stands.lab.run("cat /sys/block/vdb/stat").split()
+    return int(fields[4]) + int(fields[15])
 
 
 def iops_error(stands: Bench, guest: GuestSpec) -> float:

@@ -13,7 +13,7 @@ from teig.lab.images import build
 from tests.fleet.conftest import Stand
 from tests.lab.states import get, make_volume, send_image
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = pytest.mark.lab
 GUEST = """name = "{name}"
 uuid = "5a6f8e0c-61f1-4c1a-9b5e-7d7c0f5c1a{number:02x}"
 type = "pv"
@@ -37,16 +37,24 @@ CHANGES = {
     "GST005": ("/root/micro/initrd", "/root/micro/gone"),
     "CFG001": ("cap = 0", "cap = 0\nmemroy = 96"),
 }
+ELEVATOR = "/sys/block/vdb/queue/scheduler"
 HOST_FAULTS = {
     "HST006": ("xl sched-credit2 -d Domain-0 -w 256", "xl sched-credit2 -d Domain-0 -w 2048"),
     "HST014": (
         "ip link set xenbr0 type bridge stp_state 1 forward_delay 1500",
-        "ip link set xenbr0 type bridge stp_state 0 forward_delay 0",
+        # One at a time: while the spanning tree is on, less than two seconds is refused.
+        "ip link set xenbr0 type bridge stp_state 0 && ip link set xenbr0 type bridge forward_delay 0",
     ),
     "HST003": (
         "cp /etc/xen/xl.conf /root/xl.conf && echo 'autoballoon=\"on\"' >>/etc/xen/xl.conf",
         "mv /root/xl.conf /etc/xen/xl.conf",
     ),
+    "HST009": (
+        f"cat {ELEVATOR} >/root/elevator && modprobe bfq && echo bfq >{ELEVATOR}",
+        f"sed 's/.*\\[//; s/\\].*//' /root/elevator >{ELEVATOR}",
+    ),
+    "HST010": ("lvcreate -qq -y -Wn -l 97%FREE -n planted vg0", "lvremove -qq -y vg0/planted"),
+    "HST015": ("modprobe br_netfilter && sysctl -qw net.bridge.bridge-nf-call-iptables=1", "modprobe -r br_netfilter"),
 }
 
 
@@ -100,5 +108,5 @@ def test_a_mended_guest_starts(stand: Stand, guest_file: str) -> None:
     again = stand.host.audit_facts()
     assert fixable(review(again.configs, again.settings).findings) == 0
     stand.run("xl create -q /etc/xen/audited.cfg </dev/null >/dev/null 2>&1")
-    assert "HTTP" in get(stand.lab, "10.77.18.9") or get(stand.lab, "10.77.18.9")
+    assert get(stand.lab, "10.77.18.9")
     assert stand.run("xl list audited | tail -n 1").split()[2] == "96"

@@ -20,7 +20,7 @@ from teig.xen.config_file import parse
 from tests.fleet.conftest import Stand
 from tests.xen.test_specs import DISKS
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = pytest.mark.lab
 COUNT = 300
 REFUSING = {"CFG006", "CFG007", "CFG008", "GST010", "GST012", "GST013"}
 """Rules that say that xl refuses a file; CFG008 does so for all devices but network cards."""

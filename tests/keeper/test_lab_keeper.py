@@ -52,6 +52,23 @@ def test_limits_hold_whatever_the_guest_and_systemd_do(stand: Stand, vcpus: int)
     assert written_per_second(stand, spec, "mib=1&block=65536") < 1.15 * SLOW.write_bps
 
 
+def test_a_flood_of_fsync_is_held_to_the_limit_on_writes(stand: Stand) -> None:
+    spec = slow_guest(stand)
+    stand.start(spec)
+    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
+    before = disk_operations(stand)
+    told = json.loads(stand.get(spec, "/cgi-bin/sync?seconds=15").split(b"\r\n\r\n")[1])
+    per_second = (disk_operations(stand) - before) / told["seconds"]
+    assert told["syncs"] > 0
+    assert 0.5 * SLOW.write_iops < per_second < 1.15 * SLOW.write_iops
+
+
+def disk_operations(stand: Stand) -> int:
+    """Return the writes and flushes that the disk under the guests has done (Documentation/block/stat.rst)."""
+    fields = stand.run("cat /sys/block/vdb/stat").split()
+    return int(fields[4]) + int(fields[15])
+
+
 def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
     spec = slow_guest(stand)
     stand.start(spec)
