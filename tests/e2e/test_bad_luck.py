@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
-from teig.control import drift, guests
+from teig.control import drift, guests, operations
 from teig.model.guest import GuestState
-from teig.model.operation import OperationState
+from teig.model.operation import Operation, OperationState
 from teig.policy.drift import KEEPER_DEAD, VOLUME_MISSING
 from tests.e2e.conftest import Stand, await_that
+from tests.fleet.test_ssh_fleet import ANOTHER_PROTOCOL
 from tests.lab.states import boot_id
 from tests.simulated import wish
 
 pytestmark = pytest.mark.lab
 GROUP = "/sys/fs/cgroup/teig/{}"
+CUT_S = 60
+"""How long the way to the host is cut: longer than its server waits for signs of life."""
 
 
 def _id(stand: Stand, name: str) -> str:
@@ -100,3 +104,38 @@ def test_a_host_that_reboots_in_the_middle_of_a_create_keeps_nothing_half_made(c
     await_that(lambda: boot_id(clean.host), lambda found: found not in {"", boot}, 400)
     clean.delete_all()
     assert (clean.left_on_host(), clean.rows()) == ([], 0)
+
+
+def test_ssh_that_is_cut_for_a_minute_in_the_middle_of_a_start_loses_nothing(clean: Stand) -> None:
+    made = guests.create(clean.services, wish("web"))
+    await_that(lambda: step_names(clean, made), lambda found: "start" in found, 120)
+    with clean.host.monitor() as monitor:
+        monitor.human("set_link management off")
+        time.sleep(CUT_S)
+        monitor.human("set_link management on")
+    ended = clean.finish(made, 400)
+    assert ended.state is OperationState.DONE, ended.error
+    assert guests.drift(guests.view(clean.services, "web")) == []
+    assert clean.host.run("xl list").count("web") == 1
+
+
+def test_an_agent_of_another_version_is_refused_until_it_is_replaced(clean: Stand) -> None:
+    agent = "/usr/local/lib/teig/agent.pyz"
+    clean.host.run(
+        f"mv {agent} {agent}.ours; cat >{agent}; pkill -f '[a]gent.pyz serve$'",
+        stdin=ANOTHER_PROTOCOL.encode(),
+    )
+    try:
+        ended = clean.create("web")
+        assert ended.state is OperationState.FAILED
+        assert ended.error is not None
+        assert ended.error["code"] == "agent_version"
+        assert "teig host add" in ended.error["todo"]
+        assert clean.rows() == 0
+    finally:
+        clean.host.run(f"mv {agent}.ours {agent}")
+    assert clean.create("web").state is OperationState.DONE
+
+
+def step_names(stand: Stand, operation: Operation) -> set[str]:
+    return {step.name for step in operations.by_id(stand.services, operation.id).steps}
