@@ -147,7 +147,7 @@ def flush_error(stands: Bench, guest: GuestSpec) -> float:
     """Return how far writes and flushes of the disk under a guest that only syncs are above its limit; 0 below it."""
     before = disk_operations(stands)
     told = stands.ask(guest, f"sync?seconds={FLUSH_S}")
-    done = (disk_operations(stands) - before) / told["seconds"]
+    done = (disk_operations(stands) - before) / float(told["seconds"])
     return max(0.0, done / IOPS - 1)
 
 

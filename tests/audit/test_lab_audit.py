@@ -11,7 +11,7 @@ from teig.audit.host import AuditedHost
 from teig.audit.review import review
 from teig.lab.images import build
 from tests.fleet.conftest import Stand
-from tests.lab.states import get, make_volume, send_image
+from tests.lab.states import create_domain, get, make_volume, send_image
 
 pytestmark = pytest.mark.lab
 GUEST = """name = "{name}"
@@ -107,6 +107,6 @@ def test_a_mended_guest_starts(stand: Stand, guest_file: str) -> None:
     put(stand, "audited", fixed(config, audited.settings))
     again = stand.host.audit_facts()
     assert fixable(review(again.configs, again.settings).findings) == 0
-    stand.run("xl create -q /etc/xen/audited.cfg </dev/null >/dev/null 2>&1")
+    create_domain(stand.lab, "/etc/xen/audited.cfg")
     assert get(stand.lab, "10.77.18.9")
     assert stand.run("xl list audited | tail -n 1").split()[2] == "96"
