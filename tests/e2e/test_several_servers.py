@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from teig.cli.demo_names import LAB_RATING
 from teig.cli.enrolment import Login
 from teig.control.images import identity
 from teig.lab.images import build
-from teig.lab.lab import running_lab
+from teig.lab.lab import Lab, running_lab
 from teig.lab.options import LabOptions
 from teig.model.image import Manifest
 from teig.record import dump, load
@@ -23,6 +24,7 @@ from tests.servers import REAL_HOSTS, Served, create, ended, serving, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.unproven]
 STEP_S = 300.0
+FOOTPRINT = "xl list; lvs --noheadings -o lv_name; cat /var/lib/teig/guests/*/fence"
 
 
 def enrol(server: Served, login: Login, name: str) -> None:
@@ -42,22 +44,35 @@ def step_reached(server: Served, operation: str, step: str) -> bool:
     return step in {known["name"] for known in server.api.get(f"/operations/{operation}")["steps"]}
 
 
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One lab host for all of these tests, each of which leaves nothing on it."""
+    with running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
 @pytest.mark.parametrize("step", ["volume", "write", "define", "start"])
-def test_a_paused_server_cannot_act_late_on_a_real_host(postgres: Postgres, step: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="teig-") as path, running_lab(LabOptions(), Path(path) / "lab") as lab:
-        [host] = lab.hosts
-        with serving(Path(path), 2, REAL_HOSTS, postgres.database("migrated")) as [first, second]:
-            enrol(first, Login(f"root@{host.name}", lab.ssh_config), host.name)
-            operation = create(first, "web")
-            until(lambda: step_reached(second, operation["id"], step), f"the step {step}", STEP_S)
-            first.signal(signal.SIGSTOP)
-            done = ended(second, operation, STEP_S)
-            assert done["state"] == "done", second.log()
-            before = host.run("xl list; lvs --noheadings -o lv_name; cat /var/lib/teig/guests/*/fence")
-            first.signal(signal.SIGCONT)
-            until(first.ended, "the end of the one that was paused", STEP_S)
-            assert second.api.get(f"/operations/{operation['id']}") == done
-            after = host.run("xl list; lvs --noheadings -o lv_name; cat /var/lib/teig/guests/*/fence")
-            assert [line.split()[:4] for line in after.splitlines()] == [
-                line.split()[:4] for line in before.splitlines()
-            ]
+def test_a_paused_server_cannot_act_late_on_a_real_host(lab: Lab, postgres: Postgres, step: str) -> None:
+    [host] = lab.hosts
+    with (
+        tempfile.TemporaryDirectory(prefix="teig-") as path,
+        serving(Path(path), 2, REAL_HOSTS, postgres.database("migrated")) as [first, second],
+    ):
+        enrol(first, Login(f"root@{host.name}", lab.ssh_config), host.name)
+        operation = create(first, "web")
+        until(lambda: step_reached(second, operation["id"], step), f"the step {step}", STEP_S)
+        first.signal(signal.SIGSTOP)
+        done = ended(second, operation, STEP_S)
+        assert done["state"] == "done", second.log()
+        before = host.run(FOOTPRINT)
+        first.signal(signal.SIGCONT)
+        until(first.ended, "the end of the one that was paused", STEP_S)
+        assert second.api.get(f"/operations/{operation['id']}") == done
+        assert words(host.run(FOOTPRINT)) == words(before)
+        removed = second.api.delete("/guests/web", force="true")
+        assert ended(second, removed, STEP_S)["state"] == "done", second.log()
+
+
+def words(listing: str) -> list[list[str]]:
+    """Return the lines without the processor time at the end of those of `xl list`."""
+    return [line.split()[:4] for line in listing.splitlines()]

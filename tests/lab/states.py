@@ -69,7 +69,7 @@ def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind:
 
 
 def create_domain(host: LabHost, config: str) -> None:
-    """Start a domain; once more where it fails, as the agent does: xl gives a busy host's hotplug scripts 10 seconds."""
+    """Start a domain; once more where it fails, as the agent does: xl gives hotplug scripts 10 s, however busy."""
     once = f"xl create -q {config} </dev/null >/dev/null 2>&1"
     host.run(f"{once} || {once}", timeout_s=600)
 
