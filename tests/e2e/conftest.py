@@ -92,7 +92,7 @@ def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: flo
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     """A server with one real host, enrolled and with the image micro."""
     key = asyncssh.generate_private_key("ssh-ed25519")

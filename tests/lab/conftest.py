@@ -15,18 +15,18 @@ from tests.lab.states import get, start_micro
 GUEST_ADDRESS = "10.77.16.1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab_booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def host_booted(lab_booted: Lab) -> LabHost:
     return lab_booted.hosts[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guest_running(host_booted: LabHost) -> str:
     """The address of a PV guest with two virtual processors on `host_booted`."""
     start_micro(host_booted, "two", GUEST_ADDRESS, vcpus=2)
