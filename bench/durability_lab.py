@@ -39,7 +39,13 @@ def crash() -> list[Figure]:
             doubled += domains > 1
         left = _left(stands)
     return [
-        Figure("crash.lab.steps_hit", sum(hits[step] > 0 for step in STEPS), "", f"== {len(STEPS)}", [hits[step] for step in STEPS]),
+        Figure(
+            "crash.lab.steps_hit",
+            sum(hits[step] > 0 for step in STEPS),
+            "",
+            f"== {len(STEPS)}",
+            [hits[step] for step in STEPS],
+        ),
         Figure("crash.lab.lost", lost, "", "== 0"),
         Figure("crash.lab.doubled", doubled, "", "== 0"),
         Figure("crash.lab.orphans", len(left), "", "== 0"),
