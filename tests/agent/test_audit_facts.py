@@ -72,6 +72,7 @@ def root(tmp_path: Path) -> Path:
         "etc/xen/web.cfg": GOOD,
         "etc/xen/odd.cfg": "name = 'x\udcff'",
         "etc/xen/notes.txt": "not read",
+        "var/lib/teig/guests/5a6f8e0c/xl.cfg": "memory = 96\n",
         "boot/vmlinuz": "a kernel",
         "sys/block/sda/queue/scheduler": "noop deadline [cfq]\n",
         "sys/block/sda/queue/rotational": "1\n",
@@ -148,7 +149,11 @@ def test_devices(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_files_and_the_paths_in_them(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audited = read(root, monkeypatch)
-    assert [config.path for config in audited.configs] == ["/etc/xen/odd.cfg", "/etc/xen/web.cfg"]
+    assert [config.path for config in audited.configs] == [
+        "/etc/xen/odd.cfg",
+        "/etc/xen/web.cfg",
+        "/var/lib/teig/guests/5a6f8e0c/xl.cfg",
+    ]
     assert audited.configs[1].text == GOOD
     assert audited.settings.kinds == {"/boot/vmlinuz": "file", "/dev/vg0/web": "file"}
 

@@ -20,7 +20,8 @@ from teig.agent.facts import autoballoon, guest_types
 from teig.agent.failure import Failure
 from teig.agent.process import run
 
-CONFIGS = "etc/xen/*.cfg"
+CONFIGS = ("etc/xen/*.cfg", "var/lib/teig/guests/*/xl.cfg")
+"""What a person made, and what Teig made: memory and names count together."""
 MOST_FILES = 1000
 LARGEST = 1 << 18
 """Bytes; a larger file is no configuration, and left out."""
@@ -33,7 +34,8 @@ _PROGRAM_S = 30.0
 def audit_facts(root: Path = Path("/")) -> dict[str, Any]:
     """Return the host's settings and the texts of its guests' configuration files."""
     configs = []
-    for path in sorted(root.glob(CONFIGS))[:MOST_FILES]:
+    paths = [path for pattern in CONFIGS for path in sorted(root.glob(pattern))]
+    for path in paths[:MOST_FILES]:
         text = _text(path)
         if text is not None:
             configs.append({"path": f"/{path.relative_to(root)}", "text": text})

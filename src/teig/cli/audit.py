@@ -32,9 +32,9 @@ Codes = list[str] | None
 def audit(
     files: Annotated[list[Path] | None, typer.Argument(help="Configuration files of guests (xl.cfg).")] = None,
     local: Annotated[
-        bool, typer.Option("--local", help="This machine too: it must run Xen. Without FILES, /etc/xen/*.cfg.")
+        bool, typer.Option("--local", help="This machine too: it must run Xen. Without FILES, its guests' files.")
     ] = False,
-    host: Annotated[str | None, typer.Option("--host", help="A host of the server, and its /etc/xen/*.cfg.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="A host of the server, and its guests' files.")] = None,
     select: Annotated[Codes, typer.Option("--select", help="Only these codes (or beginnings), with commas.")] = None,
     ignore: Annotated[Codes, typer.Option("--ignore", help="Not these codes (or beginnings), with commas.")] = None,
     xm: Annotated[bool, typer.Option("--xm", help="The files are for xm: take what it read and xl refuses.")] = False,
