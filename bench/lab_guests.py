@@ -69,12 +69,19 @@ class Bench:
     numbers: Iterator[int] = dataclasses.field(default_factory=lambda: itertools.count(1))
 
     def start(
-        self, *, vcpus: int = 1, share: float = 0.1, cap: int = 0, rate: DiskRate = FAST, memory_mib: int = 96
+        self,
+        *,
+        vcpus: int = 1,
+        share: float = 0.1,
+        cap: int = 0,
+        rate: DiskRate = FAST,
+        memory_mib: int = 96,
+        kind: GuestType = GuestType.PV,
     ) -> GuestSpec:
         """Make a guest and wait until it answers."""
         number = next(self.numbers)
         spec = GuestSpec(
-            id=GuestId(str(uuid.uuid4())), name=f"b{number}", type=GuestType.PV, plan="bench", site="lab",
+            id=GuestId(str(uuid.uuid4())), name=f"b{number}", type=kind, plan="bench", site="lab",
             image=self.image.id, memory_mib=memory_mib, vcpus=vcpus, share_cores=share, ceiling_cores=vcpus,
             weight=weight_for(share, vcpus), cap=cap, disk_rate=rate, out_kbit=100_000, in_kbit=100_000,
             disks=(Disk(0, 64 << 20),),

@@ -12,9 +12,10 @@ import sys
 from figures import Figure, options, report
 from lab_guests import XEN, Bench, bench
 from teig.lab.options import LabOptions
+from teig.model.guest import GuestType
 from teig.policy.admission import overhead_mib
 
-SIZES = ((96, 1), (96, 2), (96, 4), (512, 1), (1024, 2))
+SIZES = {GuestType.PV: ((96, 1), (96, 2), (96, 4), (512, 1), (1024, 2)), GuestType.PVH: ((96, 1), (512, 2), (1024, 1))}
 """Memory in MiB, and vCPUs."""
 FREE = XEN + 'print(xen.physinfo()["free_memory"])'
 
@@ -24,10 +25,10 @@ def free_mib(stands: Bench) -> float:
     return int(stands.lab.run("python3 -", stdin=FREE.encode())) / 1024
 
 
-def overhead(stands: Bench, memory_mib: int, vcpus: int) -> float:
+def overhead(stands: Bench, kind: GuestType, memory_mib: int, vcpus: int) -> float:
     """Return what a guest takes besides its memory, in MiB."""
     before = free_mib(stands)
-    guest = stands.start(memory_mib=memory_mib, vcpus=vcpus)
+    guest = stands.start(memory_mib=memory_mib, vcpus=vcpus, kind=kind)
     taken = before - free_mib(stands)
     stands.stop(guest)
     return taken - memory_mib
@@ -35,13 +36,15 @@ def overhead(stands: Bench, memory_mib: int, vcpus: int) -> float:
 
 def main() -> int:
     args = options("Measure what Xen takes for a guest besides its memory.").parse_args()
-    with bench(LabOptions()) as stands:
-        measured = {size: overhead(stands, *size) for size in SIZES}
-    left = [overhead_mib(*size) - taken for size, taken in measured.items()]
-    figures = [
-        Figure(f"memory.overhead_mib.{memory_mib}_mib_{vcpus}_vcpus", taken, "MiB")
-        for (memory_mib, vcpus), taken in measured.items()
-    ]
+    figures: list[Figure] = []
+    left: list[float] = []
+    for kind, sizes in SIZES.items():
+        with bench(LabOptions(pvh=kind is GuestType.PVH)) as stands:
+            for memory_mib, vcpus in sizes:
+                taken = overhead(stands, kind, memory_mib, vcpus)
+                name = f"memory.overhead_mib.{kind}.{memory_mib}_mib_{vcpus}_vcpus"
+                figures.append(Figure(name, taken, "MiB"))
+                left.append(overhead_mib(memory_mib, vcpus) - taken)
     return report([*figures, Figure("memory.overhead_left_mib", min(left), "MiB", ">= 0", left)], args.output)
 
 

@@ -53,20 +53,19 @@ def test_limits_hold_whatever_the_guest_and_systemd_do(stand: Stand, vcpus: int)
 
 
 def test_a_flood_of_fsync_is_held_to_the_limit_on_writes(stand: Stand) -> None:
-    spec = slow_guest(stand)
+    spec = dataclasses.replace(slow_guest(stand), disk_rate=dataclasses.replace(SLOW, write_iops=20))
     stand.start(spec)
     await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
     before = disk_operations(stand)
     told = json.loads(stand.get(spec, "/cgi-bin/sync?seconds=15").split(b"\r\n\r\n")[1])
     per_second = (disk_operations(stand) - before) / told["seconds"]
     assert told["syncs"] > 0
-    assert 0.5 * SLOW.write_iops < per_second < 1.15 * SLOW.write_iops
+    assert 10 < per_second < 1.15 * 20
 
 
 def disk_operations(stand: Stand) -> int:
-    """Return the writes and flushes that the disk under the guests has done (Documentation/block/stat.rst)."""
-    fields = stand.run("cat /sys/block/vdb/stat").split()
-    return int(fields[4]) + int(fields[15])
+    """Return the writes that the disk under the guests has done, which a flush is counted as too (docs/keeper.md)."""
+    return int(stand.run("cat /sys/block/vdb/stat").split()[4])
 
 
 def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
