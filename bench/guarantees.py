@@ -1,7 +1,7 @@
 """What guests get against what they were promised, on real Xen in the lab, with no server running.
 
-cpu.*.error             worst relative deviation of processor time from the shares, guests crowded on one processor, which
-                        is a cpupool of its own
+cpu.*.error             worst relative deviation of processor time from the shares, of guests crowded on one processor,
+                        which is a cpupool of its own
 cpu.*.with_dom0.error   the same where the guests have all processors, and Domain-0 takes what it needs in between
 cpu.cap.error           deviation from a ceiling of 25 % of a core, in cores
 dom0.latency_ratio      an agent's round trip with all guests spinning, divided by the same on an idle host
