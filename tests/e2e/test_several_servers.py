@@ -22,7 +22,7 @@ from tests.e2e.conftest import SITE
 from tests.postgres import Postgres
 from tests.servers import REAL_HOSTS, Served, create, ended, serving, until
 
-pytestmark = [pytest.mark.lab, pytest.mark.unproven]
+pytestmark = pytest.mark.lab
 STEP_S = 300.0
 FOOTPRINT = "xl list; lvs --noheadings -o lv_name; cat /var/lib/teig/guests/*/fence"
 
