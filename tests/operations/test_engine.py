@@ -8,16 +8,22 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+from dbos import DBOS
+
 from teig.control import guests, operations
+from teig.control.services import Services
 from teig.fleet.driver import Claim
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import HostFault
 from teig.model.operation import OperationState
+from teig.operations import workflows
 from teig.operations.workflows import VERSION
 from teig.store import servers
 from teig.store.operations import Left
 from teig.store.servers import Server
 from tests.postgres import cluster
+from tests.servers import until
 from tests.simulated import server, server_with_hosts, wait, wish
 
 KILLED = """
@@ -101,6 +107,15 @@ def test_an_operation_survives_kill_9(tmp_path: Path) -> None:
         [operation] = operations.listed(services, 10)
         assert wait(services, operation).state is OperationState.DONE
         assert guests.view(services, "web").on_host is not None
+
+
+def test_the_record_of_what_has_ended_does_not_pile_up(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflows, "KEPT", 3)
+    for _ in range(4):
+        assert wait(services, guests.create(services, wish("web"))).state is OperationState.DONE
+        assert wait(services, guests.delete(services, "web", force=True)).state is OperationState.DONE
+    until(lambda: len(DBOS.list_workflows()) <= 4, "the record of ended operations to be removed")
+    assert len(operations.listed(services, 10)) == 8
 
 
 def test_what_an_earlier_run_had_begun_is_undone_too(tmp_path: Path, host: SimulatedHost) -> None:

@@ -141,6 +141,7 @@ class Engine:
             self._wake.clear()
             try:
                 self._take_all()
+                self._workflows.tidy()
                 failing = False
             except Fenced:
                 return  # `peers` sees it too, and ends this server

@@ -21,6 +21,8 @@ VERSION: Final = "2"
 servers of its own version, and begun anew when there are none, which is right because steps are idempotent."""
 QUEUE: Final = "server-"
 POLL_S = 1.0
+KEPT: Final = 200
+"""Ended workflows that may be there before all of them are removed: how an operation ended is in our own database."""
 _ENDED: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 
 
@@ -34,6 +36,7 @@ class Workflows:
         self._queue = f"{QUEUE}{server}"
         self._engine: sa.Engine | None = None
         self._workflow: Callable[[str], None] = _nothing
+        self._untidied = KEPT
 
     def launch(self, body: Callable[[str], None], living: set[str]) -> None:
         """Be ready to run `body`, which gets an operation's id. What servers that are not `living` left is removed."""
@@ -67,6 +70,7 @@ class Workflows:
 
         Where that says that the workflow has ended, which our database does not, it is thrown away.
         """
+        self._untidied += 1
         ident = f"{operation_id}:{VERSION}"
         status = DBOS.get_workflow_status(ident) if begun else None
         if status is not None and status.status in _ENDED:
@@ -76,6 +80,15 @@ class Workflows:
             return
         with SetWorkflowID(ident):
             DBOS.start_workflow(self._workflow, operation_id)
+
+    def tidy(self) -> None:
+        """Remove the workflows that have ended, once there may be many; at the first call, what was there before."""
+        if self._untidied < KEPT:
+            return
+        self._untidied = 0
+        ended = DBOS.list_workflows(status=sorted(_ENDED), limit=10 * KEPT, load_input=False, load_output=False)
+        if ended:
+            DBOS.delete_workflows([workflow.workflow_id for workflow in ended])
 
     def close(self) -> None:
         """Stop."""
