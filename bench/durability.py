@@ -2,8 +2,9 @@
 
 Real server processes share simulated hosts, as real ones would be shared over SSH, and a PostgreSQL that is made for
 this run with its disk writes on; the figures of SQLite are of one server with its own file. What an operation costs is
-the time from sending the request for a guest until the server notes that it is done: simulated hosts do
-their work in no time, so all of it is ours. `--lab` kills the server of a real lab host instead, in every step.
+the time from sending the request for a guest until the server notes that it is done, on a simulated host in the
+server's own process: that does its work in no time, so all of it is ours. `--lab` kills the server of a real lab host
+instead, in every step.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.postgres import cluster
-from tests.servers import Served, create, ended, enrol, serving, until
+from tests.servers import OWN_HOST, Served, create, ended, enrol, serving, until
 from tests.shared_fleet import SharedFleet, shared_hosts
 
 import durability_lab
@@ -175,7 +176,11 @@ def takeover(rounds: int) -> list[float]:
 def overhead(rounds: int, *, shared: bool) -> list[float]:
     """Return the milliseconds that making a guest takes where its host takes none, one after another."""
     found = []
-    with platform(1, shared=shared) as ([server], _fleet):
+    with contextlib.ExitStack() as stack:
+        base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tb-")))
+        database = stack.enter_context(cluster(durable=True)).database() if shared else None
+        [server] = stack.enter_context(serving(base, 1, OWN_HOST, database))
+        enrol(server, ["sim0"])
         for number in range(rounds + 5):
             begin = time.time()
             done = ended(server, create(server, f"guest{number}"))

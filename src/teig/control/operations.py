@@ -10,6 +10,7 @@ from teig.model.operation import Operation
 from teig.store import operations
 
 POLL_S = 0.2
+TOGETHER_S = 0.05
 
 
 def listed(services: Services, limit: int) -> list[Operation]:
@@ -29,14 +30,18 @@ def cancel(services: Services, operation: str) -> Operation:
 
 
 async def changed(services: Services, operation: str, seen: int, wait_s: float) -> Operation:
-    """Return an operation once its `progress` is not `seen`, once it has ended, or after `wait_s` seconds."""
+    """Return an operation once its `progress` is not `seen`, once it has ended, or after `wait_s` seconds.
+
+    Steps that follow each other faster than people see are told together.
+    """
     begin = time.monotonic()
     while True:
         found = await asyncio.to_thread(by_id, services, operation)
         waited = time.monotonic() - begin
-        if found.state.ended or progress(found) != seen or waited >= wait_s:
+        told = progress(found) != seen and waited >= min(TOGETHER_S, wait_s)
+        if found.state.ended or told or waited >= wait_s:
             return found
-        await asyncio.sleep(min(POLL_S, 0.01 + waited / 10))  # steps are short at first; another server may do them
+        await asyncio.sleep(min(POLL_S, TOGETHER_S + waited / 10))  # another server may do the steps
 
 
 def progress(operation: Operation) -> int:
