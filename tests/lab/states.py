@@ -70,8 +70,8 @@ def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind:
 
 def create_domain(host: LabHost, config: str) -> None:
     """Start a domain; once more where it fails, as the agent does: xl gives hotplug scripts 10 s, however busy."""
-    once = f"xl create -q {config} </dev/null >/dev/null 2>&1"
-    host.run(f"{once} || {once}", timeout_s=600)
+    once = f"xl create -q {config} </dev/null >/root/xl.log 2>&1"  # what stays of xl would hold a pipe open
+    host.run(f"{once} || {once} || {{ cat /root/xl.log >&2; false; }}", timeout_s=600)
 
 
 def get(host: LabHost, address: str, path: str = "/", wait_s: float = 400) -> str:
