@@ -8,6 +8,7 @@ import time
 import pytest
 
 from teig.control import drift, guests, operations
+from teig.model.errors import HostFault
 from teig.model.guest import GuestState
 from teig.model.operation import Operation, OperationState
 from teig.policy.drift import KEEPER_DEAD, VOLUME_MISSING
@@ -126,11 +127,9 @@ def test_an_agent_of_another_version_is_refused_until_it_is_replaced(clean: Stan
         stdin=ANOTHER_PROTOCOL.encode(),
     )
     try:
-        ended = clean.create("web")
-        assert ended.state is OperationState.FAILED
-        assert ended.error is not None
-        assert ended.error["code"] == "agent_version"
-        assert "teig host add" in ended.error["todo"]
+        with pytest.raises(HostFault, match="teig host add") as caught:
+            clean.create("web")
+        assert caught.value.reason == "agent_version"
         assert clean.rows() == 0
     finally:
         clean.host.run(f"mv {agent}.ours {agent}")
