@@ -54,7 +54,7 @@ HOST_FAULTS = {
         f"sed 's/.*\\[//; s/\\].*//' /root/elevator >{ELEVATOR}",
     ),
     "HST010": ("lvcreate -qq -y -Wn -l 97%FREE -n planted vg0", "lvremove -qq -y vg0/planted"),
-    "HST015": ("modprobe br_netfilter && sysctl -qw net.bridge.bridge-nf-call-iptables=1", "modprobe -r br_netfilter"),
+    "HST015": ("modprobe br_netfilter && sysctl -qw net.bridge.bridge-nf-call-iptables=1", "rmmod br_netfilter"),
 }
 
 

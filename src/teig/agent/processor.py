@@ -1,9 +1,9 @@
 """Scheduler weights and caps, kept as the plans say, and Domain-0's own.
 
-Both of Xen's schedulers apply a weight to each vCPU. Domain-0's is the sum of all other domains' weights times vCPUs:
-should all of them crowd on one processor, one vCPU of Domain-0 there still gets half of it. It is not made larger than
-that: credit2 burns a vCPU's credit in the ratio of the largest weight to its own, and the further they lie apart, the
-coarser its shares become.
+Both of Xen's schedulers apply a weight to each vCPU. Domain-0's is a little more than the heaviest guest's, and more
+where all of its vCPUs would otherwise have less than a tenth of the host, which admission keeps for it. It is no
+heavier: credit2 burns a vCPU's credit in the ratio of the largest weight to its own, and where that is large, guests get
+equal parts whatever their weights (measured: see docs/keeper.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from collections.abc import Iterable
 from teig.agent.hypervisor import Domain, Hypervisor, Share
 from teig.agent.spec import Spec
 
-LEAST_DOM0_WEIGHT = 2048
+IDLE_DOM0_WEIGHT = 512
+"""Where no other domain runs: twice what xl gives a domain of which nothing is said."""
+OTHERS_TENTHS = 9
+"""Tenths of a host that all other domains together may outweigh Domain-0 by."""
 MOST_WEIGHT = 65535  # xl.cfg(5), cpu_weight
 
 
@@ -43,6 +46,11 @@ def hold_dom0(xen: Hypervisor, domains: Iterable[Domain], shares: dict[int, Shar
 
 def dom0_weight(domains: Iterable[Domain], shares: dict[int, Share]) -> int:
     """Return Domain-0's weight."""
-    others = (domain for domain in domains if domain.domid != 0 and domain.domid in shares)
-    total = sum(shares[domain.domid].weight * domain.vcpus for domain in others)
-    return min(MOST_WEIGHT, max(LEAST_DOM0_WEIGHT, total))
+    weighed = [(domain, shares[domain.domid].weight) for domain in domains if domain.domid in shares]
+    own_vcpus = sum(domain.vcpus for domain, _ in weighed if domain.domid == 0) or 1
+    others = [(weight, domain.vcpus) for domain, weight in weighed if domain.domid != 0]
+    if not others:
+        return IDLE_DOM0_WEIGHT
+    heaviest = max(weight for weight, _ in others)
+    total = sum(weight * vcpus for weight, vcpus in others)
+    return min(MOST_WEIGHT, max(heaviest + -(-heaviest // 4), -(-total // (OTHERS_TENTHS * own_vcpus))))

@@ -45,10 +45,10 @@ def judge(facts: HostFacts, bridge: str) -> Fitness:
 def _warnings(facts: HostFacts) -> list[str]:
     warnings = []
     heaviest = max((domain.weight for domain in facts.foreign), default=256)
-    if facts.dom0_weight <= max(256, heaviest):
+    if facts.dom0_weight <= heaviest:
         warnings.append(
             f"Domain-0 has the scheduler weight {facts.dom0_weight}: busy guests can starve it. "
-            "Give it more: xl sched-credit -d Domain-0 -w 2048 (or xl sched-credit2)."
+            "Give it more: xl sched-credit -d Domain-0 -w 512 (or xl sched-credit2)."
         )
     if facts.foreign:
         names = ", ".join(domain.name for domain in facts.foreign[:5])

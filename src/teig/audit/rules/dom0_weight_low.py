@@ -32,7 +32,7 @@ def check(host: HostSettings) -> Iterator[Found]:
     weight = host.dom0_weight
     if not weight:
         return
-    if weight <= max(DEFAULT_WEIGHT, host.heaviest_guest or 0):
+    if weight <= (host.heaviest_guest or DEFAULT_WEIGHT):
         command = f"xl sched-{host.scheduler or 'credit'}"
         text = f"Domain-0's weight is {weight}: busy guests starve it. Give it more: {command} -d Domain-0 -w 2048"
         yield on_host(command, text)
