@@ -2,8 +2,8 @@
 
 Both of Xen's schedulers apply a weight to each vCPU. Domain-0's is a little more than the heaviest guest's, and more
 where all of its vCPUs would otherwise have less than a tenth of the host, which admission keeps for it. It is no
-heavier: credit2 burns a vCPU's credit in the ratio of the largest weight to its own, and where that is large, guests get
-equal parts whatever their weights (measured: see docs/keeper.md).
+heavier: credit2 burns a vCPU's credit in the ratio of the largest weight to its own, and where that is large, guests
+get equal parts whatever their weights (measured: see docs/keeper.md).
 """
 
 from __future__ import annotations
