@@ -1,6 +1,6 @@
 """Domain-0 counts no more than a guest.
 
-What: Domain-0's scheduler weight is 256 or less, or not above that of the heaviest guest.
+What: Domain-0's scheduler weight is not above that of the heaviest guest; where no guest runs, not above the usual 256.
 
 Why: When all guests compute, Domain-0 waits for its turn among them, and with it every disk and network request of all.
 Their load averages rise, and nobody sees why: the processors are "only" busy.
@@ -9,8 +9,9 @@ Example::
 
     xl sched-credit -d Domain-0    # weight 256
 
-Fix: `xl sched-credit -d Domain-0 -w 2048` (or `sched-credit2`), at every boot, for example from a
-systemd unit; Xen forgets it with each.
+Fix: `xl sched-credit -d Domain-0 -w 512` (or `sched-credit2`), at every boot, for example from a systemd unit; Xen forgets
+it with each. Not much more than the heaviest guest has: under credit2, a very heavy domain makes the parts of all others
+equal, whatever their weights.
 
 Source: xl(1), sched-credit; Xen wiki, Credit Scheduler.
 """
@@ -34,7 +35,8 @@ def check(host: HostSettings) -> Iterator[Found]:
         return
     if weight <= (host.heaviest_guest or DEFAULT_WEIGHT):
         command = f"xl sched-{host.scheduler or 'credit'}"
-        text = f"Domain-0's weight is {weight}: busy guests starve it. Give it more: {command} -d Domain-0 -w 2048"
+        enough = 2 * (host.heaviest_guest or DEFAULT_WEIGHT)
+        text = f"Domain-0's weight is {weight}: busy guests starve it. Give it more: {command} -d Domain-0 -w {enough}"
         yield on_host(command, text)
 
 
