@@ -9,9 +9,9 @@ Example::
 
     xl sched-credit -d Domain-0    # weight 256
 
-Fix: `xl sched-credit -d Domain-0 -w 512` (or `sched-credit2`), at every boot, for example from a systemd unit; Xen forgets
-it with each. Not much more than the heaviest guest has: under credit2, a very heavy domain makes the parts of all others
-equal, whatever their weights.
+Fix: `xl sched-credit -d Domain-0 -w 512` (or `sched-credit2`), at every boot, for example from a systemd unit; Xen
+forgets it with each. Not much more than the heaviest guest has: under credit2, a very heavy domain makes the parts of
+all others equal, whatever their weights.
 
 Source: xl(1), sched-credit; Xen wiki, Credit Scheduler.
 """
