@@ -110,8 +110,8 @@ def test_limits_are_kept_where_xl_fails(host: Host, keeping: Keeper) -> None:
 def test_domain_0_outweighs_the_heaviest_and_has_a_tenth_of_all(host: Host, keeping: Keeper) -> None:
     dom0 = domain(0, "0", vcpus=2)
     shares = {0: Share(256, 0), 1: Share(1000, 0), 2: Share(500, 0)}
-    assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=4), domain(2, OTHER)], shares) == 1250
-    assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=36)], shares) == 36 * 1000 / (9 * 2)
+    assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=4), domain(2, OTHER)], shares) == 2000
+    assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=90)], shares) == 90 * 1000 / (9 * 2)
     assert processor.dom0_weight([dom0], shares) == 512
     assert processor.dom0_weight([domain(1, GUEST, vcpus=1000)], shares) == 65535
     host.xen.weights[0] = Share(256, 0)

@@ -81,7 +81,7 @@ def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
         stand.run(command)
         await_that(lambda: holds(stand, spec), RIGHT_S, f"this to be put right: {command}")
     stand.run("xl sched-credit2 -d Domain-0 -w 50")
-    await_that(lambda: stand.host.facts().dom0_weight == 128, RIGHT_S, "Domain-0's weight to be put right")
+    await_that(lambda: stand.host.facts().dom0_weight == 204, RIGHT_S, "Domain-0's weight to be put right")
 
 
 def test_network_rates_are_on_the_card(stand: Stand) -> None:
