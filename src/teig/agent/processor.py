@@ -1,9 +1,9 @@
 """Scheduler weights and caps, kept as the plans say, and Domain-0's own.
 
-Both of Xen's schedulers apply a weight to each vCPU. Domain-0's is twice the heaviest guest's, and more where all of its
-vCPUs would otherwise have less than a tenth of the host, which admission keeps for it. It is no heavier: credit2 burns
-a vCPU's credit in the ratio of the largest weight to its own, and where that is large, guests get equal parts whatever
-their weights (measured: see docs/keeper.md).
+Both of Xen's schedulers apply a weight to each vCPU. Domain-0's is twice the heaviest guest's, and more where all of
+its vCPUs would otherwise have less than a tenth of the host, which admission keeps for it. It is no heavier: credit2
+burns a vCPU's credit in the ratio of the largest weight to its own, and where that is large, guests get equal parts
+whatever their weights (measured: see docs/keeper.md).
 """
 
 from __future__ import annotations
