@@ -43,6 +43,20 @@ sys.stdout.flush()
 sys.stdin.read()
 """
 
+ENDS_AT_LINE = """
+import subprocess
+import sys
+agent = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for _ in range(int(sys.argv[1]) - 1):
+    agent.stdin.write(sys.stdin.buffer.readline())
+    agent.stdin.flush()
+    sys.stdout.buffer.write(agent.stdout.readline())
+    sys.stdout.flush()
+sys.stdin.buffer.readline()
+agent.kill()
+"""
+"""The agent, until the line of that number comes: it ends instead of answering it."""
+
 
 @pytest.fixture
 def key() -> asyncssh.SSHKey:
@@ -179,6 +193,18 @@ def test_a_restarted_sshd_is_not_noticed(host: Host, there: LocalHost) -> None:
     there.call(there.stop())
     there.call(there.listen())
     assert not host.image_present(IMAGE_NOUN.id)
+
+
+def test_an_agent_that_ended_since_its_last_answer_is_replaced(host: Host, there: LocalHost) -> None:
+    there.argv = [sys.executable, "-c", ENDS_AT_LINE, "3", *there.argv]
+    for _ in range(3):
+        assert not host.image_present(IMAGE_NOUN.id)
+
+
+def test_agents_that_never_answer_are_given_up(host: Host, there: LocalHost) -> None:
+    there.argv = [sys.executable, "-c", ENDS_AT_LINE, "2", *there.argv]
+    with pytest.raises(Unreachable, match="ended without an answer"):
+        host.image_present(IMAGE_NOUN.id)
 
 
 def test_an_agent_that_hangs(host: Host, there: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:

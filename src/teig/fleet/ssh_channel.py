@@ -18,6 +18,10 @@ HELLO_TIMEOUT_S: Final = 30
 _READ: Final = 1 << 16
 
 
+class AgentEnded(Unreachable):
+    """The agent was killed, or replaced by another; what it was asked for may have been done or not."""
+
+
 class AgentChannel:
     """A running agent. One request at a time; what an answer leaves behind belongs to the raw stream."""
 
@@ -95,7 +99,7 @@ class AgentChannel:
         while (end := self._pending.find(b"\n")) < 0:
             data = await self._process.stdout.read(_READ)
             if not data:
-                raise Unreachable(f"The agent on host {self._host.name} ended without an answer.", "Try again.")
+                raise AgentEnded(f"The agent on host {self._host.name} ended without an answer.", "Try again.")
             self._pending += data
             if len(self._pending) > MOST_ANSWER:
                 raise self._nonsense("an answer without an end")
@@ -126,7 +130,7 @@ class AgentChannel:
 
     async def _no_agent(self, error: TeigError) -> TeigError:
         """Return why an agent that was just started could not be greeted."""
-        if isinstance(error, Unreachable):
+        if isinstance(error, AgentEnded):
             said = (await self._process.stderr.read(2000)).decode(errors="replace").strip()
             last = f" It said: {said.splitlines()[-1]}" if said else ""
             return HostFault(

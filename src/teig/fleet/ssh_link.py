@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncssh
 
 from teig.fleet.driver import HostAddress
-from teig.fleet.ssh_channel import AgentChannel
+from teig.fleet.ssh_channel import AgentChannel, AgentEnded
 from teig.fleet.ssh_errors import FOREIGN, translated
 from teig.model.errors import HostUntrusted, TeigError, Unreachable
 
@@ -48,14 +48,24 @@ class Link:
         self._key = key
         self._connection: asyncssh.SSHClientConnection | None = None
         self._connecting = asyncio.Lock()
+        self._closed = False
         self._idle: list[AgentChannel] = []
         self._short = asyncio.Semaphore(SHORT_AT_ONCE)
         self._long = asyncio.Semaphore(LONG_AT_ONCE)
 
     async def call(self, verb: str, args: dict[str, Any], timeout_s: float, *, long: bool = False) -> dict[str, Any]:
-        """Ask an agent for something; Unreachable after `timeout_s` seconds without an answer."""
-        async with self._channel(long=long, timeout_s=timeout_s) as channel:
-            return await channel.request(verb, args)
+        """Ask an agent for something; Unreachable after `timeout_s` seconds without an answer.
+
+        An agent that ended instead of answering is replaced by a new one once: every verb may be asked again.
+        """
+        try:
+            async with self._channel(long=long, timeout_s=timeout_s) as channel:
+                return await channel.request(verb, args)
+        except AgentEnded:
+            # The idle ones may have ended with it, and nothing tells that before they are asked.
+            self._forget_idle()
+            async with self._channel(long=long, timeout_s=timeout_s) as channel:
+                return await channel.request(verb, args)
 
     async def upload(
         self, verb: str, args: dict[str, Any], chunks: AsyncIterator[bytes], timeout_s: float
@@ -80,7 +90,8 @@ class Link:
             self._long.release()
 
     async def close(self) -> None:
-        """End the connection and with it all agents."""
+        """End the connection and with it all agents, for good."""
+        self._closed = True
         self._idle.clear()
         connection, self._connection = self._connection, None
         if connection:
@@ -138,6 +149,11 @@ class Link:
         except FOREIGN as error:
             raise translated(self.host, error) from error
 
+    def _forget_idle(self) -> None:
+        for channel in self._idle:
+            channel.close()
+        self._idle.clear()
+
     async def _take(self) -> AgentChannel:
         """Return an idle agent that lives, or a new one."""
         while self._idle:
@@ -156,6 +172,8 @@ class Link:
 
     async def _connected(self) -> asyncssh.SSHClientConnection:
         async with self._connecting:
+            if self._closed:
+                raise Unreachable(f"The connection to host {self.host.name} was ended.", "Try again.")
             if self._connection is None or self._connection.is_closed():
                 self._idle.clear()
                 self._connection = await self._connect()
