@@ -129,16 +129,23 @@ def round_trip(stands: Bench) -> float:
 
 
 def delivered(stands: Bench, guest: GuestSpec, what: str, block: int) -> float:
-    """Return the bytes per second that the guest reads or writes past its page cache, by its own clock.
+    """Return the bytes per second that the guest reads or writes past its page cache.
 
-    Several requests at once: one at a time, a disk is idle whenever the guest thinks, and no limit is reached.
+    Several requests at once: one at a time, a disk is idle whenever the guest thinks, and no limit is reached. Each
+    says by the guest's clock how long it took; they begin seconds apart, so the time is that of all of them together.
     """
+
+    def one(_: int) -> tuple[float, float]:
+        seconds = float(stands.ask(guest, f"{what}?mib=1&block={block}")["seconds"])
+        ended = time.monotonic()
+        return ended - seconds, ended
+
     before = stands.charged(guest, what)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        told = list(pool.map(lambda _: stands.ask(guest, f"{what}?mib=1&block={block}"), range(AT_ONCE)))
+        spans = list(pool.map(one, range(AT_ONCE)))
     if stands.charged(guest, what) - before < AT_ONCE << 20:
         raise SystemExit(f"the guest's {what} did not go through its control group")
-    return float((AT_ONCE << 20) / max(answer["seconds"] for answer in told))
+    return (AT_ONCE << 20) / (max(ended for _, ended in spans) - min(began for began, _ in spans))
 
 
 def disk_figures(stands: Bench) -> list[Figure]:

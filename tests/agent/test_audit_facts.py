@@ -185,6 +185,19 @@ def test_nothing_is_pinned_where_nothing_is_told() -> None:
     assert audit_words.dom0("Name ID\n") == {}
 
 
+def test_a_guest_in_another_cpupool_weighs_nothing_against_domain_0() -> None:
+    text = (
+        "Cpupool Pool-0: ratelimit=1000us\n"
+        "Name                                ID Weight  Cap\n"
+        "Domain-0                             0    512    0\n"
+        "web                                  1    256    0\n"
+        "Cpupool teig-5a6f: ratelimit=1000us\n"
+        "Name                                ID Weight  Cap\n"
+        "own                                  2   1024    0\n"
+    )
+    assert audit_words.weights(text) == {"dom0_weight": 512, "heaviest_guest": 256, "timeslice_ms": None}
+
+
 def test_thin_pools() -> None:
     text = "  vg0;pool;twi-aotz--;93.10;12.50\n  vg0;web;Vwi-aotz--;40.00;\n  vg0;root;-wi-ao----;;\n"
     assert audit_words.thin_pools(text) == [{"name": "vg0/pool", "data_percent": 93.1, "metadata_percent": 12.5}]

@@ -37,6 +37,11 @@ def test_an_undisturbed_guest_shows_its_plan() -> None:
     assert live(_domain(), Share(102, 0), rate, 0) == {**figures, **rate._asdict()}
 
 
+@pytest.mark.parametrize("pages", [-1, 8, 64])
+def test_a_few_pages_of_xen_s_own_are_no_other_memory(pages: int) -> None:
+    assert live(_domain(mem_kib=(96 << 10) + 4 * pages), None, UNLIMITED, 0)["memory_mib"] == 96
+
+
 def test_memory_that_was_taken_shows() -> None:
     assert live(_domain(mem_kib=80 << 10), None, UNLIMITED, 0)["memory_mib"] == 80
     assert live(_domain(maxmem_kib=65 << 10), None, UNLIMITED, 0)["maxmem_mib"] == 64

@@ -51,7 +51,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
-@pytest.mark.parametrize("step", ["volume", "write", "define", "start"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("volume", marks=pytest.mark.slow),
+        "write",
+        pytest.param("define", marks=pytest.mark.slow),
+        "start",
+    ],
+)
 def test_a_paused_server_cannot_act_late_on_a_real_host(lab: Lab, postgres: Postgres, step: str) -> None:
     [host] = lab.hosts
     with (

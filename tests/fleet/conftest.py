@@ -9,6 +9,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +155,22 @@ def install(lab: LabHost, key: asyncssh.SSHKey) -> HostAddress:
     return HostAddress(HOST_ID, lab.name, lab.address, lab.ssh_port, told.host_keys[0])
 
 
-@pytest.fixture(scope="module")
-def module_stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+@contextmanager
+def stand_of(options: LabOptions, folder: Path) -> Iterator[Stand]:
     built = images.build("micro")
     image = Image(ImageId("a" * 64), load(Manifest, built.manifest))
     key = asyncssh.generate_private_key("ssh-ed25519")
     fleet = SshFleet(key)
-    with running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
+    with running_lab(options, folder) as lab:
         host = lab.hosts[0]
         yield Stand(host, key, install(host, key), fleet, image, built.folder)
         fleet.close()
+
+
+@pytest.fixture(scope="module")
+def module_stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    with stand_of(LabOptions(), tmp_path_factory.mktemp("lab")) as made:
+        yield made
 
 
 @pytest.fixture

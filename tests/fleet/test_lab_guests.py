@@ -6,15 +6,17 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from teig.fleet.driver import Claim
 from teig.fleet.ssh import SshFleet
+from teig.lab.options import LabOptions, Scheduler
 from teig.model.errors import Fenced, HostFault, ImageCorrupt, NotFound, TeigError
 from teig.model.guest import Disk, GuestSpec, GuestType, OnCrash
 from teig.model.names import GuestId
-from tests.fleet.conftest import READY_S, Stand, await_that, decided
+from tests.fleet.conftest import READY_S, Stand, await_that, decided, stand_of
 
 pytestmark = pytest.mark.lab
 Refused = Callable[[Callable[[], object]], TeigError]
@@ -258,3 +260,15 @@ def test_the_seed_disk_is_read_by_linux(stand: Stand) -> None:
     stand.run("umount /mnt/seed")
     assert spec.id in said
     assert 'LABEL="CIDATA"' in stand.run(f"blkid -p {seed}")
+
+
+@pytest.mark.slow
+def test_a_pvh_guest_has_what_it_was_promised(tmp_path: Path) -> None:
+    with stand_of(LabOptions(pvh=True, scheduler=Scheduler.CREDIT), tmp_path) as stand:
+        assert "hvm" in stand.run("xl info virt_caps")
+        spec = stand.spec(type=GuestType.PVH, vcpus=2)
+        stand.start(spec)
+        assert b"200 OK" in stand.get(spec)
+        await_that(lambda: stand.host.guest(spec.id).live == spec.entitled, 60, "its limits")
+        stand.remove(spec.id)
+        assert stand.left() == []

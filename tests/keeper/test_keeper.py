@@ -107,13 +107,16 @@ def test_limits_are_kept_where_xl_fails(host: Host, keeping: Keeper) -> None:
     assert host.groups.guests() == [GUEST]
 
 
-def test_domain_0_outweighs_the_heaviest_and_has_a_tenth_of_all(host: Host, keeping: Keeper) -> None:
+def test_domain_0_outweighs_the_heaviest_and_has_most_of_a_processor(host: Host, keeping: Keeper) -> None:
     dom0 = domain(0, "0", vcpus=2)
     shares = {0: Share(256, 0), 1: Share(1000, 0), 2: Share(500, 0)}
-    assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=4), domain(2, OTHER)], shares) == 2000
-    assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=90)], shares) == 90 * 1000 / (9 * 2)
-    assert processor.dom0_weight([dom0], shares) == 512
-    assert processor.dom0_weight([domain(1, GUEST, vcpus=1000)], shares) == 65535
+    assert processor.dom0_weight([dom0, domain(1, GUEST), domain(2, OTHER)], shares, 16) == 1250
+    weight = processor.dom0_weight([dom0, domain(1, GUEST, vcpus=4), domain(2, OTHER)], shares, 2)
+    assert 2 * weight / (weight + 4500) == 0.75
+    elsewhere = domain(2, OTHER)._replace(cpupool=1)
+    assert processor.dom0_weight([dom0, elsewhere], shares, 2) == 512
+    assert processor.dom0_weight([dom0], shares, 2) == 512
+    assert processor.dom0_weight([domain(1, GUEST, vcpus=1000)], shares, 2) == 65535
     host.xen.weights[0] = Share(256, 0)
     keeping.look()
     assert host.xen.weights[0] == Share(512, 0)

@@ -17,7 +17,7 @@ from teig.lab import images, seed, snapshots
 from teig.lab.hosts import LabHost
 from teig.lab.lab import Lab, running_lab
 from teig.lab.launch import Running
-from teig.lab.options import LabOptions, Scheduler
+from teig.lab.options import LabOptions
 from teig.model.errors import Conflict, LabFault
 from tests.lab.states import eventually, get, start_micro, status
 
@@ -150,15 +150,6 @@ def test_running_guest_is_kept_in_a_snapshot(two_hosts: Lab, tmp_path: Path) -> 
             assert get(again.hosts[1], "10.77.16.7") == "Hello from kept.\n"
     finally:
         subprocess.run(["rm", "-r", str(snapshots.named_dir() / name)], check=True)
-
-
-@pytest.mark.slow
-def test_pvh_guest_runs(tmp_path: Path) -> None:
-    with running_lab(LabOptions(pvh=True, scheduler=Scheduler.CREDIT), tmp_path) as lab:
-        host = lab.hosts[0]
-        assert "hvm" in host.run("xl info virt_caps")
-        start_micro(host, "pvh", "10.77.16.5", kind="pvh")
-        assert get(host, "10.77.16.5", wait_s=300) == "Hello from pvh.\n"
 
 
 def test_nothing_outlives_a_killed_test_run(tmp_path: Path) -> None:

@@ -50,7 +50,11 @@ def pinned(text: str) -> Optional[bool]:
 
 
 def weights(text: str) -> dict[str, Any]:
-    """Return Domain-0's weight, the heaviest guest's and the time slice from `xl sched-credit` or `sched-credit2`."""
+    """Return Domain-0's weight, the heaviest guest's and the time slice from `xl sched-credit` or `sched-credit2`.
+
+    xl lists one cpupool after another, the first with Domain-0; who is in another one takes nothing from it.
+    """
+    text = "".join(text.split("Cpupool ")[:2])
     rows = [match.groups() for match in map(_SHARE.match, text.splitlines()) if match]
     tslice = _SLICE.search(text)
     found = {int(ident): int(weight) for _, ident, weight, _ in rows}

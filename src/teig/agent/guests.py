@@ -379,9 +379,13 @@ def state_word(domain: Domain | None) -> str:
 
 
 def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dict[str, int]:
-    """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing."""
+    """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing.
+
+    Memory is told to the nearest MiB: a PVH guest has a few pages of Xen's own besides those that it was promised
+    (tools/libs/guest/xg_dom_x86.c, NR_SPECIAL_PAGES).
+    """
     return {
-        "memory_mib": -(-domain.mem_kib // 1024),
+        "memory_mib": (domain.mem_kib + 512) // 1024,
         "maxmem_mib": maxmem_mib(domain),
         "vcpus": domain.vcpus,
         "weight": share.weight if share else 0,
