@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections import Counter
 
@@ -35,6 +36,7 @@ def crash() -> list[Figure]:
             aim = min(STEPS, key=lambda step: hits[step])
             step, state, domains = _survives(stands, f"crash{number}", aim)
             hits[step] += 1
+            print(f"create {number + 1} of {CREATES}: killed in {step}, {state}", file=sys.stderr)
             lost += state != "done" or domains == 0
             doubled += domains > 1
         left = _left(stands)
@@ -66,7 +68,7 @@ def _survives(stands: Standing, name: str, aim: str) -> tuple[str, str, int]:
     while aim not in _steps(made["id"]) and time.monotonic() < deadline:
         time.sleep(0.001)
     os.kill(pid, signal.SIGKILL)
-    while _alive(pid):
+    while not server_process.gone(pid):
         time.sleep(0.01)
     hit = next(reversed(_steps(made["id"])), "none")
     server_process.start()
@@ -93,14 +95,6 @@ def _steps(operation: str) -> list[str]:
     with contextlib.closing(sqlite3.connect(paths.server_dir() / "teig.sqlite")) as connection:
         [row] = connection.execute("select steps from operations where id = ?", (operation,))
     return [step["name"] for step in json.loads(row[0])]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _left(stands: Standing) -> list[str]:

@@ -62,7 +62,7 @@ def stop() -> None:
             os.kill(pid, number)
         deadline = time.monotonic() + END_S
         while time.monotonic() < deadline:
-            if _gone(pid):
+            if gone(pid):
                 return
             time.sleep(0.1)
 
@@ -89,7 +89,7 @@ def _pid() -> int | None:
         time.sleep(0.05)
 
 
-def _gone(pid: int) -> bool:
+def gone(pid: int) -> bool:
     """Return whether a process has ended; one whose parent has not asked for its status yet (Z) has."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
