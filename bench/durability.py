@@ -204,7 +204,7 @@ def main() -> int:
     parser.add_argument("--operations", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of what is killed when")
-    parser.add_argument("--lab", action="store_true", help="20 guests on a real lab host instead: half an hour")
+    parser.add_argument("--lab", action="store_true", help="20 guests on a real lab host instead: ten minutes")
     args = parser.parse_args()
     if args.lab:
         return report(durability_lab.crash(), args.output)
