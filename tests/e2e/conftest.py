@@ -27,6 +27,7 @@ from teig.model.pool import DiskRate
 from teig.model.site import Site
 from teig.record import load
 from tests.faults import FaultyFleet
+from tests.postgres import Postgres
 from tests.simulated import wish
 
 T = TypeVar("T")
@@ -93,8 +94,11 @@ def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: flo
 
 
 @pytest.fixture(scope="package")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    """A server with one real host, enrolled and with the image micro."""
+def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Stand]:  # noqa: ARG001
+    """A server with one real host, enrolled and with the image micro.
+
+    PostgreSQL is made before: it launches a server in this process, which can have one at a time.
+    """
     key = asyncssh.generate_private_key("ssh-ed25519")
     public_key = key.export_public_key().decode().strip()
     folder = tmp_path_factory.mktemp("server")
