@@ -94,7 +94,7 @@ def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: flo
 
 
 @pytest.fixture(scope="package")
-def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Stand]:  # noqa: ARG001
+def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Stand]:
     """A server with one real host, enrolled and with the image micro.
 
     PostgreSQL is made before: it launches a server in this process, which can have one at a time.
