@@ -31,7 +31,7 @@ def test_a_finding_is_shown_where_it_is(teig: Teig, bad: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"{bad}:6:10: warning MEM001: The guest has 512 MiB")
     assert lines[1:3] == ["    maxmem = 2048", "             ^"]
-    assert done.stderr.splitlines()[0] == "1 warnings found."
+    assert done.stderr.splitlines()[0] == "1 warning found."
 
 
 def test_a_good_file_says_nothing(teig: Teig, tmp_path: Path) -> None:

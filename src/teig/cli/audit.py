@@ -163,9 +163,10 @@ def _summary(report: Report, what: str) -> None:
     from teig.audit.finding import Severity
     from teig.audit.fixing import fixable
 
-    counts = [(len(report.errors), "files or lines that xl would not read")]
-    counts += [(sum(1 for one in report.findings if one.severity is severity), f"{severity}s") for severity in Severity]
-    words = ", ".join(f"{count} {name}" for count, name in counts if count)
+    counts = [(len(report.errors), "file or line that xl would not read", "files or lines that xl would not read")]
+    for severity in Severity:
+        counts += [(sum(one.severity is severity for one in report.findings), severity, f"{severity}s")]
+    words = ", ".join(f"{count} {name if count == 1 else names}" for count, name, names in counts if count)
     typer.echo(f"{words} {what}." if words else "Nothing found.", err=True)
     safe = fixable(report.findings)
     if safe:
