@@ -382,7 +382,7 @@ def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dic
     """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing.
 
     Memory is told to the nearest MiB: a PVH guest has a few pages of Xen's own besides those that it was promised
-    (tools/libs/guest/xg_dom_x86.c, NR_SPECIAL_PAGES).
+    (tools/include/xenguest.h, X86_HVM_NR_SPECIAL_PAGES).
     """
     return {
         "memory_mib": (domain.mem_kib + 512) // 1024,
