@@ -48,8 +48,12 @@ def test_limits_hold_whatever_guests_and_systemd_do(stand: Stand) -> None:
     first = {spec.id: stand.host.guest(spec.id).domid or 0 for spec in specs}
     for spec in specs:
         stand.get(spec, "/cgi-bin/reboot")
+    await_that(
+        lambda: all((stand.host.guest(spec.id).domid or 0) > first[spec.id] for spec in specs),
+        180,
+        "new domains after the reboots",
+    )
     for spec in specs:
-        await_that(lambda: (stand.host.guest(spec.id).domid or 0) > first[spec.id], 180, "a new domain")  # noqa: B023
         stand.host.guest_wait_ready(spec.id, 80, 300)
     all_hold(stand, specs)
     for spec in specs:

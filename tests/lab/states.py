@@ -11,7 +11,7 @@ from teig.process import ProcessFailed
 
 CONFIG = """
 name = "{name}"
-type = "{kind}"
+type = "pv"
 memory = 96
 maxmem = 96
 vcpus = {vcpus}
@@ -20,7 +20,6 @@ ramdisk = "/root/{image}/initrd"
 extra = "{cmdline} ip={address}::10.77.0.1:255.255.0.0:{name}:eth0:off"
 disk = ["phy:/dev/vg0/{name},xvda,w"]
 vif = ["bridge=xenbr0"]
-{more}
 """
 
 _FETCH = b"""
@@ -50,19 +49,17 @@ def make_volume(host: LabHost, name: str, image: BuiltImage, mib: int) -> None:
     host.run(f"zcat /root/{image.name}/root.img.gz | dd of=/dev/vg0/{name} bs=1M conv=fsync status=none", timeout_s=600)
 
 
-def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1, kind: str = "pv") -> None:
+def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1) -> None:
     """Start a guest of image micro on a volume of its own."""
     image = build("micro")
     send_image(host, image)
     make_volume(host, name, image, 64)
     config = CONFIG.format(
         name=name,
-        kind=kind,
         vcpus=vcpus,
         image=image.name,
         cmdline=image.manifest["cmdline"],
         address=address,
-        more='tsc_mode = "native"' if kind == "pvh" else "",
     )
     host.run(f"cat >/root/{name}.cfg", stdin=config.encode())
     create_domain(host, f"/root/{name}.cfg")
