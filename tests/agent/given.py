@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from teig.agent.protocol import Channel
-from teig.agent.state import State
+from teig.agent.contract.protocol import Channel
+from teig.agent.host.state import State
 from teig.agent.verbs import Agent
 
 GUEST = "7b1c0f0e-94a5-4d6b-9d55-0a7f6c1f2e33"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from teig.agent import audit_devices, audit_facts, audit_words
+from teig.agent.host import audit_devices, audit_facts, audit_words
 from teig.audit.host import AuditedHost, DiskSettings, HostSettings
 from teig.audit.review import review
 from teig.record import load

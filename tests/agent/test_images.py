@@ -45,7 +45,7 @@ def test_a_full_disk_is_said_and_the_channel_lives(asking: Asking, tmp_path: Pat
 
     asking.ask("image_begin", image=IMAGE, manifest=manifest())
     with monkeypatch.context() as patch:
-        patch.setattr("teig.agent.images.os.fsync", full)
+        patch.setattr("teig.agent.disks.images.os.fsync", full)
         error = _receive(asking, FILES[FILE])["error"]
     assert (error["kind"], error["code"]) == ("host_fault", "host_disk_full")
     assert "MiB free" in error["message"]
@@ -59,7 +59,7 @@ def test_a_full_disk_at_the_first_byte(asking: Asking, monkeypatch: Any) -> None
 
     asking.ask("image_begin", image=IMAGE, manifest=manifest())
     with monkeypatch.context() as patch:
-        patch.setattr("teig.agent.images.tempfile.mkstemp", full)
+        patch.setattr("teig.agent.disks.images.tempfile.mkstemp", full)
         assert _receive(asking, FILES[FILE])["error"]["code"] == "host_disk_full"
     assert asking.ask("image_present", image=IMAGE)["ok"] == {"present": False}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teig.agent.own_cores import chosen
+from teig.agent.xen.own_cores import chosen
 
 PLAIN = [(0, 0), (0, 1), (0, 2), (0, 3)]
 THREADS = [(0, 0), (0, 1), (0, 0), (0, 1)]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from teig.agent import pool_bench
-from teig.agent.pools import Group, parse_report
+from teig.agent.disks import pool_bench
+from teig.agent.disks.pools import Group, parse_report
 from teig.model.host import VolumeGroup
 from teig.record import load
 

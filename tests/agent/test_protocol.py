@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from teig.agent.protocol import MOST_LINE
+from teig.agent.contract.protocol import MOST_LINE
 from tests.agent.given import GUEST, IMAGE, Asking, agent, manifest, spec
 
 DEADLINE_S = 30

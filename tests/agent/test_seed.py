@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from teig.agent.seed import documents, iso9660, seed
-from teig.agent.spec import parse_manifest, parse_spec
+from teig.agent.contract.spec import parse_manifest, parse_spec
+from teig.agent.disks.seed import documents, iso9660, seed
 from tests.agent.given import GUEST, SSH_KEY, manifest, spec
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from teig.agent import setup
-from teig.agent.services import GUESTS, KEEPER, UNITS
+from teig.agent.host import setup
+from teig.agent.host.services import GUESTS, KEEPER, UNITS
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.install import REMOTE_COMMAND, installed, installer, uninstalled, uninstaller
 from teig.model.errors import HostFault, InvalidRequest

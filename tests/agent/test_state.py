@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from teig.agent.failure import Failure
-from teig.agent.state import State, write_whole
+from teig.agent.contract.failure import Failure
+from teig.agent.host.state import State, write_whole
 from tests.agent.given import GUEST
 
 HOLD = """
 import sys
 from pathlib import Path
-from teig.agent.state import State
+from teig.agent.host.state import State
 with State(Path(sys.argv[1])).changing(sys.argv[2], int(sys.argv[3])):
     print("held", flush=True)
     sys.stdin.readline()

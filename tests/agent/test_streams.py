@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from teig.agent.streams import relay_socket, relay_terminal
+from teig.agent.guests.streams import relay_socket, relay_terminal
 from tests.agent.given import GUEST, Asking
 
 BIG = bytes(range(256)) * 2048

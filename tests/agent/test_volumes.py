@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from teig.agent import volumes
-from teig.agent.failure import Failure
-from teig.agent.process import Done
-from teig.agent.spec import ImageFile
-from teig.agent.volumes import Volume, Volumes, copy, write_image
+from teig.agent.contract.failure import Failure
+from teig.agent.contract.spec import ImageFile
+from teig.agent.disks import volumes
+from teig.agent.disks.volumes import Volume, Volumes, copy, write_image
+from teig.agent.host.process import Done
 from tests.agent.given import FILES, GUEST, IMAGE, ROOT_BYTES, sha256
 
 SIZE = 1 << 20

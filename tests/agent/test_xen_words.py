@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from teig.agent.control_groups import UNLIMITED
-from teig.agent.facts import autoballoon, dom0_maximum, guest_types
-from teig.agent.guests import _not_started, live, state_word
-from teig.agent.hypervisor import Domain, Share, parse_credit2
-from teig.agent.process import Done
-from teig.agent.spec import DiskRate, parse_spec
+from teig.agent.contract.spec import DiskRate, parse_spec
+from teig.agent.guests.guests import _not_started, live, state_word
+from teig.agent.host.facts import autoballoon, dom0_maximum, guest_types
+from teig.agent.host.process import Done
+from teig.agent.keeper.control_groups import UNLIMITED
+from teig.agent.xen.hypervisor import Domain, Share, parse_credit2
 from tests.agent.given import GUEST, spec
 
 CREDIT2 = """Cpupool Pool-0: sched=SCHED_CREDIT2 ratelimit_us=1000

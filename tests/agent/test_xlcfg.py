@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teig.agent.failure import Failure
-from teig.agent.spec import dump_spec, parse_manifest, parse_spec
-from teig.agent.xlcfg import quoted, render
+from teig.agent.contract.failure import Failure
+from teig.agent.contract.spec import dump_spec, parse_manifest, parse_spec
+from teig.agent.xen.xlcfg import quoted, render
 from teig.model.guest import GuestSpec
 from teig.record import dump, load
 from tests.agent.given import manifest, spec

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teig.agent.spec import parse_manifest, parse_spec
-from teig.agent.xlcfg import render
+from teig.agent.contract.spec import parse_manifest, parse_spec
+from teig.agent.xen.xlcfg import render
 from teig.audit import explaining
 from teig.audit.explaining import parts_of
 from teig.audit.finding import Severity

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from teig.agent.control_groups import ControlGroups, io_max_line, parse_io_max
-from teig.agent.hypervisor import Domain, Pool, Share
-from teig.agent.limits import Limits
-from teig.agent.spec import Spec, parse_spec
-from teig.agent.state import State, make_private, write_json
+from teig.agent.contract.spec import Spec, parse_spec
+from teig.agent.host.state import State, make_private, write_json
+from teig.agent.keeper.control_groups import ControlGroups, io_max_line, parse_io_max
+from teig.agent.keeper.limits import Limits
+from teig.agent.xen.hypervisor import Domain, Pool, Share
 from tests.agent.given import GUEST, spec
 
 QUEUES = "multi-queue-num-queues"

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from teig.agent import boot, keeper, processor, shaping
-from teig.agent.failure import Failure
-from teig.agent.hypervisor import Share
-from teig.agent.keeper import Keeper
-from teig.agent.state import locked
+from teig.agent.contract.failure import Failure
+from teig.agent.host import boot
+from teig.agent.host.state import locked
+from teig.agent.keeper import keeper
+from teig.agent.keeper.keeper import Keeper
+from teig.agent.network import shaping
+from teig.agent.xen import processor
+from teig.agent.xen.hypervisor import Share
 from tests.agent.given import GUEST
 from tests.keeper.given import Host, domain
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from teig.agent.control_groups import UNLIMITED, io_max_line, parse_io_max
-from teig.agent.limits import places_of, shared_out
-from teig.agent.spec import DiskRate
+from teig.agent.contract.spec import DiskRate
+from teig.agent.keeper.control_groups import UNLIMITED, io_max_line, parse_io_max
+from teig.agent.keeper.limits import places_of, shared_out
 from tests.agent.given import GUEST
 from tests.keeper.given import Host
 

@@ -18,17 +18,17 @@ import signal
 import sys
 from pathlib import Path
 
-from teig.agent.boot import start_all, stop_all
-from teig.agent.failure import Failure
-from teig.agent.guests import Guests
-from teig.agent.hypervisor import Hypervisor
-from teig.agent.keeper import Keeper
-from teig.agent.limits import Limits
-from teig.agent.protocol import Channel
-from teig.agent.state import DEFAULT_ROOT, State, make_private
+from teig.agent.contract.failure import Failure
+from teig.agent.contract.protocol import Channel
+from teig.agent.disks.volumes import Volumes
+from teig.agent.guests.guests import Guests
+from teig.agent.host.boot import start_all, stop_all
+from teig.agent.host.state import DEFAULT_ROOT, State, make_private
+from teig.agent.host.version import version
+from teig.agent.keeper.keeper import Keeper
+from teig.agent.keeper.limits import Limits
 from teig.agent.verbs import Agent
-from teig.agent.version import version
-from teig.agent.volumes import Volumes
+from teig.agent.xen.hypervisor import Hypervisor
 
 _GROUP = Path("/sys/fs/cgroup/teig/control")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from teig.agent import audit_facts, facts, images, keeper, pool_bench, services, streams
-from teig.agent.arguments import (
+from teig.agent.contract.arguments import (
     Check,
     anything,
     check,
@@ -20,14 +19,18 @@ from teig.agent.arguments import (
     volume_group,
     whole,
 )
-from teig.agent.failure import Failure, failure_of, invalid
-from teig.agent.guests import Guests
-from teig.agent.hypervisor import Hypervisor
-from teig.agent.protocol import PROTOCOL, Channel, ChannelClosed, check_protocol, parse_request
-from teig.agent.spec import MOST_DISK_BYTES, size
-from teig.agent.state import State
-from teig.agent.version import version
-from teig.agent.volumes import Volumes
+from teig.agent.contract.failure import Failure, failure_of, invalid
+from teig.agent.contract.protocol import PROTOCOL, Channel, ChannelClosed, check_protocol, parse_request
+from teig.agent.contract.spec import MOST_DISK_BYTES, size
+from teig.agent.disks import images, pool_bench
+from teig.agent.disks.volumes import Volumes
+from teig.agent.guests import streams
+from teig.agent.guests.guests import Guests
+from teig.agent.host import audit_facts, facts, services
+from teig.agent.host.state import State
+from teig.agent.host.version import version
+from teig.agent.keeper import keeper
+from teig.agent.xen.hypervisor import Hypervisor
 
 _CHANGE: dict[str, Check] = {"guest": guest_id, "fence": fence}
 _GRACE = seconds(3600)

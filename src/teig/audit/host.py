@@ -1,4 +1,4 @@
-"""How a host is set up, as `teig.agent.audit_facts` read it there: what the rules about hosts look at.
+"""How a host is set up, as `teig.agent.host.audit_facts` read it there: what the rules about hosts look at.
 
 Everything that could not be read is None or empty, and no rule says anything of it.
 """

@@ -43,7 +43,7 @@ def gather(files: list[Path], *, local: bool, host: str | None) -> Sources:
 
 def _this_machine(texts: list[str]) -> HostSettings:
     """Ask what an agent would tell, without one."""
-    from teig.agent.audit_facts import settings
+    from teig.agent.host.audit_facts import settings
     from teig.record import load
 
     host = load(HostSettings, settings(texts))

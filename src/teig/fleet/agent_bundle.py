@@ -28,7 +28,7 @@ class Bundle:
 def bundle() -> Bundle:
     """Return the agent of this Teig."""
     folder = Path(teig.agent.__file__).parent
-    entries = {f"teig/agent/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
+    entries = {f"teig/agent/{path.relative_to(folder)}": path.read_bytes() for path in sorted(folder.rglob("*.py"))}
     entries |= {"__main__.py": _MAIN, "teig/__init__.py": b""}
     digest = hashlib.sha256()
     for name, data in sorted(entries.items()):

@@ -2,7 +2,7 @@
 
 The caller runs `ssh ... root@ADDRESS REMOTE_COMMAND` with the bytes on standard input. The command is a constant that
 any shell reads alike; everything that differs travels as bytes: the agent, then what to do, as JSON. It prints one line
-of JSON, which `Installed` reads. The work itself is in `teig.agent.setup`, which is in the agent that was sent.
+of JSON, which `Installed` reads. The work itself is in `teig.agent.host.setup`, which is in the agent that was sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ REMOTE_COMMAND = (
     "exec /usr/bin/python3 -I -c '"
     "import sys, tempfile; source = sys.stdin.buffer; size = int(source.readline()); "
     'packed = tempfile.NamedTemporaryFile(suffix=".pyz"); packed.write(source.read(size)); packed.flush(); '
-    "sys.path.insert(0, packed.name); from teig.agent.setup import main; sys.exit(main(packed.name, source.read()))'"
+    "sys.path.insert(0, packed.name); from teig.agent.host.setup import main; "
+    "sys.exit(main(packed.name, source.read()))'"
 )
 
 

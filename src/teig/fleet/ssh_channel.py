@@ -1,4 +1,4 @@
-"""One resident agent on a host: an SSH channel that speaks the agent's protocol (see `teig.agent.protocol`)."""
+"""One resident agent on a host: an SSH channel that speaks the protocol of `teig.agent.contract.protocol`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,292 @@
+"""A guest's description and an image's manifest, as the server sends them: checked whole, or refused.
+
+The fields are those of teig.model.guest.GuestSpec and teig.model.image.Manifest, written down by teig.record.dump.
+Everything that reaches xl.cfg, a kernel command line or cloud-init passes here first.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, NamedTuple, Optional
+
+from teig.agent.contract import arguments
+from teig.agent.contract.arguments import Check, check, whole
+from teig.agent.contract.failure import invalid
+
+_MAC = re.compile(r"00:16:3e:[0-7][0-9a-f](:[0-9a-f]{2}){2}", re.ASCII)
+_BRIDGE = re.compile(r"[a-z][a-z0-9._-]{0,14}", re.ASCII)
+_CMDLINE = re.compile(r"[\x20-\x7e]{0,1024}", re.ASCII)
+_SSH_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]{40,}={0,2}( [\x20-\x7e]*)?", re.ASCII)
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
+_VERSION = re.compile(r"[\x20-\x7e]{0,128}", re.ASCII)
+MOST_DISK_BYTES = 2**50
+EXTENT_BYTES = 4 * 1024 * 1024
+
+
+def device(number: int) -> str:
+    """Return a disk's name in the guest: 0 is xvda."""
+    return f"xvd{'abcdefgh'[number]}"
+
+
+class Disk(NamedTuple):
+    """A guest's disk: number 0 (`index` as it travels) is xvda; size in bytes."""
+
+    number: int
+    size_bytes: int
+
+    @property
+    def device(self) -> str:
+        """Its name in the guest."""
+        return device(self.number)
+
+
+class DiskRate(NamedTuple):
+    """What all of a guest's disks together may do: operations of 4 KiB and bytes per second, each way."""
+
+    read_iops: int
+    write_iops: int
+    read_bps: int
+    write_bps: int
+
+
+class Nic(NamedTuple):
+    """A guest's network card; `address` carries its prefix length."""
+
+    mac: str
+    bridge: str
+    address: str
+    gateway: str
+
+    @property
+    def ip(self) -> str:
+        """The address without its prefix length."""
+        return self.address.split("/", 1)[0]
+
+    @property
+    def netmask(self) -> str:
+        """The netmask in dotted form, as the kernel's `ip=` wants it."""
+        return str(ipaddress.IPv4Interface(self.address).netmask)
+
+
+class Spec(NamedTuple):
+    """A guest, as teig.model.guest.GuestSpec describes it."""
+
+    id: str
+    name: str
+    type: str
+    plan: str
+    site: str
+    image: str
+    memory_mib: int
+    vcpus: int
+    share_cores: float
+    ceiling_cores: float
+    weight: int
+    cap: int
+    disk_rate: DiskRate
+    out_kbit: int
+    in_kbit: int
+    disks: tuple[Disk, ...]
+    nics: tuple[Nic, ...]
+    ssh_keys: tuple[str, ...]
+    on_crash: str = "restart"
+    own_cores: bool = False
+
+
+class ImageFile(NamedTuple):
+    """One file of an image; `raw_size` is what a compressed one holds, in bytes."""
+
+    file: str
+    sha256: str
+    size: int
+    raw_size: Optional[int]
+
+
+class Manifest(NamedTuple):
+    """What the agent needs of an image's manifest; `raw` is all of it, to be kept as it came."""
+
+    name: str
+    version: str
+    cmdline: str
+    network: str
+    default_user: Optional[str]
+    kernel: ImageFile
+    initrd: ImageFile
+    root: ImageFile
+    raw: dict[str, Any]
+
+    @property
+    def files(self) -> tuple[ImageFile, ...]:
+        """All files, in the order in which they are sent."""
+        return (self.kernel, self.initrd, self.root)
+
+
+def _text(pattern: re.Pattern[str], what: str) -> Check:
+    def is_text(name: str, untrusted: Any) -> str:
+        if not isinstance(untrusted, str) or not pattern.fullmatch(untrusted):
+            raise invalid(f"{name} is not {what}: {untrusted!r:.80}.")
+        return untrusted
+
+    return is_text
+
+
+def _one_of(*words: str) -> Check:
+    def is_one(name: str, untrusted: Any) -> str:
+        if untrusted not in words:
+            raise invalid(f"{name} must be one of {', '.join(words)}, not {untrusted!r:.80}.")
+        return str(untrusted)
+
+    return is_one
+
+
+def _list_of(item: Check, least: int, most: int) -> Check:
+    def is_list(name: str, untrusted: Any) -> tuple[Any, ...]:
+        if not isinstance(untrusted, (list, tuple)) or not least <= len(untrusted) <= most:
+            raise invalid(f"{name} must be a list of {least} to {most} entries.")
+        return tuple(item(f"{name}[{index}]", value) for index, value in enumerate(untrusted))
+
+    return is_list
+
+
+def size(name: str, untrusted: Any) -> int:
+    """Return a disk's size in bytes: a multiple of LVM's extent size of 4 MiB."""
+    value = int(whole(EXTENT_BYTES, MOST_DISK_BYTES)(name, untrusted))
+    if value % EXTENT_BYTES:
+        raise invalid(f"{name} must be a multiple of 4 MiB, LVM's extent size.")
+    return value
+
+
+def _name(name: str, untrusted: Any) -> str:
+    value = str(arguments.label(name, untrusted))
+    if value.isdigit():
+        raise invalid(f"{name} must not be a bare number, which xl takes for a domain id: {value}.")
+    return value
+
+
+def _cmdline(name: str, untrusted: Any) -> str:
+    text = _text(_CMDLINE, "a kernel command line")(name, untrusted)
+    if '"' in text or "\\" in text:
+        raise invalid(f"{name} must not hold quotes or backslashes.")
+    return str(text)
+
+
+def _disk(name: str, untrusted: Any) -> Disk:
+    del name
+    fields = check({"index": arguments.disk_index, "size_bytes": size}, untrusted)
+    return Disk(fields["index"], fields["size_bytes"])
+
+
+def _disk_rate(name: str, untrusted: Any) -> DiskRate:
+    del name
+    iops, bps = whole(10, 10**9), whole(65536, 10**15)
+    return DiskRate(**check({"read_iops": iops, "write_iops": iops, "read_bps": bps, "write_bps": bps}, untrusted))
+
+
+def _nic(name: str, untrusted: Any) -> Nic:
+    fields: dict[str, Check] = {
+        "mac": _text(_MAC, "a MAC address in Xen's range"),
+        "bridge": _text(_BRIDGE, "the name of a bridge"),
+        "address": _text(re.compile(r"[0-9.]+/[0-9]+"), "an IPv4 address with its prefix length"),
+        "gateway": _text(re.compile(r"[0-9.]+"), "an IPv4 address"),
+    }
+    nic = Nic(**check(fields, untrusted))
+    try:
+        inside = ipaddress.IPv4Address(nic.gateway) in ipaddress.IPv4Interface(nic.address).network
+    except ValueError as error:
+        raise invalid(f"{name}: {error}.") from error
+    if not inside:
+        raise invalid(f"{name}: the gateway {nic.gateway} is not in the network of {nic.address}.")
+    return nic
+
+
+def _cores(name: str, untrusted: Any) -> float:
+    if type(untrusted) not in (int, float) or not 0 < untrusted <= 512:
+        raise invalid(f"{name} must be a number of cores above 0, not {untrusted!r:.80}.")
+    return float(untrusted)
+
+
+def _flag(name: str, untrusted: Any) -> bool:
+    if not isinstance(untrusted, bool):
+        raise invalid(f"{name} must be true or false, not {untrusted!r:.80}.")
+    return untrusted
+
+
+_SPEC: dict[str, Check] = {
+    "id": arguments.guest_id,
+    "name": _name,
+    "type": _one_of("pv", "pvh"),
+    "plan": arguments.label,
+    "site": arguments.label,
+    "image": arguments.sha256,
+    "memory_mib": whole(1, 2**30),
+    "vcpus": whole(1, 512),
+    "share_cores": _cores,
+    "ceiling_cores": _cores,
+    "weight": whole(1, 65535),
+    "cap": whole(0, 100 * 512),
+    "disk_rate": _disk_rate,
+    "out_kbit": whole(100, 10**9),
+    "in_kbit": whole(100, 10**9),
+    "disks": _list_of(_disk, 1, 8),
+    "nics": _list_of(_nic, 1, 4),
+    "ssh_keys": _list_of(_text(_SSH_KEY, "an OpenSSH public key"), 0, 64),
+    "on_crash": _one_of("restart", "stop"),
+    "own_cores": _flag,
+}
+
+
+def parse_spec(untrusted: Any) -> Spec:
+    """Return a guest's description, or a Failure that names what does not fit.
+
+    What an older server did not say yet may be missing.
+    """
+    known = {**Spec._field_defaults, **untrusted} if isinstance(untrusted, dict) else untrusted
+    spec = Spec(**check(_SPEC, known))
+    if [disk.number for disk in spec.disks] != list(range(len(spec.disks))):
+        raise invalid("disks must be numbered from 0 without a gap.")
+    if spec.cap > 100 * spec.vcpus:
+        raise invalid(f"cap must be at most 100 for each of the {spec.vcpus} vCPUs, not {spec.cap}.")
+    return spec
+
+
+def dump_spec(spec: Spec) -> dict[str, Any]:
+    """Return the description as plain values; `parse_spec` is the way back."""
+    nested = {
+        "disk_rate": spec.disk_rate._asdict(),
+        "disks": [{"index": disk.number, "size_bytes": disk.size_bytes} for disk in spec.disks],
+        "nics": [nic._asdict() for nic in spec.nics],
+    }
+    return {**spec._asdict(), **nested, "ssh_keys": list(spec.ssh_keys)}
+
+
+def _image_file(name: str, untrusted: Any) -> ImageFile:
+    if not isinstance(untrusted, dict):
+        raise invalid(f"{name} must be an object.")
+    raw_size = untrusted.get("raw_size")
+    fields = {"file": arguments.file_name, "sha256": arguments.sha256, "size": whole(1, MOST_DISK_BYTES)}
+    known = check(fields, {key: value for key, value in untrusted.items() if key != "raw_size"})
+    if raw_size is not None:
+        raw_size = whole(1, MOST_DISK_BYTES)(f"{name}.raw_size", raw_size)
+    return ImageFile(raw_size=raw_size, **known)
+
+
+def parse_manifest(untrusted: Any) -> Manifest:
+    """Return an image's manifest; fields that only the server reads may be there and are kept."""
+    if not isinstance(untrusted, dict):
+        raise invalid("The manifest must be an object.")
+    files = check({"kernel": _image_file, "initrd": _image_file, "root": _image_file}, untrusted.get("files"))
+    if len({entry.file for entry in files.values()}) != len(files):
+        raise invalid("An image's three files must have three names.")
+    if "manifest.json" in {entry.file for entry in files.values()}:
+        raise invalid("No file of an image can be called manifest.json.")
+    user = untrusted.get("default_user")
+    return Manifest(
+        name=_name("name", untrusted.get("name")),
+        version=_text(_VERSION, "a version")("version", untrusted.get("version")),
+        cmdline=_cmdline("cmdline", untrusted.get("cmdline")),
+        network=_one_of("kernel-ip", "nocloud")("network", untrusted.get("network")),
+        default_user=None if user is None else _text(_USER, "a user name")("default_user", user),
+        raw=untrusted,
+        **files,
+    )

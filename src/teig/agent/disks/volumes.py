@@ -1,0 +1,325 @@
+"""Guests' volumes: logical volumes that read as zeros before a guest first sees them.
+
+A volume is `teig-GUEST-diskN` in the host's largest volume group, linear, tagged `teig` and `teig-guest-GUEST`. What
+was measured and why it is linear and wiped is in docs/agent.md.
+
+LVM gives a new volume with its previous owner's bytes. So it is wiped, and only then is `diskN.json` written, with the
+volume's own device-mapper UUID: a crash in between leaves a volume without that file, which `guest_start` refuses and
+`volume_create` wipes again; and a file that outlived its volume fits no other. What the kernel knows of volumes is
+read from /sys, because starting an LVM program takes up to half a second on a slow Dom0.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from teig.agent.contract.failure import Failure, host_fault
+from teig.agent.contract.spec import ImageFile
+from teig.agent.disks import pools
+from teig.agent.host.process import must, run
+from teig.agent.host.state import read_json, sync_dir, write_json
+
+BLKZEROOUT = 0x127F  # linux/fs.h: _IO(0x12, 127)
+_GROWING = "growing"
+_WIPE_STEP = 64 << 20
+_BLOCK = 64 << 10
+_ZEROS = bytes(_BLOCK)
+_READ = 1 << 18
+_MAPPED = Path("/sys/block")
+_OURS = re.compile(
+    r"(?P<vg>.+[^-])-teig--(?P<guest>[0-9a-f]{8}(?:--[0-9a-f]{4}){3}--[0-9a-f]{12})--(?P<what>[a-z0-9]+)"
+)
+_REMOVE_WAIT_S = 15.0
+
+
+class Volume(NamedTuple):
+    """A logical volume of ours that is active; `uuid` is the device-mapper's and belongs to this volume alone."""
+
+    vg: str
+    guest: str
+    what: str
+    uuid: str
+
+    @property
+    def path(self) -> str:
+        """The block device."""
+        return f"/dev/{self.vg}/{volume_name(self.guest, self.what)}"
+
+
+def volume_name(guest: str, what: str) -> str:
+    """Return the name of a guest's volume; `what` is `disk0` to `disk7` or `seed`."""
+    return f"teig-{guest}-{what}"
+
+
+def mapped() -> list[Volume]:
+    """Return all active volumes of ours, from /sys. The device-mapper doubles hyphens within names."""
+    found = []
+    for name_file in _MAPPED.glob("dm-*/dm/name"):
+        try:
+            match = _OURS.fullmatch(name_file.read_text().strip())
+            uuid = (name_file.parent / "uuid").read_text().strip()
+        except OSError:
+            continue
+        if match:
+            vg, guest = (match[part].replace("--", "-") for part in ("vg", "guest"))
+            found.append(Volume(vg, guest, match["what"], uuid))
+    return found
+
+
+def find(guest: str, what: str) -> Volume | None:
+    """Return one volume, None where it is not active."""
+    return next((volume for volume in mapped() if (volume.guest, volume.what) == (guest, what)), None)
+
+
+def disks_of(guest: str, volumes: list[Volume]) -> list[int]:
+    """Return the indices of a guest's disks among some volumes."""
+    mine = (volume.what for volume in volumes if volume.guest == guest)
+    return sorted(int(what[4:]) for what in mine if what.startswith("disk"))
+
+
+class Volumes:
+    """Making, filling and removing volumes. Remembers which volume group it makes them in."""
+
+    def __init__(self) -> None:
+        self._group: str | None = None
+
+    def group(self) -> str:
+        """Return the name of the volume group for guests: the largest."""
+        if self._group is None:
+            all_groups = pools.groups()
+            if not all_groups:
+                raise host_fault(
+                    "no_volume_group", "The host has no LVM volume group.", "Make one on it: vgcreate NAME DEVICE"
+                )
+            self._group = all_groups[0].name
+        return self._group
+
+    def create(self, folder: Path, guest: str, what: str, size_bytes: int) -> Volume:
+        """Make a volume that reads as zeros, or return the one that is there already and clean."""
+        volume = find(guest, what)
+        if volume and is_clean(folder, volume) and size_of(volume.path) != size_bytes:
+            raise Failure(
+                "conflict",
+                f"Volume {volume.path} is there and has {size_of(volume.path)} bytes, not {size_bytes}.",
+                code="volume_differs",
+            )
+        if volume and is_clean(folder, volume):
+            return volume
+        if volume and size_of(volume.path) != size_bytes:
+            self.delete(folder, guest, what)
+            volume = None
+        volume = volume or self._lvcreate(guest, what, size_bytes)
+        wipe(volume.path, size_bytes)
+        write_json(_mark(folder, what), {"uuid": volume.uuid})
+        return volume
+
+    def _lvcreate(self, guest: str, what: str, size_bytes: int) -> Volume:
+        name, group = volume_name(guest, what), self.group()
+        done = run(
+            ["lvcreate", "--quiet", "--yes", "--wipesignatures", "n", "--zero", "n", "--size", f"{size_bytes}b",
+             "--addtag", "teig", "--addtag", f"teig-guest-{guest}", "--name", name, group]
+        )  # fmt: skip
+        if done.status != 0 and "already exists" in done.stderr:
+            must(["lvchange", "--activate", "y", f"{group}/{name}"], "lvm_failed")
+        elif done.status != 0:
+            raise self._refused(done.said, size_bytes)
+        volume = find(guest, what)
+        if volume is None:
+            raise host_fault("lvm_failed", f"lvcreate made no volume {name}: {done.said}")
+        return volume
+
+    def grow(self, folder: Path, guest: str, what: str, size_bytes: int) -> None:
+        """Make a volume larger; what is added reads as zeros. Its guest must not run: it would read what lay there.
+
+        One that was broken off is finished by the next, which begins where the first began.
+        """
+        volume = find(guest, what)
+        if volume is None or not is_clean(folder, volume):
+            return
+        mark = _marked(folder, volume)
+        size = size_of(volume.path)
+        if size >= size_bytes and _GROWING not in mark:
+            return
+        start = mark.get(_GROWING, size)
+        write_json(_mark(folder, what), {**mark, _GROWING: start})
+        if size < size_bytes:
+            done = run(["lvextend", "--quiet", "--size", f"{size_bytes}b", f"{volume.vg}/{volume_name(guest, what)}"])
+            if done.status != 0:
+                raise self._refused(done.said, size_bytes - size)
+        wipe(volume.path, max(size, size_bytes), start)
+        write_json(_mark(folder, what), {key: value for key, value in mark.items() if key != _GROWING})
+
+    def _refused(self, said: str, size_bytes: int) -> Failure:
+        group, self._group = self._group, None
+        free = next((one.free_bytes for one in pools.groups() if one.name == group), 0)
+        if "insufficient" in said.lower():
+            return host_fault(
+                "volume_group_full",
+                f"Volume group {group} has {free >> 20} MiB free, and the volume needs {size_bytes >> 20} MiB.",
+                "Delete a guest, extend the volume group (vgextend), or use another host.",
+            )
+        return host_fault("lvm_failed", f"LVM made no volume in {group}: {said}")
+
+    def delete(self, folder: Path, guest: str, what: str) -> None:
+        """Remove a volume; one that is not there is removed already.
+
+        Its bytes are wiped first: the extents may next go to a volume that somebody makes without Teig.
+        """
+        _mark(folder, what).unlink(missing_ok=True)
+        if folder.exists():
+            sync_dir(folder)
+        volume = find(guest, what)
+        if volume:
+            wipe(volume.path, size_of(volume.path))
+        name = f"{volume.vg if volume else self.group()}/{volume_name(guest, what)}"
+        deadline = time.monotonic() + _REMOVE_WAIT_S
+        while True:
+            done = run(["lvremove", "--quiet", "--yes", name])
+            if done.status == 0 or "Failed to find logical volume" in done.stderr:
+                return
+            # The domain has gone, but blkback or udev may hold the device for a moment longer.
+            if time.monotonic() >= deadline:
+                raise host_fault("volume_in_use", f"Volume {name} could not be removed: {done.said}")
+            time.sleep(0.3)
+
+
+def _mark(folder: Path, what: str) -> Path:
+    return folder / f"{what}.json"
+
+
+def _marked(folder: Path, volume: Volume) -> dict[str, Any]:
+    mark = read_json(_mark(folder, volume.what)) or {}
+    return mark if mark.get("uuid") == volume.uuid else {}
+
+
+def is_clean(folder: Path, volume: Volume) -> bool:
+    """Say whether a volume was wiped, or made clean and then used by its own guest."""
+    return bool(_marked(folder, volume))
+
+
+def image_on(folder: Path, volume: Volume) -> str | None:
+    """Return the image that was written onto a volume whole, None before that."""
+    return _marked(folder, volume).get("image")
+
+
+def size_of(path: str) -> int:
+    """Return a block device's (or file's) size in bytes."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.lseek(handle, 0, os.SEEK_END)
+    finally:
+        os.close(handle)
+
+
+def wipe(path: str, size_bytes: int, start: int = 0) -> None:
+    """Make every byte of a block device from `start` on zero. Where the device can do it, it does (BLKZEROOUT)."""
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        for offset in range(start, size_bytes, _WIPE_STEP):
+            fcntl.ioctl(handle, BLKZEROOUT, struct.pack("=QQ", offset, min(_WIPE_STEP, size_bytes - offset)))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_image(folder: Path, volume: Volume, image: str, source: Path, entry: ImageFile) -> None:
+    """Put an image's root file system onto a clean volume; one that has it already is left as it is.
+
+    Raises image_corrupt where the file is not what its manifest promises: the volume then counts as not written.
+    """
+    mark = _marked(folder, volume)
+    if not mark:
+        raise Failure("conflict", f"Volume {volume.path} was not made clean.", "Create it again.", code="volume_dirty")
+    if mark.get("image") == image:
+        return
+    if mark.get("image"):
+        raise Failure("conflict", f"Volume {volume.path} holds image {mark['image']}.", code="volume_written")
+    raw_size, size_bytes = entry.raw_size or entry.size, size_of(volume.path)
+    if raw_size > size_bytes:
+        raise Failure(
+            "invalid", f"The image holds {raw_size >> 20} MiB and the volume has {size_bytes >> 20} MiB.",
+            "Use a larger disk.", code="disk_too_small",
+        )  # fmt: skip
+    half_written = "writing" in mark
+    write_json(_mark(folder, volume.what), {"uuid": volume.uuid, "writing": image})
+    try:
+        copy(source, entry, volume.path, skip_zeros=not half_written)
+    except Failure as failure:
+        if failure.kind == "image_corrupt":
+            # Without it the image is not there whole, and the server sends it again.
+            source.unlink(missing_ok=True)
+        raise
+    write_json(_mark(folder, volume.what), {"uuid": volume.uuid, "image": image})
+
+
+def copy(source: Path, entry: ImageFile, target: str, *, skip_zeros: bool) -> None:
+    """Unpack a file onto a device, checking its SHA-256, and write it out to the disk.
+
+    Blocks of zeros are left out where the device is known to read as zeros.
+    """
+    digest = hashlib.sha256()
+    written = 0
+    handle = os.open(target, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        for block in _blocks(_unpacked(source, entry, digest)):
+            if not (skip_zeros and block == _ZEROS[: len(block)]):
+                _write_all(handle, block, written)
+            written += len(block)
+        os.fsync(handle)
+    except zlib.error as error:
+        raise _corrupt(source, str(error)) from error
+    finally:
+        os.close(handle)
+    if digest.hexdigest() != entry.sha256:
+        raise _corrupt(source, f"its SHA-256 is {digest.hexdigest()}, and its manifest promises {entry.sha256}")
+    if written != (entry.raw_size or entry.size):
+        raise _corrupt(source, f"it holds {written} bytes, and its manifest promises {entry.raw_size or entry.size}")
+
+
+def _corrupt(source: Path, why: str) -> Failure:
+    return Failure(
+        "image_corrupt", f"The host's copy {source} is not whole: {why}.", "Try again: the image is sent anew."
+    )
+
+
+def _write_all(handle: int, block: bytes, offset: int) -> None:
+    view = memoryview(block)
+    while view:
+        count = os.pwrite(handle, view, offset)
+        view, offset = view[count:], offset + count
+
+
+def _unpacked(source: Path, entry: ImageFile, digest: hashlib._Hash) -> Iterator[bytes]:
+    """Yield a file's bytes, uncompressed where it ends in .gz, never more than was promised at a time."""
+    packed = entry.file.endswith(".gz")
+    unpack = zlib.decompressobj(wbits=31)
+    with source.open("rb") as file:
+        while chunk := file.read(_READ):
+            digest.update(chunk)
+            if not packed:
+                yield chunk
+            while packed and chunk and not unpack.eof:
+                yield unpack.decompress(chunk, _READ * 4)
+                chunk = unpack.unconsumed_tail
+
+
+def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut a stream into blocks of one size; only the last may be shorter."""
+    pending = bytearray()
+    for chunk in chunks:
+        pending += chunk
+        whole = len(pending) - len(pending) % _BLOCK
+        for start in range(0, whole, _BLOCK):
+            yield bytes(pending[start : start + _BLOCK])
+        del pending[:whole]
+    if pending:
+        yield bytes(pending)

@@ -1,0 +1,1 @@
+"""The host itself: its facts, the agent's own files and services, starting programs."""

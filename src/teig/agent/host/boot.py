@@ -1,0 +1,66 @@
+"""Starting the guests that should run when the host has booted, and stopping them before it goes down (teig-guests).
+
+`guests` keeps a file `wanted` beside each guest's description. They start in the order in which they were first
+wanted, by the same code and under the same locks as when the server asks. One that does not start is tried again when
+all others had their turn: a bridge or a volume group may come late.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from teig.agent.contract.failure import Failure, failure_of
+from teig.agent.guests.guests import RUNNING, WANTED, Guests
+from teig.agent.host.state import State
+
+ROUNDS = 5
+PAUSE_S = 15.0
+GRACE_S = 90.0
+
+
+def wanted(state: State) -> list[str]:
+    """Return the guests that should run, in the order in which they are to be started."""
+    found = []
+    for guest in state.guests():
+        file = state.guest_dir(guest) / WANTED
+        if file.exists() and file.read_text().strip() == RUNNING and (file.parent / "spec.json").exists():
+            found.append((file.stat().st_mtime, guest))
+    return [guest for _, guest in sorted(found)]
+
+
+def start_all(state: State, guests: Guests, rounds: int = ROUNDS, pause_s: float = PAUSE_S) -> list[str]:
+    """Start all guests that should run; return those that could not be started, after saying why."""
+    left = wanted(state)
+    for attempt in range(rounds):
+        if attempt and left:
+            time.sleep(pause_s)
+        left = [guest for guest in left if guest in wanted(state) and not _started(state, guests, guest)]
+    return left
+
+
+def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S) -> None:
+    """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted."""
+    deadline = time.monotonic() + grace_s
+    running = guests.ask_all_to_stop()
+    for guest in running:
+        try:
+            guests.halt(guest, state.fence(guest), max(0.0, deadline - time.monotonic()))
+        except (Failure, OSError) as error:
+            _say(f"{guest} was not stopped: {failure_of(error).message}")
+
+
+def _started(state: State, guests: Guests, guest: str) -> bool:
+    try:
+        domid = guests.start(guest, state.fence(guest))["domid"]
+    except (Failure, OSError) as error:
+        failure = failure_of(error)
+        _say(f"{guest} did not start: {failure.message} {failure.todo}".strip())
+        return False
+    _say(f"{guests.spec(guest).name} runs as domain {domid}")
+    return True
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

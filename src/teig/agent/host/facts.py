@@ -1,0 +1,128 @@
+"""What the host is and has, as teig.model.host.HostFacts and Inventory."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+from teig.agent.contract.failure import Failure
+from teig.agent.disks import pools
+from teig.agent.guests.guests import Guests
+from teig.agent.host.state import State
+from teig.agent.keeper import keeper
+from teig.agent.xen.hypervisor import Domain, Hypervisor
+
+PROGRAMS = ("xl", "lvm", "lvcreate", "lvremove", "vgs", "ip", "tc")
+_XL_CONF = Path("/etc/xen/xl.conf")
+
+
+def host_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
+    """Measure the host. Where Xen does not run, its version is empty and its figures are 0."""
+    missing = tuple(program for program in PROGRAMS if shutil.which(program) is None)
+    return {
+        "hostname": socket.gethostname(),
+        "machine_id": Path("/etc/machine-id").read_text().strip(),
+        "kernel": os.uname().release,
+        "cgroup2": Path("/sys/fs/cgroup/cgroup.controllers").exists(),
+        "bridges": sorted(path.parent.name for path in Path("/sys/class/net").glob("*/bridge")),
+        "volume_groups": [] if "vgs" in missing else _groups(),
+        "missing_programs": missing,
+        "keeper_beat": keeper.beat(),
+        **(_xen_facts(state, xen) if xen.present() else _NO_XEN),
+    }
+
+
+_NO_XEN: dict[str, Any] = {
+    **dict.fromkeys(("cores", "xen_memory_mib", "free_memory_mib", "dom0_memory_mib", "dom0_vcpus", "dom0_weight"), 0),
+    **dict.fromkeys(("xen_version", "scheduler"), ""),
+    "guest_types": [],
+    "dom0_maxmem_mib": None,
+    "autoballoon": False,
+    "foreign": [],
+}
+
+
+def _xen_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
+    physical, about = xen.xc.physinfo(), xen.xc.xeninfo()
+    domains = xen.domains()
+    dom0 = domains[0]
+    weight = xen.shares([domain.domid for domain in domains]).get(0)
+    total_mib = int(physical["total_memory"]) // 1024
+    return {
+        "xen_version": f"{about['xen_major']}.{about['xen_minor']}{about['xen_extra']}",
+        "cores": int(physical["nr_cpus"]),
+        "xen_memory_mib": total_mib,
+        "free_memory_mib": int(physical["free_memory"]) // 1024,
+        "scheduler": xen.scheduler(),
+        "guest_types": guest_types(str(physical.get("virt_caps", ""))),
+        "dom0_memory_mib": dom0.mem_kib // 1024,
+        "dom0_maxmem_mib": dom0_maximum(dom0.maxmem_kib, total_mib),
+        "dom0_vcpus": dom0.vcpus,
+        "dom0_weight": weight.weight if weight else 0,
+        "autoballoon": autoballoon(_read(_XL_CONF), str(about.get("xen_commandline", ""))),
+        "foreign": foreign(state, xen, domains),
+    }
+
+
+def inventory(state: State, xen: Hypervisor, guests: Guests) -> dict[str, Any]:
+    """Return all guests and foreign domains. One pass over each source, however many guests there are."""
+    domains = xen.domains()
+    shares = xen.shares([domain.domid for domain in domains])
+    return {"guests": guests.all(domains, shares), "foreign": foreign(state, xen, domains)}
+
+
+def foreign(state: State, xen: Hypervisor, domains: list[Domain]) -> list[dict[str, Any]]:
+    """Return the domains that Teig did not make, Domain-0 excepted."""
+    ours = set(state.guests())
+    others = [domain for domain in domains if domain.domid != 0 and domain.uuid not in ours]
+    shares = xen.shares([domain.domid for domain in others])
+    return [
+        {
+            "domid": domain.domid,
+            "name": xen.name(domain.domid),
+            "uuid": domain.uuid,
+            "memory_mib": domain.mem_kib // 1024,
+            "vcpus": domain.vcpus,
+            "weight": shares[domain.domid].weight if domain.domid in shares else 0,
+        }
+        for domain in others
+    ]
+
+
+def guest_types(virt_caps: str) -> list[str]:
+    """Return what kinds of guests Xen can run, from its own word (`xl info`, virt_caps)."""
+    words = set(virt_caps.split())
+    return [kind for kind, needs in (("pv", "pv"), ("pvh", "hvm")) if needs in words]
+
+
+def dom0_maximum(maxmem_kib: int, total_mib: int) -> int | None:
+    """Return the bound on Domain-0's memory in MiB; None where there is none, which Xen shows as more than it has."""
+    return maxmem_kib // 1024 if maxmem_kib // 1024 <= total_mib else None
+
+
+def autoballoon(xl_conf: str, xen_command_line: str) -> bool:
+    """Say whether `xl create` may take memory from Domain-0 (xl.conf(5), `autoballoon`; its default is "auto").
+
+    "auto" means no where the Xen command line has dom0_mem.
+    """
+    found = re.findall(r"^\s*autoballoon\s*=\s*[\"']?(\w+)", xl_conf, re.MULTILINE)
+    word = found[-1] if found else "auto"
+    return word in {"1", "on"} or (word == "auto" and "dom0_mem=" not in xen_command_line)
+
+
+def _groups() -> list[dict[str, Any]]:
+    try:
+        return [group._asdict() for group in pools.groups()]
+    except Failure:
+        return []
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

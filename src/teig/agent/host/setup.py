@@ -1,0 +1,119 @@
+"""Installing the agent on its host and removing it: run once, over the administrator's own ssh, never by the server.
+
+`teig.fleet.install` sends this along with the agent. Everything here can be run again: the same order changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import marshal
+import os
+import shutil
+import socket
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from teig.agent.contract.failure import Failure, failure_of, host_fault
+from teig.agent.host import services
+from teig.agent.host.state import make_private, write_whole
+from teig.agent.host.version import version
+
+AGENT = "usr/local/lib/teig/agent.pyz"
+COMMAND = f"/usr/bin/python3 -I /{AGENT} serve"
+_STATE = "var/lib/teig"
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def main(packed: str, untrusted_order: bytes) -> int:
+    """Carry out an order for the file that this runs from; print one line of JSON and return the exit status."""
+    try:
+        answer = _carry_out(Path("/"), Path(packed), untrusted_order)
+    except Exception as error:  # noqa: BLE001  (whatever happens, the administrator gets one clear answer)
+        sys.stdout.write(json.dumps({"error": failure_of(error).as_record()}) + "\n")
+        return 1
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+def _carry_out(root: Path, packed: Path, untrusted_order: bytes) -> dict[str, Any]:
+    order = json.loads(untrusted_order)
+    if order.get("action") not in {"install", "uninstall"}:
+        raise Failure("invalid", f"There is no action {order.get('action')!r:.80}.")
+    if os.geteuid() != 0:
+        raise host_fault("not_root", "The agent can only be installed by root.", "Log in as root@ADDRESS.")
+    if order["action"] == "install":
+        return install(root, packed, order["key"])
+    return uninstall(root)
+
+
+def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
+    """Put the agent in place and let a key run it, and nothing else; say who this host is."""
+    agent = root / AGENT
+    agent.parent.mkdir(parents=True, exist_ok=True)
+    compiled = agent.with_suffix(".new")
+    with_bytecode(packed, compiled)
+    compiled.chmod(0o755)
+    os.replace(compiled, agent)  # noqa: PTH105
+    make_private(root / _STATE)
+    make_private(root / _STATE / "guests")
+    make_private(root / _STATE / "images")
+    services.install(root, f"/{AGENT}")
+    authorize(root, f'restrict,command="{COMMAND}" {" ".join(key.split()[:2])} teig')
+    return {
+        "hostname": socket.gethostname(),
+        "machine_id": (root / "etc/machine-id").read_text().strip(),
+        "host_keys": [path.read_text().strip() for path in sorted((root / "etc/ssh").glob("ssh_host_*_key.pub"))],
+        "agent_version": version(),
+    }
+
+
+def uninstall(root: Path) -> dict[str, Any]:
+    """Take the agent and its key away. The files about guests stay where a guest is still defined."""
+    authorize(root, None)
+    services.uninstall(root)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree((root / AGENT).parent)
+    kept = any((root / _STATE / "guests").glob("*/spec.json"))
+    if not kept:
+        shutil.rmtree(root / _STATE, ignore_errors=True)
+    return {"state_removed": not kept}
+
+
+def authorize(root: Path, line: str | None) -> None:
+    """Make `line` the one line of ours in root's authorized_keys, or leave none; all other lines stay as they are."""
+    path = root / "root/.ssh/authorized_keys"
+    if path.is_symlink():
+        path = path.resolve()
+    before = path.read_text() if path.exists() else ""
+    kept = [known for known in before.splitlines() if f"/{AGENT} " not in known]
+    after = "".join(f"{known}\n" for known in ([*kept, line] if line else kept))
+    if after == before:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(path, after.encode())
+
+
+def with_bytecode(packed: Path, target: Path) -> None:
+    """Write the agent with its modules compiled for this host's Python: it starts much sooner.
+
+    The compiled modules are hash-based and unchecked (PEP 552). Another Python, after an upgrade of the host, finds
+    that they are not its own and compiles the sources beside them.
+    """
+    with zipfile.ZipFile(packed) as source, target.open("wb") as out:
+        out.write(b"#!/usr/bin/python3 -I\n")
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted(source.namelist()):
+                data = source.read(name)
+                archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+                if name.endswith(".py"):
+                    archive.writestr(zipfile.ZipInfo(f"{name}c", _DATE), _compiled(name, data))
+
+
+def _compiled(name: str, source: bytes) -> bytes:
+    code = compile(source, name, "exec", dont_inherit=True)
+    header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source)
+    return header + marshal.dumps(code)

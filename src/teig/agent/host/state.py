@@ -1,0 +1,157 @@
+"""The agent's own files: /var/lib/teig, for root only.
+
+    images/ID/      manifest.json and the files it names; a file is there whole, or not at all
+    guests/UUID/    spec.json, xl.cfg, diskN.json (a volume that is clean), fence, lock
+
+A guest's `fence` and `lock` stay when all else of it has gone: a server that was thought dead and acts late finds the
+higher fence and is refused. Exclusion is by flock on files, because every channel is a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from teig.agent.contract import arguments
+from teig.agent.contract.failure import Failure, host_fault
+
+DEFAULT_ROOT = Path("/var/lib/teig")
+LOCK_WAIT_S = 20.0
+_POLL_S = 0.05
+
+
+class State:
+    """The directories of one agent."""
+
+    def __init__(self, root: Path = DEFAULT_ROOT) -> None:
+        self.root = root
+
+    def guest_dir(self, guest: str) -> Path:
+        """Return a guest's directory; its name is checked again here, where paths are made."""
+        return self.root / "guests" / str(arguments.guest_id("guest", guest))
+
+    def image_dir(self, image: str) -> Path:
+        """Return an image's directory."""
+        return self.root / "images" / str(arguments.sha256("image", image))
+
+    def guests(self) -> list[str]:
+        """Return the ids of all guests that left a trace here."""
+        return sorted(path.name for path in self._entries("guests"))
+
+    def images(self) -> list[str]:
+        """Return the ids of all images of which something is here."""
+        return sorted(path.name for path in self._entries("images") if path.is_dir())
+
+    def _entries(self, kind: str) -> list[Path]:
+        try:
+            return list((self.root / kind).iterdir())
+        except FileNotFoundError:
+            return []
+
+    def fence(self, guest: str) -> int:
+        """Return the highest fencing number that acted on a guest, 0 before the first."""
+        try:
+            return int((self.guest_dir(guest) / "fence").read_text())
+        except FileNotFoundError:
+            return 0
+
+    @contextlib.contextmanager
+    def changing(self, guest: str, fence: int, wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:
+        """Hold a guest for a whole verb and give its directory; Busy after `wait_s`, Fenced for a number too low."""
+        folder = self.guest_dir(guest)
+        make_private(folder)
+        with locked(folder / "lock", wait_s, f"Another operation holds guest {guest}."):
+            stored = self.fence(guest)
+            if fence < stored:
+                raise Failure(
+                    "fenced", f"Guest {guest} is under fence {stored}, and this request carries {fence}: it is too old."
+                )
+            if fence > stored:
+                write_whole(folder / "fence", f"{fence}\n".encode())
+            yield folder
+
+    @contextlib.contextmanager
+    def images_locked(self, *, exclusive: bool) -> Iterator[None]:
+        """Keep images where they are (shared), or be alone with them (exclusive) to remove one."""
+        make_private(self.root / "images")
+        how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+        with locked(self.root / "images.lock", LOCK_WAIT_S, "Another operation holds the host's images.", how):
+            yield
+
+
+def make_private(folder: Path) -> None:
+    """Make a directory and those above it, for root only."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock file, waiting at most `wait_s` seconds; Busy with the sentence `held` after that."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock(handle, wait_s, held, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def lock(handle: int, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> None:
+    """Lock an open file, waiting at most `wait_s` seconds; Busy with the sentence `held` after that."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
+                raise
+        if time.monotonic() >= deadline:
+            raise Failure("busy", held, "Try again later.")
+        time.sleep(_POLL_S)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, also after a power cut (fsync of the file and its directory)."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105  (mkstemp gives text)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)  # noqa: PTH108
+        raise
+    sync_dir(path.parent)
+
+
+def sync_dir(folder: Path) -> None:
+    """Make renames and removals in a directory last."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values as JSON, whole or not at all."""
+    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file's values, None where there is none; a host fault where it is damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise host_fault("state_damaged", f"The file {path} on the host is damaged: {error}.") from error

@@ -1,0 +1,1 @@
+"""Network cards: their rates and neighbours."""

@@ -1,0 +1,51 @@
+"""What a guest may receive: a token bucket (tc-tbf(8)) on Domain-0's end of each of its network cards.
+
+What it may send is `rate=` in its xl.cfg, which netback holds it to; see xl-network-configuration(5).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from teig.agent.contract.spec import Spec
+from teig.agent.host.process import must
+
+NET = Path("/sys/class/net")
+LATENCY_MS = 50
+_LEAST_BURST = 64 << 10  # one whole segment-offloaded packet
+
+
+def hold(spec: Spec, domid: int, rates: dict[str, int], net: Path = NET) -> list[str]:
+    """Hold a guest's cards to what they may receive; `rates` is what `received` said. Return what had to be done."""
+    did = []
+    for number in range(len(spec.nics)):
+        card = f"vif{domid}.{number}"
+        if not (net / card).exists() or rates.get(card) == bytes_per_second(spec.in_kbit):
+            continue
+        must(replace_argv(card, spec.in_kbit), "tc_failed")
+        did.append(f"{card} may receive {spec.in_kbit} kbit/s")
+    return did
+
+
+def received() -> dict[str, int]:
+    """Return what each network card that has a token bucket may receive, in bytes per second."""
+    return parse_qdiscs(must(["tc", "-j", "qdisc", "show"], "tc_failed"))
+
+
+def parse_qdiscs(text: str) -> dict[str, int]:
+    """Return the rates of the token buckets in the output of `tc -j qdisc show`."""
+    rows = json.loads(text or "[]")
+    return {row["dev"]: int(row["options"]["rate"]) for row in rows if row["kind"] == "tbf" and row.get("root")}
+
+
+def replace_argv(card: str, kbit: int) -> list[str]:
+    """Return the command that gives a card its token bucket, or the one it has another rate."""
+    burst = max(_LEAST_BURST, bytes_per_second(kbit) // 100)
+    return ["tc", "qdisc", "replace", "dev", card, "root", "tbf", "rate", f"{kbit}kbit",
+            "burst", str(burst), "latency", f"{LATENCY_MS}ms"]  # fmt: skip
+
+
+def bytes_per_second(kbit: int) -> int:
+    """Return kilobits (1000 bits) per second in bytes."""
+    return kbit * 125

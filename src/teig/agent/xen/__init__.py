@@ -1,0 +1,1 @@
+"""Xen: domains, weights, cpupools, the back ends of devices, xl.cfg."""

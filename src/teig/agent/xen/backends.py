@@ -1,0 +1,75 @@
+"""Domain-0's end of a guest's devices: what xenstore says of them, and the kernel threads that serve them.
+
+blkback starts one kernel thread for each queue of each disk, called `DOMID.xvda-0`, when the guest's front end
+connects, and new ones whenever it connects again: after a reboot from inside, or when the guest reloads its driver.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from teig.agent.xen.hypervisor import Hypervisor
+
+CONNECTED = "4"  # xen/include/public/io/xenbus.h, XenbusStateConnected
+BACKENDS = "/local/domain/0/backend"
+PROC = Path("/proc")
+_MOST_QUEUES = 128
+_KTHREADD = "2"
+_STAT = re.compile(r"\d+ \((\d+)\.[a-z]+[a-z0-9]*(?:-\d+)?\) \S (\d+) ")
+_PATH = re.compile(r"/local/domain/0/backend/(vbd|vif)/(\d+)/(\d+)/state")
+
+
+class Disk(NamedTuple):
+    """A disk as its back end has it: the block device (`major:minor`, empty before it is known), and its queues.
+
+    `queues` is how many threads must serve it: 0 while the front end is not connected.
+    """
+
+    device: str
+    queues: int
+
+
+def disks(xen: Hypervisor, domid: int) -> list[Disk]:
+    """Return a domain's disks."""
+    folder = f"{BACKENDS}/vbd/{domid}"
+    return [_disk(xen, f"{folder}/{name}") for name in xen.below(folder)]
+
+
+def _disk(xen: Hypervisor, path: str) -> Disk:
+    number = re.fullmatch(r"([0-9a-f]+):([0-9a-f]+)", xen.read(f"{path}/physical-device") or "")
+    device = f"{int(number[1], 16)}:{int(number[2], 16)}" if number else ""
+    if xen.read(f"{path}/state") != CONNECTED:
+        return Disk(device, 0)
+    # The guest's own word: it may be anything, and only says how long to look for threads.
+    untrusted_queues = xen.read(f"{xen.read(f'{path}/frontend')}/multi-queue-num-queues") or "1"
+    known = re.fullmatch(r"[0-9]{1,3}", untrusted_queues, re.ASCII)
+    return Disk(device, max(1, min(int(untrusted_queues), _MOST_QUEUES)) if known else 1)
+
+
+def threads(proc: Path = PROC) -> dict[int, list[int]]:
+    """Return the kernel threads that serve disks, by the domain whose disks they serve.
+
+    Only children of kthreadd count: any process may give itself such a name.
+    """
+    found: dict[int, list[int]] = {}
+    for folder in proc.iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            match = _STAT.match((folder / "stat").read_text(errors="replace"))
+        except OSError:
+            continue  # it ended
+        if match and match[2] == _KTHREADD:
+            found.setdefault(int(match[1]), []).append(int(folder.name))
+    return found
+
+
+def device_of(path: str) -> Optional[tuple[str, int]]:
+    """Return which kind of device of which domain changed its state, from the path that a watch reports.
+
+    None for all other paths.
+    """
+    match = _PATH.fullmatch(path)
+    return (match[1], int(match[2])) if match else None
