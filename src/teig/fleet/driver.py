@@ -4,10 +4,16 @@
 `Claim`, which the host checks against the highest fencing number it has seen for that guest, and calls that write a
 guest's bytes take the `PlacementDecision` that allows it. All of them are idempotent: a call that was carried out
 already changes nothing and succeeds.
+
+No call waits for what takes long: making, filling and wiping a volume, starting and stopping a guest are jobs. The host
+begins one, under the guest's lock and the claim's fence, and answers at once; `job` says how far it is. A guest has one
+job at a time. To begin the one that runs already, or that has ended well under the same fence, begins nothing and tells
+of it; a newer fence takes a running one over. Another one is refused (Busy) until the running one has ended.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +23,9 @@ from teig.audit.host import AuditedHost
 from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.image import Image
+from teig.model.job import Job
 from teig.model.names import GuestId, HostId, ImageId
-from teig.model.pool import DiskRate
+from teig.model.pool import PoolRating
 from teig.policy.placement import PlacementDecision
 
 
@@ -75,29 +82,32 @@ class Host(Protocol):
     def image_present(self, image: ImageId) -> bool:
         """Return whether the host holds all files of an image, whole."""
 
-    def image_put(self, decision: PlacementDecision, image: Image, folder: Path) -> None:
-        """Send an image's files from `folder` to the host; the host checks every checksum."""
+    def image_put(self, decision: PlacementDecision, image: Image, folder: Path, check: Callable[[], None]) -> None:
+        """Send an image's files from `folder` to the host; the host checks every checksum.
 
-    def pool_bench(self, name: str) -> DiskRate:
+        `check` is called at least once a second; what it raises ends the sending.
+        """
+
+    def pool_bench(self, name: str) -> PoolRating:
         """Measure what a volume group's disks can do, on a volume made for it and removed; takes half a minute.
 
         Guests on the host feel it. HostFault where there is no such volume group, or no room for the volume.
         """
 
-    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk) -> None:
-        """Make a guest's volume, of which every byte reads as zero; HostFault where the volume group is full."""
+    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk, pool: str) -> Job:
+        """Make a guest's volume in a volume group, of which every byte reads as zero. HostFault where that is full."""
 
-    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> None:
+    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> Job:
         """Put an image's root file system onto a volume; ImageCorrupt where the host's copy is not whole."""
 
-    def volume_delete(self, claim: Claim, index: int) -> None:
-        """Remove a guest's volume; its bytes can no longer be read by anyone."""
+    def volume_delete(self, claim: Claim, index: int) -> Job:
+        """Remove a guest's volume, wherever it is; its bytes can no longer be read by anyone."""
 
     def guest_define(self, claim: Claim, decision: PlacementDecision, spec: GuestSpec) -> None:
         """Write the guest's xl.cfg and what it needs at its first boot; runs nothing."""
 
-    def guest_start(self, claim: Claim) -> int:
-        """Start a defined guest and return its domid; HostFault with Xen's reason where it does not run then."""
+    def guest_start(self, claim: Claim) -> Job:
+        """Start a defined guest; the job's result has its `domid`. HostFault with Xen's reason where it does not run."""
 
     def guest_enforce(self, claim: Claim) -> None:
         """Hold a running guest to its files at once: maxmem, weight, cap, disk and network rates.
@@ -108,14 +118,23 @@ class Host(Protocol):
     def keeper_start(self) -> None:
         """Start the host's keeper, anew where it runs; HostFault where it does not come up."""
 
-    def guest_stop(self, claim: Claim, grace_s: float) -> None:
-        """Ask the guest to shut down, and destroy its domain after `grace_s` seconds (0: at once)."""
+    def guest_stop(self, claim: Claim, grace_s: float) -> Job:
+        """Ask the guest to shut down, and destroy its domain after `grace_s` seconds (0: at once).
 
-    def guest_reboot(self, claim: Claim, grace_s: float) -> int:
-        """Stop and start the guest; return the new domid."""
+        Done when its end is final: whatever would have made the domain anew has been ended first.
+        """
 
-    def guest_wait_ready(self, guest: GuestId, port: int, timeout_s: float) -> None:
-        """Wait until the guest accepts TCP connections on `port`; HostFault when `timeout_s` has passed or it died."""
+    def guest_reboot(self, claim: Claim, grace_s: float) -> Job:
+        """Stop and start the guest; the job's result has the new `domid`."""
+
+    def job(self, claim: Claim) -> Job:
+        """Return the newest job of a guest; NotFound where there was none.
+
+        A job whose process was killed is failed with the code `job_lost`: begin it again.
+        """
+
+    def job_cancel(self, claim: Claim) -> Job:
+        """End the running job of a guest as soon as that leaves nothing half done, and return it as it is now."""
 
     def guest_undefine(self, claim: Claim) -> None:
         """Remove all files about a guest that does not run; its fence is remembered, its volumes stay."""

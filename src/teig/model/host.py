@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from teig.model.guest import Entitled, GuestSpec
 from teig.model.names import GuestId
 from teig.model.pool import Medium, Redundancy
+from teig.model.units import MIB
 
 
 @dataclass(frozen=True)
 class VolumeGroup:
     """An LVM volume group, which is a pool: name, size and what is free of it in bytes, and what it is made of.
 
+    `extent_bytes` is the unit in which LVM gives space out, `guests_bytes` what the volumes of Teig's guests take of it.
     `medium` and `redundancy` are read from the disks below (rotational or not; md and LVM RAID); `problem` says in
     plain words what is wrong with them, for example that a RAID lacks a disk, and is empty where nothing is.
     """
@@ -23,6 +25,8 @@ class VolumeGroup:
     medium: Medium
     redundancy: Redundancy
     problem: str
+    extent_bytes: int = 4 * MIB
+    guests_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,10 @@ class HostFacts:
     `cores` are physical CPUs that Xen schedules on. `xen_memory_mib` and `free_memory_mib` are the hypervisor's own
     figures (xl info: total_memory, free_memory). `dom0_maxmem_mib` is None where Domain-0 has no `max:` bound.
     `guest_types` are those that this host can run. `keeper_beat` is how many seconds ago the keeper last looked at
-    everything, None where it does not run.
+    everything, None where it does not run. `dom0_cores` are the CPUs of Pool-0 where guests have a cpupool of their own,
+    0 where Domain-0 and the guests share theirs; `guest_cores` the CPUs on which guests are scheduled, those that guests
+    have for themselves included. `agent_version` and `keeper_version` are empty where they are not told, `capabilities`
+    what this agent can do beyond the first one.
     """
 
     hostname: str
@@ -67,6 +74,20 @@ class HostFacts:
     missing_programs: tuple[str, ...]
     foreign: tuple[ForeignDomain, ...]
     keeper_beat: float | None
+    dom0_cores: int = 0
+    guest_cores: int = 0
+    agent_version: str = ""
+    keeper_version: str = ""
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VolumeOnHost:
+    """A logical volume of a guest: which disk it is (`index`), its volume group, and its true size in bytes."""
+
+    index: int
+    pool: str
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +95,11 @@ class GuestOnHost:
     """A guest as its host has it: what its files there say (`spec`) and what the hypervisor says (`live`).
 
     `live` and `domid` are None while no such domain runs. `fence` is the highest fencing number that acted on it.
-    `volumes` are the device indices whose logical volumes exist. `cpu_time_ns` is processor time used, in ns.
+    `volumes` are the device indices whose logical volumes exist, `disks` the same with pool and size. `cpu_time_ns` is
+    processor time used, in ns. `started` is what the domain was started with, and is forgotten only when the agent has
+    seen that domain's end; None where it does not run, and where an older agent does not tell. `answers` is whether it
+    takes connections on its image's port, None where nobody knows; `ran_s` how many seconds ago Teig started it.
+    `held` says in a sentence why the keeper holds the guest back, and is empty where it does not.
     """
 
     id: GuestId
@@ -85,11 +110,18 @@ class GuestOnHost:
     live: Entitled | None
     volumes: tuple[int, ...]
     cpu_time_ns: int = 0
+    disks: tuple[VolumeOnHost, ...] = ()
+    started: GuestSpec | None = None
+    answers: bool | None = None
+    ran_s: float | None = None
+    held: str = ""
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """All domains and guests of a host at one moment."""
+    """All domains and guests of a host at one moment: `uptime_ns` after the boot with the id `boot`."""
 
     guests: tuple[GuestOnHost, ...]
     foreign: tuple[ForeignDomain, ...]
+    boot: str = ""
+    uptime_ns: int = 0

@@ -49,6 +49,17 @@ class DiskRate:
 
 
 @dataclass(frozen=True)
+class PoolRating:
+    """What a pool can do. `rate` holds for reads alone and for writes alone, which compete for the same disks.
+
+    `together`: it was measured, or is stated, to do both at once.
+    """
+
+    rate: DiskRate
+    together: bool = False
+
+
+@dataclass(frozen=True)
 class PoolClass:
     """What a plan wants of the pool that its disks are on."""
 

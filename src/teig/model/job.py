@@ -1,0 +1,31 @@
+"""A job: work on one guest that takes its host longer than an answer may. It is begun, asked after, and can be cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as its host tells of it: the verb, how far it is, its result or its error.
+
+    `done_bytes` of `total_bytes` are written or wiped; both are 0 where the work is not counted in bytes. `error` is the
+    record that `teig.model.errors.from_record` reads; a job that was cancelled failed with the code `job_cancelled`.
+    """
+
+    verb: str
+    state: JobState
+    done_bytes: int = 0
+    total_bytes: int = 0
+    result: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
