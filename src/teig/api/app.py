@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from teig import __version__
 from teig.api import drift, guests, hosts, images, operations, plans, pools, sites, state, streams
 from teig.control.services import Services
+from teig.fleet.agent_bundle import bundle
 from teig.model.errors import InternalFault, InvalidRequest, NotFound, TeigError
 
 log = structlog.get_logger()
@@ -29,9 +30,8 @@ def build(services: Services) -> FastAPI:
     app.state.services = services
     for noun in (sites, hosts, pools, plans, images, guests, operations, drift, state, streams):
         app.include_router(noun.router, prefix="/v1")
-    app.get("/v1/server")(
-        lambda: {"version": __version__, "ssh_public_key": services.ssh_public_key, "pid": os.getpid()}
-    )
+    about = {"version": __version__, "agent_version": bundle().version, "ssh_public_key": services.ssh_public_key}
+    app.get("/v1/server")(lambda: {**about, "pid": os.getpid()})
     app.add_exception_handler(TeigError, _told)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_route)

@@ -14,9 +14,9 @@ router = APIRouter()
 
 
 @router.get("/drift")
-def show_drift(services: Given) -> list[Drift]:
-    """Look at every host now and return all that differs."""
-    return drift.look(services)
+def show_drift(services: Given, now: bool = False) -> list[Drift]:
+    """Return all that differs, as it was when each host was last seen; `now`: after observing all of them."""
+    return drift.found(services, now=now)
 
 
 class MendedOut(BaseModel):
@@ -29,6 +29,6 @@ class MendedOut(BaseModel):
 
 @router.post("/drift/mend")
 def mend_drift(services: Given) -> MendedOut:
-    """Look at every host and mend what is Teig's to mend."""
+    """Observe every host and mend what is Teig's to mend."""
     mended = drift.mend(services)
     return MendedOut(operations=[out(operation) for operation in mended.operations], done=mended.done, left=mended.left)

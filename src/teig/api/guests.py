@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from teig.api.given import Given
 from teig.api.operations import OperationOut, out
 from teig.control import guests
-from teig.control.guests import GuestView, Wish
+from teig.control.guest_making import Wish
+from teig.control.guests import GuestView
 from teig.model.guest import Entitled, GuestState, GuestType, Nic, OnCrash
 from teig.store import images
+from teig.store.guest_lines import GuestLine
 
 router = APIRouter()
+MOST_LISTED = 1000
 
 
 class GuestCreate(BaseModel):
@@ -45,7 +48,10 @@ class Grace(BaseModel):
 
 
 class GuestOut(BaseModel):
-    """A guest in a list."""
+    """A guest in a list, as it was last seen (`seen_at`, in seconds since 1970; null: never).
+
+    `attention` says why a person should look at it, and is null where nobody need.
+    """
 
     name: str
     id: str
@@ -56,6 +62,8 @@ class GuestOut(BaseModel):
     type: GuestType
     state: GuestState
     addresses: tuple[str, ...]
+    attention: str | None
+    seen_at: float | None
 
 
 class DiskOut(BaseModel):
@@ -68,7 +76,10 @@ class DiskOut(BaseModel):
 class GuestDetail(GuestOut):
     """A guest with what it is entitled to, what its host is set to and what the hypervisor says, in the same fields.
 
-    `live` and `domid` are null while it does not run or its host does not answer; `operation` is what works on it.
+    `live_now`: its host was asked and has answered just now; else all of this is what was seen at `seen_at`. `live` and
+    `domid` are null while it does not run; `answers` is whether its network takes connections, null where nobody knows;
+    `held` says why the keeper holds it back. `operation` is what works on it, `todo` the command that leads out of its
+    state, null where none is needed.
     """
 
     entitled: Entitled
@@ -82,13 +93,27 @@ class GuestDetail(GuestOut):
     ssh_user: str | None
     ready_port: int | None
     operation: str | None
-    observed: float
+    todo: str | None
+    live_now: bool
+    answers: bool | None
+    held: str
 
 
 @router.get("/guests")
-def list_guests(services: Given) -> list[GuestOut]:
-    """Return all guests by name."""
-    return [_out(view, _image_name(services, view)) for view in guests.listed(services)]
+def list_guests(
+    services: Given,
+    response: Response,
+    after: Annotated[str, Query(max_length=63)] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = MOST_LISTED,
+) -> list[GuestLine]:
+    """Return guests by name, as they were last seen: at most `limit` of those whose names follow `after`.
+
+    Where there are more, the header Link names the next page (RFC 8288).
+    """
+    found = guests.lines(services, after, limit)
+    if len(found) == limit:
+        response.headers["Link"] = f'</v1/guests?limit={limit}&after={found[-1].name}>; rel="next"'
+    return found
 
 
 @router.post("/guests", status_code=202)
@@ -117,7 +142,10 @@ def show_guest(services: Given, name: str) -> GuestDetail:
         ssh_user=manifest.default_user if manifest else None,
         ready_port=manifest.ready_port if manifest else None,
         operation=view.guest.operation,
-        observed=services.now(),
+        todo=view.todo,
+        live_now=view.live,
+        answers=on_host.answers if on_host else None,
+        held=on_host.held if on_host else "",
     )
 
 
@@ -157,12 +185,6 @@ def delete_guest(services: Given, name: str, force: bool = False) -> OperationOu
     return out(guests.delete(services, name, force))
 
 
-def _image_name(services: Given, view: GuestView) -> str:
-    wanted = view.guest.spec.image
-    image = services.db.read(lambda connection: images.by_id(connection, wanted))
-    return image.manifest.name if image else wanted[:12]
-
-
 def _out(view: GuestView, image: str) -> GuestOut:
     spec = view.guest.spec
     return GuestOut(
@@ -175,4 +197,6 @@ def _out(view: GuestView, image: str) -> GuestOut:
         type=spec.type,
         state=view.state,
         addresses=tuple(nic.ip for nic in spec.nics),
+        attention=view.guest.attention,
+        seen_at=view.seen_at,
     )

@@ -37,7 +37,10 @@ class Room(BaseModel):
 
 
 class HostOut(BaseModel):
-    """A host as people see it. `state` is `ready`, `draining` or `unreachable`; `facts_at` is in seconds since 1970."""
+    """A host as people see it, as it was last seen (`facts_at`, in seconds since 1970).
+
+    `state` is `ready` or `unreachable`; `outdated` names what of agent and keeper is not this server's.
+    """
 
     name: str
     address: str
@@ -50,11 +53,12 @@ class HostOut(BaseModel):
     facts_at: float
     room: Room
     guests: int
+    outdated: tuple[str, ...]
 
 
 @router.get("/hosts")
 def list_hosts(services: Given) -> list[HostOut]:
-    """Return all hosts by name."""
+    """Return all hosts by name, as they were last seen."""
     return [_out(view) for view in hosts.listed(services)]
 
 
@@ -66,7 +70,7 @@ def add_host(services: Given, wanted: HostAdd) -> HostOut:
 
 @router.get("/hosts/{name}")
 def show_host(services: Given, name: str) -> HostOut:
-    """Return one host, looked at anew."""
+    """Return one host, observed now."""
     return _out(hosts.view(services, name))
 
 
@@ -95,18 +99,18 @@ def fingerprint(host_key: str) -> str:
 
 
 def _out(view: HostView) -> HostOut:
-    host, candidate = view.host, view.candidate
-    state = "draining" if host.draining else "ready"
+    host, candidate, seen = view.host, view.candidate, view.seen
     return HostOut(
         name=host.name,
         address=host.address,
         port=host.port,
         site=host.site,
-        state=state if view.answers else "unreachable",
+        state="ready" if view.answers else "unreachable",
         host_key_fingerprint=fingerprint(host.host_key),
         warnings=view.warnings,
-        facts=host.facts,
-        facts_at=host.facts_at,
+        facts=seen.facts,
+        facts_at=seen.seen_at,
         room=Room(memory_mib=memory_room(candidate), disk_bytes=disk_room(candidate), cores=core_room(candidate)),
         guests=view.guests,
+        outdated=view.outdated,
     )

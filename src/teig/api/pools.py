@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from teig.api.given import Given
 from teig.control import pools
 from teig.control.pools import PoolView
-from teig.model.pool import DiskRate
+from teig.model.pool import PoolRating
 from teig.record import load
 
 router = APIRouter()
@@ -34,4 +34,4 @@ def bench_pool(services: Given, host: str) -> PoolView:
 @router.put("/pools/{host}/rating")
 def rate_pool(services: Given, host: str, untrusted: dict[str, object]) -> PoolView:
     """Rate a host's pool at a stated capacity."""
-    return pools.rate(services, host, load(DiskRate, untrusted))
+    return pools.rate(services, host, load(PoolRating, untrusted))

@@ -22,7 +22,7 @@ import uvicorn
 
 from teig.api.app import build
 from teig.control.assembly import services_in
-from teig.control.drift import watching
+from teig.control.observing import observing
 from teig.fleet.driver import Fleet
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Conflict, Fenced, InvalidRequest
@@ -61,7 +61,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=2,
         )
-        with watching(services):
+        with observing(services):
             uvicorn.Server(config).run()
     if lost.is_set():
         raise Fenced(

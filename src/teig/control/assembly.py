@@ -64,6 +64,7 @@ def services_in(
                 ssh_public_key=ssh_public_key,
                 now=time.time,
                 random_bytes=os.urandom,
+                server=server.id,
             )
     finally:
         engine.close()

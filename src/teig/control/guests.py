@@ -1,71 +1,62 @@
 """Guests: what people ask of them.
 
-A request that changes something checks it, writes the promise and the operation in one transaction, and hands the
-operation to the engine. Reading asks the guest's host: what is shown as live came from the hypervisor.
+A request that changes something checks it, writes the promise, the reservation and the operation in one transaction,
+and hands the operation to the engine. Lists read what was observed; only `view` asks a host, and not for long.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from teig.control import hosts as host_desk
 from teig.control import images as image_desk
-from teig.control import plans, sites
+from teig.control import placing, plans, sites
+from teig.control.guest_making import Wish, check_fit, demand_for, disks_of, nics_for, resized, spec_for
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
-from teig.model.errors import Conflict, InvalidRequest, NotFound, Refused, TeigError
-from teig.model.guest import MOST_NICS, Disk, GuestSpec, GuestState, GuestType, Nic, OnCrash, check_ssh_key
+from teig.model.errors import Conflict, NotFound, Refused, TeigError
+from teig.model.guest import GuestState
 from teig.model.host import GuestOnHost
-from teig.model.image import Image
 from teig.model.names import GuestId, OperationId, check_name
 from teig.model.operation import Operation, OperationState
-from teig.model.plan import Plan
-from teig.model.site import Site
-from teig.model.units import MIB
 from teig.operations.work import address_of
-from teig.policy.admission import Demand, promised_to, refusal
+from teig.policy.admission import amounts, refusal
 from teig.policy.drift import figures
+from teig.policy.guest_life import Phase, Verb, check_may_begin, kind_of, way_out
+from teig.policy.guest_state import Sight, state_of
 from teig.policy.placement import decide
 from teig.record import dump
-from teig.store import guests, hosts, operations
-from teig.store.guests import Phase, StoredGuest
+from teig.store import guest_lines, guests, hosts, observations, operations, reservations
+from teig.store.guest_lines import GuestLine
+from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
-from teig.store.operations import Turn
-from teig.xen.scheduler import cap_for, weight_for
+from teig.store.operations import Lease
 
-
-@dataclass(frozen=True)
-class Wish:
-    """What somebody wants a new guest to be; `disks` are further disks in bytes.
-
-    `nics` is the number of network cards, None for as many as the plan has addresses.
-    """
-
-    name: str
-    plan: str
-    image: str
-    site: str | None
-    host: str | None
-    type: GuestType
-    disks: tuple[int, ...]
-    nics: int | None
-    ssh_keys: tuple[str, ...]
-    on_crash: OnCrash = OnCrash.RESTART
+__all__ = ["GuestLine", "GuestView", "Wish"]
+LIVE_S: Final = 3.0
+"""How long a host may take to say what a guest is at this moment."""
+ROUNDS: Final = 5
 
 
 @dataclass(frozen=True)
 class GuestView:
-    """A guest, where it is, and what its host said of it (None: nothing, or no answer)."""
+    """A guest, where it is, and what its host said of it (None: nothing).
+
+    `live`: the host was asked and has answered just now; else it was last seen at `seen_at` (seconds since 1970; None:
+    never). `todo` is the command that leads out of its state, where one is needed.
+    """
 
     guest: StoredGuest
     host: StoredHost
     on_host: GuestOnHost | None
     state: GuestState
+    live: bool
+    seen_at: float | None
+    todo: str | None
 
 
 def create(services: Services, wish: Wish) -> Operation:
@@ -74,65 +65,83 @@ def create(services: Services, wish: Wish) -> Operation:
     plan = plans.named(services, wish.plan)
     image = image_desk.named(services, wish.image).image
     site = sites.chosen(services, wish.site)
-    _check_fit(wish, plan, image)
-    candidates = _reachable(services, site, wish)
+    check_fit(wish, plan, image)
     guest_id, operation_id = GuestId(_uuid(services)), _operation_id(services)
-    disks = tuple(Disk(index, size) for index, size in enumerate((plan.disk_bytes, *wish.disks)))
-    demand = _demand(plan, disks, wish.type)
+    disks = disks_of(wish, plan)
+    demand = demand_for(plan, disks, wish.type)
+    there: list[StoredHost] = []
 
     def reserve(connection: sa.Connection) -> Operation:
-        there = hosts.candidates(connection, candidates)
-        decision = decide(guest_id, demand, site.name, there, wish.host)
-        nics = _nics(connection, services, site, wish.nics or plan.addresses)
-        spec = _spec(guest_id, wish, plan, site, image, disks, nics)
-        operation = _operation(operation_id, "guest_create", wish.name, decision.host, services.now())
-        guests.add(connection, StoredGuest(decision.host, spec, Phase.CREATING, 1, operation_id, services.now()))
+        guests.check_free(connection, wish.name)
+        candidates = [found for host in there if (found := hosts.candidate(connection, host))]
+        decision = decide(guest_id, demand, site.name, candidates, wish.host)
+        [chosen] = [candidate for candidate in candidates if candidate.id == decision.host]
+        nics = nics_for(connection, services.random_bytes, site, wish.nics or plan.addresses)
+        spec = spec_for(guest_id, wish, plan, site, image, disks, nics)
+        guests.add(connection, StoredGuest(chosen.id, spec, Phase.CREATING, 1, None, services.now()))
+        wanted = amounts(demand, chosen.capacity.extent_bytes)
+        reservations.keep(connection, guest_id, chosen.id, chosen.capacity.pool, wanted)
+        operation = _operation(operation_id, Verb.CREATE, wish.name, chosen.id, services.now())
         operations.add(connection, operation, guest_id, {})
         return operation
 
-    return _submitted(services, operation_id, reserve)
+    services.db.read(lambda connection: guests.check_free(connection, wish.name))
+    for last in (*[False] * (ROUNDS - 1), True):
+        there[:] = placing.fitting(services, site, wish.host, demand)
+        try:
+            return _submitted(services, operation_id, reserve)
+        except Refused as error:
+            if last or error.reason != "no_room":  # else others were faster: there may be room elsewhere
+                raise
+    raise AssertionError("the last round returns or raises")
 
 
 def start(services: Services, name: str) -> Operation:
     """Begin to start a guest; on one that runs already this does nothing."""
-    return _begin(services, name, "guest_start", {})
+    return _begin(services, name, Verb.START, {})
 
 
 def stop(services: Services, name: str, grace_s: float) -> Operation:
     """Begin to stop a guest: asked to shut down, and destroyed after `grace_s` seconds (0: at once)."""
-    return _begin(services, name, "guest_stop", {"grace_s": grace_s})
+    return _begin(services, name, Verb.STOP, {"grace_s": grace_s})
 
 
 def reboot(services: Services, name: str, grace_s: float) -> Operation:
     """Begin to reboot a guest, with the same grace."""
-    return _begin(services, name, "guest_reboot", {"grace_s": grace_s})
+    return _begin(services, name, Verb.REBOOT, {"grace_s": grace_s})
 
 
 def mend(services: Services, name: str) -> Operation:
     """Begin to make a guest on its host what it is entitled to again."""
-    return _begin(services, name, "guest_mend", {})
+    return _begin(services, name, Verb.MEND, {})
 
 
 def resize(services: Services, name: str, plan_name: str) -> Operation:
     """Begin to give a guest another plan on its host.
 
     Weight, cap and disk rates hold at once; memory, vCPUs, cores of its own and a larger first disk from the next
-    start. A disk is never made smaller. Refused where the host has no room for the difference.
+    start, until which what the domain was started with stays reserved. A disk is never made smaller. Refused where the
+    host has no room for the difference.
     """
     plan = plans.named(services, plan_name)
     operation_id = _operation_id(services)
 
     def work(connection: sa.Connection) -> Operation:
         guest = guests.named(connection, name)
+        operation = _claimed(connection, services, guest, operation_id, Verb.RESIZE, {"before": dump(guest.spec)})
         host = hosts.by_id(connection, guest.host)
-        spec = _resized(guest.spec, plan)
-        others = hosts.candidate(connection, host)
-        others = replace(others, promised=others.promised - promised_to(guest.spec))
-        why = refusal(others, _demand(plan, spec.disks, spec.type))
+        candidate = hosts.candidate(connection, host)
+        spec = resized(guest.spec, plan)
+        demand = demand_for(plan, spec.disks, spec.type)
+        there = reservations.of_guest(connection, guest.id, host.id)
+        if candidate is None or candidate.capacity.pool not in there:
+            raise Refused(f"Nobody knows what room host {host.name} has for guest {name}.", "Look at: teig host show")
+        why = refusal(candidate, demand, there[candidate.capacity.pool])
         if why is not None:
             raise Refused(f"Host {host.name} has no room for plan {plan.name}. {host.name}: {why}.", code="no_room")
-        operation = _claim(connection, guest, operation_id, "guest_resize", {"before": dump(guest.spec)}, services)
-        guests.respecify(connection, spec, before=guest.spec)
+        wanted = amounts(demand, candidate.capacity.extent_bytes)
+        reservations.keep(connection, guest.id, host.id, candidate.capacity.pool, wanted)
+        guests.respecify(connection, spec)
         return operation
 
     return _submitted(services, operation_id, work)
@@ -140,41 +149,64 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
 
 def delete(services: Services, name: str, force: bool) -> Operation:
     """Begin to delete a guest and its disks; Conflict while it is meant to run, unless `force`."""
-    guest = services.db.read(lambda connection: guests.named(connection, name))
-    if guest.phase is Phase.RUNNING and not force:
-        raise Conflict(
-            f"Guest {name} is running.",
-            f"Stop it first (teig guest stop {name}), or use --force.",
-            code="guest_running",
-        )
-    return _begin(services, name, "guest_delete", {})
+
+    def check(guest: StoredGuest) -> None:
+        if guest.phase is Phase.RUNNING and not force:
+            raise Conflict(
+                f"Guest {name} is running.",
+                f"Stop it first (teig guest stop {name}), or use --force.",
+                code="guest_running",
+            )
+
+    return _begin(services, name, Verb.DELETE, {}, check)
+
+
+def lines(services: Services, after: str = "", limit: int | None = None) -> list[GuestLine]:
+    """Return what lists show of guests, by name, as last observed: at most `limit` whose names follow `after`."""
+    return services.db.read(lambda connection: guest_lines.listed(connection, services.now(), after, limit))
 
 
 def listed(services: Services) -> list[GuestView]:
-    """Return all guests by name, each as its host sees it now."""
-    known = services.db.read(guests.listed)
-    stored = {host.id: host for host in services.db.read(hosts.listed)}
-    wanted = [host for host in stored.values() if any(guest.host == host.id for guest in known)]
-    seen = host_desk.inventories(services, wanted)
-    views = []
-    for guest in known:
-        inventory = seen[guest.host]
-        on_host = next((found for found in inventory.guests if found.id == guest.id), None) if inventory else None
-        views.append(GuestView(guest, stored[guest.host], on_host, _state(guest, inventory is not None, on_host)))
-    return views
+    """Return all guests by name, each as its host was last seen to have it."""
+
+    def work(connection: sa.Connection) -> list[GuestView]:
+        known = {host.id: host for host in hosts.listed(connection)}
+        return [_observed(connection, services.now(), guest, known[guest.host]) for guest in guests.listed(connection)]
+
+    return services.db.read(work)
 
 
 def view(services: Services, name: str) -> GuestView:
-    """Return one guest as its host sees it now."""
+    """Return one guest as its host has it now; as it was last seen where the host does not answer at once."""
     guest, host = _with_host(services, name)
-    answers, on_host = True, None
+    seen_at: float | None = services.now()
     try:
-        on_host = services.fleet.host(address_of(host)).guest(guest.id)
+        on_host: GuestOnHost | None = services.fleet.host(address_of(host)).guest(guest.id, LIVE_S)
     except NotFound:
-        pass
+        on_host = None
     except TeigError:
-        answers = False
-    return GuestView(guest, host, on_host, _state(guest, answers, on_host))
+        return services.db.read(lambda connection: _observed(connection, None, guest, host))
+    ran_s = on_host.ran_s if on_host else None
+    state = state_of(guest.phase, Sight(on_host, ran_s), fresh=True)
+    return GuestView(guest, host, on_host, state, True, seen_at, _todo(guest, state))
+
+
+def _observed(connection: sa.Connection, now: float | None, guest: StoredGuest, host: StoredHost) -> GuestView:
+    """Return a guest as it was last seen; `now` None: its host does not answer at this moment."""
+    seen = observations.of_host(connection, host.id)
+    row = observations.of_guest(connection, guest.id, host.id)
+    fresh = seen is not None and now is not None and seen.fresh(now)
+    on_host = row.guest if row else None
+    state = state_of(guest.phase, Sight(on_host, on_host.ran_s if on_host else None), fresh=fresh)
+    return GuestView(guest, host, on_host, state, False, seen.seen_at if seen else None, _todo(guest, state))
+
+
+def _todo(guest: StoredGuest, state: GuestState) -> str | None:
+    if guest.operation is not None:
+        return f"teig op wait {guest.operation}"
+    if state is GuestState.MISSING or state is GuestState.CRASHED:
+        return f"teig guest start {guest.name}"
+    return way_out(guest.name, guest.phase, attention=guest.attention is not None)
 
 
 def drift(guest: GuestView) -> list[dict[str, Any]]:
@@ -196,30 +228,35 @@ def _with_host(services: Services, name: str) -> tuple[StoredGuest, StoredHost]:
     return services.db.read(work)
 
 
-def _begin(services: Services, name: str, kind: str, params: dict[str, Any]) -> Operation:
+def _begin(
+    services: Services,
+    name: str,
+    verb: Verb,
+    params: dict[str, Any],
+    check: Callable[[StoredGuest], None] = lambda _: None,
+) -> Operation:
     operation_id = _operation_id(services)
 
     def work(connection: sa.Connection) -> Operation:
-        return _claim(connection, guests.named(connection, name), operation_id, kind, params, services)
+        guest = guests.named(connection, name)
+        check(guest)
+        return _claimed(connection, services, guest, operation_id, verb, params)
 
     return _submitted(services, operation_id, work)
 
 
-def _claim(
+def _claimed(
     connection: sa.Connection,
+    services: Services,
     guest: StoredGuest,
     operation_id: OperationId,
-    kind: str,
+    verb: Verb,
     params: dict[str, Any],
-    services: Services,
 ) -> Operation:
-    """Give a guest to a new operation and write that down."""
-    guests.claim(connection, guest, operation_id)
-    if guest.phase is Phase.DELETING and kind != "guest_delete":
-        raise Conflict(
-            f"Guest {guest.name} is half deleted.", f"Finish it: teig guest delete {guest.name}", code="deleting"
-        )
-    operation = _operation(operation_id, kind, guest.name, guest.host, services.now())
+    """Write down a new operation on a guest, which is its lock from then on."""
+    guests.check_unlocked(guest)
+    check_may_begin(verb, guest.name, guest.phase)
+    operation = _operation(operation_id, verb, guest.name, guest.host, services.now())
     operations.add(connection, operation, guest.id, params)
     return operation
 
@@ -228,7 +265,7 @@ def _submitted(services: Services, operation_id: OperationId, work: Callable[[sa
     """Write an operation down in one transaction and begin it."""
     again = False
 
-    def once(connection: sa.Connection) -> tuple[Operation, Turn | None]:
+    def once(connection: sa.Connection) -> tuple[Operation, Lease | None]:
         nonlocal again
         known = operations.find(connection, operation_id) if again else None
         again = True
@@ -237,8 +274,8 @@ def _submitted(services: Services, operation_id: OperationId, work: Callable[[sa
         operation = work(connection)
         return operation, services.engine.claim(connection, operation)
 
-    operation, turn = services.db.write(once)
-    services.engine.begin(turn)
+    operation, lease = services.db.write(once)
+    services.engine.begin(lease)
     return operation
 
 
@@ -250,126 +287,5 @@ def _uuid(services: Services) -> str:
     return str(uuid.UUID(bytes=services.random_bytes(16), version=4))
 
 
-def _resized(spec: GuestSpec, plan: Plan) -> GuestSpec:
-    first, *others = spec.disks
-    grown = replace(first, size_bytes=max(first.size_bytes, plan.disk_bytes))
-    return replace(spec, **_promised(plan), disks=(grown, *others))
-
-
-def _check_fit(wish: Wish, plan: Plan, image: Image) -> None:
-    manifest = image.manifest
-    if plan.memory_mib < manifest.min_memory_mib:
-        raise InvalidRequest(
-            f"Image {manifest.name} needs {manifest.min_memory_mib} MiB of memory and plan {plan.name} has "
-            f"{plan.memory_mib}.",
-            "Choose a larger plan.",
-            code="plan_too_small",
-        )
-    if plan.disk_bytes < manifest.min_disk_mib * MIB:
-        raise InvalidRequest(
-            f"Image {manifest.name} needs a disk of {manifest.min_disk_mib} MiB and plan {plan.name} has "
-            f"{plan.disk_bytes // MIB}.",
-            "Choose a larger plan.",
-            code="plan_too_small",
-        )
-    if wish.ssh_keys and not manifest.ssh:
-        raise InvalidRequest(
-            f"Image {manifest.name} has no SSH server: a key would do nothing.",
-            "Leave the key out and use teig guest console, or take an image that has one.",
-            code="no_ssh",
-        )
-    if wish.nics is not None and not 1 <= wish.nics <= MOST_NICS:
-        raise InvalidRequest(f"A guest has between 1 and {MOST_NICS} network cards.", "Ask for as many.")
-    for key in wish.ssh_keys:
-        check_ssh_key(key)
-
-
-def _reachable(services: Services, site: Site, wish: Wish) -> list[StoredHost]:
-    """Return the hosts that may take the guest; where none of them answers, raise why."""
-    there = [
-        host for host in services.db.read(hosts.listed) if host.site == site.name and wish.host in {None, host.name}
-    ]
-    seen = host_desk.refresh(services, there, host_desk.FRESH_S)
-    answering = [look.host for look in seen if look.error is None]
-    if seen and not answering and seen[0].error is not None:
-        raise seen[0].error
-    return answering
-
-
-def _nics(connection: sa.Connection, services: Services, site: Site, count: int) -> tuple[Nic, ...]:
-    taken = guests.taken_macs(connection)
-    nics: list[Nic] = []
-    for address in guests.free_addresses(connection, site, count):
-        mac = _mac(services.random_bytes(3))
-        while mac in taken:
-            mac = _mac(services.random_bytes(3))
-        taken.add(mac)
-        nics.append(Nic(mac, site.bridge, address, site.gateway))
-    return tuple(nics)
-
-
-def _mac(chance: bytes) -> str:
-    """Return a MAC address in Xen's own range (OUI 00:16:3e), in its half for guests."""
-    return f"00:16:3e:{chance[0] & 0x7F:02x}:{chance[1]:02x}:{chance[2]:02x}"
-
-
-def _demand(plan: Plan, disks: tuple[Disk, ...], guest_type: GuestType) -> Demand:
-    return Demand(
-        memory_mib=plan.memory_mib,
-        vcpus=plan.vcpus,
-        disk_bytes=sum(disk.size_bytes for disk in disks),
-        share_cores=plan.share_cores,
-        disk_rate=plan.disk_rate,
-        pool=plan.pool,
-        guest_type=guest_type,
-    )
-
-
-def _spec(
-    guest_id: GuestId, wish: Wish, plan: Plan, site: Site, image: Image, disks: tuple[Disk, ...], nics: tuple[Nic, ...]
-) -> GuestSpec:
-    return GuestSpec(
-        id=guest_id,
-        name=wish.name,
-        type=wish.type,
-        site=site.name,
-        image=image.id,
-        disks=disks,
-        nics=nics,
-        ssh_keys=wish.ssh_keys,
-        on_crash=wish.on_crash,
-        **_promised(plan),
-    )
-
-
-def _promised(plan: Plan) -> dict[str, Any]:
-    """Return the fields of a guest's spec that its plan says."""
-    return {
-        "plan": plan.name,
-        "memory_mib": plan.memory_mib,
-        "vcpus": plan.vcpus,
-        "share_cores": plan.share_cores,
-        "ceiling_cores": plan.ceiling_cores,
-        "weight": weight_for(plan.share_cores, plan.vcpus),
-        "cap": cap_for(plan.ceiling_cores, plan.vcpus),
-        "disk_rate": plan.disk_rate,
-        "out_kbit": plan.out_kbit,
-        "in_kbit": plan.in_kbit,
-        "own_cores": plan.own_cores,
-    }
-
-
-def _operation(operation: OperationId, kind: str, subject: str, host: str, now: float) -> Operation:
-    return Operation(operation, kind, subject, host, OperationState.QUEUED, (), None, now, None)
-
-
-def _state(guest: StoredGuest, answers: bool, on_host: GuestOnHost | None) -> GuestState:
-    if guest.phase in {Phase.CREATING, Phase.DELETING}:
-        return GuestState(guest.phase.value)
-    if not answers:
-        return GuestState.UNKNOWN
-    if on_host is not None and on_host.state == "crashed":
-        return GuestState.CRASHED
-    if on_host is not None and on_host.domid is not None:
-        return GuestState.RUNNING
-    return GuestState.STOPPED if guest.phase is Phase.STOPPED else GuestState.MISSING
+def _operation(operation: OperationId, verb: Verb, subject: str, host: str, now: float) -> Operation:
+    return Operation(operation, kind_of(verb), subject, host, OperationState.QUEUED, (), None, now, None)

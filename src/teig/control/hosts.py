@@ -1,31 +1,34 @@
-"""Hosts: enrolling them, looking at them, taking over what is on them, forgetting them."""
+"""Hosts: enrolling them, what was seen of them, taking over what is on them, forgetting them."""
 
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Final
 
 import sqlalchemy as sa
 
 from teig.audit.host import AuditedHost
-from teig.control import sites
+from teig.control import observing, sites
 from teig.control.services import Services
+from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import HostAddress
 from teig.model.errors import Conflict, OperatorError, TeigError
-from teig.model.host import Inventory
+from teig.model.host import GuestOnHost
 from teig.model.names import HostId, check_name
+from teig.model.pool import DiskRate, PoolRating
 from teig.operations.work import address_of
-from teig.policy.admission import Candidate
+from teig.policy.admission import NOTHING, Candidate, demand_of, entitled_to, observed_of, oversold, refusal
 from teig.policy.fitness import judge
-from teig.store import guests, hosts
+from teig.policy.guest_life import Phase
+from teig.store import guests, hosts, observations, reservations
 from teig.store import sites as stored_sites
-from teig.store.guests import Phase, StoredGuest
+from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
+from teig.store.observations import Observation, Seen
 
-FRESH_S = 60
-MOST_AT_ONCE = 16
+LIVE_S: Final = 10.0
+_NO_BOUND: Final = PoolRating(DiskRate(10**12, 10**12, 10**15, 10**15), together=True)
 
 
 class HostUnfit(OperatorError):
@@ -37,13 +40,21 @@ class HostUnfit(OperatorError):
 
 @dataclass(frozen=True)
 class HostView:
-    """A host with what is promised on it and how many guests are there."""
+    """A host with what was last seen of it, what is reserved there and how many guests are there."""
 
     host: StoredHost
+    seen: Observation
     candidate: Candidate
     guests: int
     warnings: tuple[str, ...]
     answers: bool
+
+    @property
+    def outdated(self) -> tuple[str, ...]:
+        """Which of agent and keeper are not those of this server."""
+        facts, current = self.seen.facts, bundle().version
+        versions = {"agent": facts.agent_version, "keeper": facts.keeper_version}
+        return tuple(name for name, version in versions.items() if version != current)
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class Adopted:
 
 
 def add(services: Services, name: str, address: str, port: int, host_key: str, site_name: str) -> HostView:
-    """Enrol a host whose agent is installed: look at it and keep its key. HostUnfit says all that it lacks.
+    """Enrol a host whose agent is installed: observe it and keep its key. HostUnfit says all that it lacks.
 
     A machine that is enrolled under the same name already gets its new address and key.
     """
@@ -64,71 +75,52 @@ def add(services: Services, name: str, address: str, port: int, host_key: str, s
     site = sites.named(services, site_name)
     known = {host.name: host for host in services.db.read(hosts.listed)}.get(name)
     host_id = known.id if known else HostId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
-    facts = services.fleet.host(HostAddress(host_id, name, address, port, host_key)).facts()
+    began = services.now()
+    asked = services.fleet.host(HostAddress(host_id, name, address, port, host_key))
+    facts = asked.facts()
     fitness = judge(facts, site.bridge)
     if fitness.missing:
         raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
-    stored = StoredHost(
-        host_id, name, facts.machine_id, address, port, host_key, site.name, False, facts, services.now()
-    )
+    seen = Seen(facts, asked.inventory(), began)
+    stored = StoredHost(host_id, name, facts.machine_id, address, port, host_key, site.name)
     again = known is not None and (known.machine_id, known.site) == (facts.machine_id, site.name)
-    services.db.write(lambda connection: (hosts.replace if again else hosts.add)(connection, stored))
-    return view(services, name)
+
+    def work(connection: sa.Connection) -> None:
+        (hosts.replace if again else hosts.add)(connection, stored)
+        observing.store(connection, stored, seen)
+
+    services.db.write(work)
+    return services.db.read(lambda connection: _view(connection, services.now(), stored))
 
 
 def view(services: Services, name: str) -> HostView:
-    """Return one host, looked at anew; as it was when it last answered where it does not answer now."""
+    """Return one host, observed now; as it was last seen where it does not answer."""
     stored = services.db.read(lambda connection: hosts.named(connection, name))
-    return _view(services, refresh(services, [stored], fresh_s=0)[0])
+    observing.observe_all(services, [stored], LIVE_S)
+    return services.db.read(lambda connection: _view(connection, services.now(), stored))
 
 
 def listed(services: Services) -> list[HostView]:
-    """Return all hosts by name, those not seen for a minute looked at anew."""
-    return [_view(services, seen) for seen in refresh(services, services.db.read(hosts.listed), fresh_s=FRESH_S)]
+    """Return all hosts by name, as they were last seen."""
+
+    def work(connection: sa.Connection) -> list[HostView]:
+        candidates, seen = hosts.candidates(connection), observations.of_hosts(connection)
+        bridges = {site.name: site.bridge for site in stored_sites.listed(connection)}
+        return [
+            _of(host, seen[host.id], candidates[host.id], bridges[host.site], services.now())
+            for host in hosts.listed(connection)
+            if host.id in seen
+        ]
+
+    unseen = services.db.read(_unseen)
+    if unseen:  # after a restored backup
+        observing.observe_all(services, unseen, LIVE_S)
+    return services.db.read(work)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A host after a look at it; `error` says why it could not be looked at."""
-
-    host: StoredHost
-    error: TeigError | None
-
-
-def refresh(services: Services, known: list[StoredHost], fresh_s: float) -> list[Seen]:
-    """Look at hosts whose facts are older than `fresh_s` seconds, side by side, and store what was seen."""
-
-    def fresh(host: StoredHost) -> bool:
-        return 0 <= services.now() - host.facts_at < fresh_s  # what was seen in the future was seen by a wrong clock
-
-    def look(host: StoredHost) -> Seen:
-        if fresh(host):
-            return Seen(host, None)
-        try:
-            facts = services.fleet.host(address_of(host)).facts()
-        except TeigError as error:
-            return Seen(host, error)
-        now = services.now()
-        services.db.write(lambda connection: hosts.note_facts(connection, host.id, facts, now))
-        return Seen(replace(host, facts=facts, facts_at=now), None)
-
-    if all(fresh(host) for host in known):
-        return [Seen(host, None) for host in known]
-    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        return list(pool.map(look, known))
-
-
-def inventories(services: Services, known: list[StoredHost]) -> dict[HostId, Inventory | None]:
-    """Return what hosts have at this moment, asked side by side; None for one that does not answer."""
-
-    def look(host: StoredHost) -> Inventory | None:
-        try:
-            return services.fleet.host(address_of(host)).inventory()
-        except TeigError:
-            return None
-
-    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        return dict(zip([host.id for host in known], pool.map(look, known), strict=True))
+def _unseen(connection: sa.Connection) -> list[StoredHost]:
+    seen = observations.of_hosts(connection)
+    return [host for host in hosts.listed(connection) if host.id not in seen]
 
 
 def remove(services: Services, name: str) -> None:
@@ -144,43 +136,72 @@ def audit_facts(services: Services, name: str) -> AuditedHost:
 
 
 def adopt(services: Services, name: str) -> Adopted:
-    """Take the guests that a host has and the database has not into the database, as the host knows them."""
+    """Take the guests that a host has and the database has not into the database, as the host knows them.
+
+    One for which there is no room beside what is reserved already stays what it was: counted, and nobody's.
+    """
     host = services.db.read(lambda connection: hosts.named(connection, name))
+    seen = observing.observe(services, host)
     adopted: list[str] = []
     known: list[str] = []
     problems: list[str] = []
-    for found in services.fleet.host(address_of(host)).inventory().guests:
-        if found.spec is None:
-            problems.append(f"The files of guest {found.id} cannot be read.")
-            continue
-        phase = Phase.RUNNING if found.domid is not None else Phase.STOPPED
-        guest = StoredGuest(host.id, found.spec, phase, found.fence, None, services.now())
+    for found in seen.inventory.guests:
+
+        def one(connection: sa.Connection, found: GuestOnHost = found) -> bool:
+            return _adopt_one(connection, services.now(), host, found, seen)
+
         try:
-            new = services.db.write(partial(_adopt_one, host=host, guest=guest))
+            new = services.db.write(one)
         except TeigError as error:
-            problems.append(f"{found.spec.name}: {error.message}")
+            problems.append(f"{found.spec.name if found.spec else found.id}: {error.message}")
         else:
-            (adopted if new else known).append(found.spec.name)
+            (adopted if new else known).append(found.spec.name if found.spec else found.id)
     return Adopted(tuple(adopted), tuple(known), tuple(problems))
 
 
-def _adopt_one(connection: sa.Connection, host: StoredHost, guest: StoredGuest) -> bool:
+def _adopt_one(connection: sa.Connection, now: float, host: StoredHost, found: GuestOnHost, seen: Seen) -> bool:
     """Store a guest that the database does not know; return whether it was new."""
-    if guests.by_id(connection, guest.id) is not None:
-        guests.raise_fence(connection, guest.id, guest.fence)
+    if found.spec is None:
+        raise Conflict(f"the files of guest {found.id} cannot be read.")
+    if guests.by_id(connection, found.id) is not None:
+        guests.raise_fence(connection, found.id, found.fence)
         return False
-    if guest.spec.site != host.site:
-        raise Conflict(f"it was promised the site {guest.spec.site}, and {host.name} is at {host.site}.")
-    guests.add(connection, guest)
+    if found.spec.site != host.site:
+        raise Conflict(f"it was promised the site {found.spec.site}, and {host.name} is at {host.site}.")
+    candidate = hosts.candidate(connection, host)
+    if candidate is None:
+        raise Conflict(f"nobody knows what {host.name} has.")
+    capacity = candidate.capacity
+    pool = found.disks[0].pool if found.disks else capacity.pool
+    here = pool == capacity.pool
+    there = observed_of(found, capacity.extent_bytes, capacity.pool)
+    without = replace(candidate, capacity=replace(capacity, unclaimed=capacity.unclaimed - there))
+    if not here or without.rating is None:  # what a pool was rated at may be gone with the database
+        without = replace(without, rating=_NO_BOUND)
+    why = refusal(without, demand_of(found.spec), NOTHING if here else there)
+    if why is not None:
+        raise Conflict(f"{host.name} has no room for it beside what is reserved already: {why}.", code="no_room")
+    phase = Phase.RUNNING if found.domid is not None else Phase.STOPPED
+    guests.add(connection, StoredGuest(host.id, found.spec, phase, found.fence, None, now))
+    wanted = entitled_to(found.spec, capacity.extent_bytes).largest(observed_of(found, capacity.extent_bytes, pool))
+    reservations.keep(connection, found.id, host.id, pool, wanted)
+    observing.store(connection, host, seen)
     return True
 
 
-def _view(services: Services, seen: Seen) -> HostView:
-    def work(connection: sa.Connection) -> HostView:
-        candidate = hosts.candidate(connection, seen.host)
-        warnings = judge(seen.host.facts, stored_sites.named(connection, seen.host.site).bridge).warnings
-        if seen.error is not None:
-            warnings = (str(seen.error), *warnings)
-        return HostView(seen.host, candidate, candidate.promised.guests, warnings, seen.error is None)
+def _view(connection: sa.Connection, now: float, host: StoredHost) -> HostView:
+    seen, candidate = observations.of_host(connection, host.id), hosts.candidate(connection, host)
+    if seen is None or candidate is None:
+        raise Conflict(f"Host {host.name} was never observed.", "Try again when it answers.", code="unobserved")
+    return _of(host, seen, candidate, stored_sites.named(connection, host.site).bridge, now)
 
-    return services.db.read(work)
+
+def _of(host: StoredHost, seen: Observation, candidate: Candidate, bridge: str, now: float) -> HostView:
+    warnings = judge(seen.facts, bridge).warnings
+    if names := oversold(candidate):
+        what = f"More is reserved here than there is: {', '.join(names)}."
+        told = f"{what} Its guests keep what they have; it takes no more."
+        warnings = (told, *warnings)
+    if seen.error is not None:
+        warnings = (f"{seen.error['message']} {seen.error['todo']}".strip(), *warnings)
+    return HostView(host, seen, candidate, candidate.guests, warnings, seen.error is None and seen.fresh(now))

@@ -12,17 +12,20 @@ import sqlalchemy as sa
 from teig.control.services import Services
 from teig.model.errors import NotFound
 from teig.model.host import VolumeGroup
-from teig.model.pool import DiskRate
+from teig.model.pool import PoolRating
 from teig.operations.work import address_of
-from teig.policy.admission import disk_room, rate_room
-from teig.store import hosts, pools
+from teig.policy.admission import disk_room, oversold, pool_of, rate_room
+from teig.store import hosts, observations, pools
 from teig.store.hosts import StoredHost
 from teig.store.pools import Rating
 
 
 @dataclass(frozen=True)
 class PoolView:
-    """A host's pool, its rating (None: not rated) and what of both is promised to nobody."""
+    """A host's pool, its rating (None: not rated) and what of both is reserved for nobody.
+
+    `oversold` names what more is reserved of than there is; its guests keep what they have, and it takes no more.
+    """
 
     host: str
     site: str
@@ -30,6 +33,7 @@ class PoolView:
     rating: Rating | None
     disk_room: int
     rate_room: dict[str, int]
+    oversold: tuple[str, ...]
 
 
 def listed(services: Services) -> list[PoolView]:
@@ -62,7 +66,7 @@ def bench(services: Services, host_name: str) -> PoolView:
     return _rate(services, host, pool, Rating(measured, "measured", services.now()))
 
 
-def rate(services: Services, host_name: str, capacity: DiskRate) -> PoolView:
+def rate(services: Services, host_name: str, capacity: PoolRating) -> PoolView:
     """Rate a host's pool at what somebody knows that it can do."""
     pool = of_host(services, host_name)
     host = services.db.read(lambda connection: hosts.named(connection, host_name))
@@ -75,14 +79,16 @@ def _rate(services: Services, host: StoredHost, pool: PoolView, rating: Rating) 
 
 
 def _view(connection: sa.Connection, host: StoredHost) -> PoolView | None:
-    candidate = hosts.candidate(connection, host)
-    if candidate.pool is None:
+    seen, candidate = observations.of_host(connection, host.id), hosts.candidate(connection, host)
+    group = pool_of(seen.facts) if seen else None
+    if candidate is None or group is None:
         return None
     return PoolView(
         host=host.name,
         site=host.site,
-        group=candidate.pool,
-        rating=pools.of_host(connection, host.id).get(candidate.pool.name),
+        group=group,
+        rating=pools.of_host(connection, host.id).get(group.name),
         disk_room=disk_room(candidate),
         rate_room=rate_room(candidate),
+        oversold=tuple(name for name in oversold(candidate) if name not in {"memory", "processor"}),
     )

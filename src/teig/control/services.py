@@ -13,7 +13,10 @@ from teig.store.database import Database
 
 @dataclass(frozen=True)
 class Services:
-    """The server's parts. `now` returns seconds since 1970; `random_bytes` returns that many unpredictable bytes."""
+    """The server's parts, and its id among the servers that share the database.
+
+    `now` returns seconds since 1970; `random_bytes` returns that many unpredictable bytes.
+    """
 
     db: Database
     fleet: Fleet
@@ -22,3 +25,4 @@ class Services:
     ssh_public_key: str
     now: Callable[[], float]
     random_bytes: Callable[[int], bytes]
+    server: str = ""

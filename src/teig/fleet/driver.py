@@ -67,17 +67,17 @@ class Host(Protocol):
     Raises Unreachable, HostUntrusted, HostFault, Busy, Fenced, NotFound, ImageCorrupt as their texts say.
     """
 
-    def facts(self) -> HostFacts:
-        """Measure and return what the host is and has."""
+    def facts(self, timeout_s: float = 60.0) -> HostFacts:
+        """Measure and return what the host is and has; Unreachable after `timeout_s` seconds, connecting included."""
 
     def audit_facts(self) -> AuditedHost:
         """Read how the host is set up, and its guests' configuration files in /etc/xen, for `teig audit`."""
 
-    def inventory(self) -> Inventory:
-        """Return all guests and foreign domains."""
+    def inventory(self, timeout_s: float = 60.0) -> Inventory:
+        """Return all guests and foreign domains, within `timeout_s` seconds."""
 
-    def guest(self, guest: GuestId) -> GuestOnHost:
-        """Return one guest; NotFound where the host knows nothing of it."""
+    def guest(self, guest: GuestId, timeout_s: float = 60.0) -> GuestOnHost:
+        """Return one guest, within `timeout_s` seconds; NotFound where the host knows nothing of it."""
 
     def image_present(self, image: ImageId) -> bool:
         """Return whether the host holds all files of an image, whole."""
@@ -107,7 +107,7 @@ class Host(Protocol):
         """Write the guest's xl.cfg and what it needs at its first boot; runs nothing."""
 
     def guest_start(self, claim: Claim) -> Job:
-        """Start a defined guest; the job's result has its `domid`. HostFault with Xen's reason where it does not run."""
+        """Start a defined guest; the job's result has its `domid`. HostFault, in Xen's words, where it does not run."""
 
     def guest_enforce(self, claim: Claim) -> None:
         """Hold a running guest to its files at once: maxmem, weight, cap, disk and network rates.

@@ -45,6 +45,8 @@ class GuestState(StrEnum):
     CRASHED = "crashed"
     MISSING = "missing"
     """It should run, and Xen has no such domain."""
+    NOT_ANSWERING = "not answering"
+    """It runs, and its network does not answer long after its start."""
     UNKNOWN = "unknown"
     """Its host does not answer."""
 

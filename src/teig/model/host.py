@@ -14,7 +14,7 @@ from teig.model.units import MIB
 class VolumeGroup:
     """An LVM volume group, which is a pool: name, size and what is free of it in bytes, and what it is made of.
 
-    `extent_bytes` is the unit in which LVM gives space out, `guests_bytes` what the volumes of Teig's guests take of it.
+    `extent_bytes` is the unit in which LVM gives space out, `guests_bytes` what Teig's guests' volumes take of it.
     `medium` and `redundancy` are read from the disks below (rotational or not; md and LVM RAID); `problem` says in
     plain words what is wrong with them, for example that a RAID lacks a disk, and is empty where nothing is.
     """
@@ -48,10 +48,10 @@ class HostFacts:
     `cores` are physical CPUs that Xen schedules on. `xen_memory_mib` and `free_memory_mib` are the hypervisor's own
     figures (xl info: total_memory, free_memory). `dom0_maxmem_mib` is None where Domain-0 has no `max:` bound.
     `guest_types` are those that this host can run. `keeper_beat` is how many seconds ago the keeper last looked at
-    everything, None where it does not run. `dom0_cores` are the CPUs of Pool-0 where guests have a cpupool of their own,
-    0 where Domain-0 and the guests share theirs; `guest_cores` the CPUs on which guests are scheduled, those that guests
-    have for themselves included. `agent_version` and `keeper_version` are empty where they are not told, `capabilities`
-    what this agent can do beyond the first one.
+    everything, None where it does not run. `dom0_cores` are the CPUs of Pool-0 where guests have a cpupool of their
+    own, 0 where Domain-0 and the guests share theirs; `guest_cores` the CPUs on which guests are scheduled, those that
+    guests have for themselves included. `agent_version` and `keeper_version` are empty where they are not told,
+    `capabilities` what this agent can do beyond the first one.
     """
 
     hostname: str
@@ -99,7 +99,8 @@ class GuestOnHost:
     processor time used, in ns. `started` is what the domain was started with, and is forgotten only when the agent has
     seen that domain's end; None where it does not run, and where an older agent does not tell. `answers` is whether it
     takes connections on its image's port, None where nobody knows; `ran_s` how many seconds ago Teig started it.
-    `held` says in a sentence why the keeper holds the guest back, and is empty where it does not.
+    `held` says in a sentence why the keeper holds the guest back, and is empty where it does not. It was read
+    `uptime_ns` after the boot with the id `boot`.
     """
 
     id: GuestId
@@ -115,6 +116,8 @@ class GuestOnHost:
     answers: bool | None = None
     ran_s: float | None = None
     held: str = ""
+    boot: str = ""
+    uptime_ns: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A job: work on one guest that takes its host longer than an answer may. It is begun, asked after, and can be cancelled."""
+"""A job: work on one guest that takes its host longer than an answer may. It is begun, asked after, or cancelled."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class JobState(StrEnum):
 class Job:
     """A job as its host tells of it: the verb, how far it is, its result or its error.
 
-    `done_bytes` of `total_bytes` are written or wiped; both are 0 where the work is not counted in bytes. `error` is the
-    record that `teig.model.errors.from_record` reads; a job that was cancelled failed with the code `job_cancelled`.
+    `done_bytes` of `total_bytes` are written or wiped; both are 0 where the work is not counted in bytes. `error` is
+    what `teig.model.errors.from_record` reads; a job that was cancelled failed with the code `job_cancelled`.
     """
 
     verb: str

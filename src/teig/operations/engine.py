@@ -4,9 +4,9 @@ One workflow function serves every kind; it looks its sequence up. Each step and
 raises but returns its error as a record, so that nothing is pickled.
 
 Who works on what is decided in our own database (`teig.store.operations`), not in DBOS's: the dispatcher, a thread,
-takes one operation for each host that is free and starts its workflow at once, without a queue that must be polled;
-and it takes over what a lost server left, which goes on where DBOS's record of its steps ends. So our commits and
-DBOS's need not be one: where the two differ, ours counts. See `teig.operations.work` for what a step is,
+takes operations as long as there are places for them and starts their workflows at once, without a queue that must be
+polled; and it takes over what a lost server left, which goes on where DBOS's record of its steps ends. So our commits
+and DBOS's need not be one: where the two differ, ours counts. See `teig.operations.work` for what a step is,
 `teig.operations.peers` for how a server is found lost, and docs/architecture.md for why.
 """
 
@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from dbos import DBOS
 from dbos import error as dbos_error
 
 from teig.model.errors import (
+    Busy,
     Conflict,
     DatabaseFault,
     Fenced,
@@ -33,18 +35,20 @@ from teig.model.errors import (
     Unreachable,
 )
 from teig.model.operation import Operation, OperationState
+from teig.operations import closing
 from teig.operations.peers import join
 from teig.operations.work import CANCELLED, Dropped, Parts, Run, Sequence, Step, Work
 from teig.operations.workflows import Workflows
 from teig.store import guests, operations, servers
-from teig.store.guests import Phase
-from teig.store.operations import Left, Turn
+from teig.store.operations import Lease, Left
 from teig.store.servers import Server
 
-LOOK_S = 2.0
-"""How often the dispatcher looks for what nobody works on, when nobody wakes it."""
+EVERY_S = 2.0
+"""How often the dispatcher asks for what nobody works on, when nobody wakes it."""
 MOST_AT_ONCE = 32
 """Operations that one server works on at the same time; the rest is left to others, or waits."""
+MOST_AT_SILENT_HOSTS = 8
+"""Of its places, those for operations at hosts that do not answer: these wait long, and must not fill all."""
 CLOSE_S = 3.0
 FURTHER = "further"
 """In a failed step's record: whether an earlier run may have come further than this step."""
@@ -63,11 +67,12 @@ class Engine:
         self._sequences = {sequence.kind: sequence for sequence in sequences}
         self._workflows = workflows
         self._server = server
-        self._turns: dict[str, Turn] = {}
+        self._leases: dict[str, Lease] = {}
         self._mine: set[str] = set()
+        self._at_silent_hosts: set[str] = set()
         self._wake = threading.Event()
         self._look_behind = True
-        self._closing = threading.Event()
+        self._closing = parts.closing
         self._dispatcher = threading.Thread(target=self._dispatch, name="teig-dispatcher", daemon=True)
 
     def launch(self) -> None:
@@ -77,21 +82,21 @@ class Engine:
         self._workflows.launch(self._run, set(db.read(lambda connection: servers.beats(connection, but=""))))
         self._dispatcher.start()
 
-    def claim(self, connection: sa.Connection, operation: Operation) -> Turn | None:
+    def claim(self, connection: sa.Connection, operation: Operation) -> Lease | None:
         """Take a new operation in the transaction that writes it down, None where it must wait. Then call `begin`."""
         if len(self._mine) >= MOST_AT_ONCE or self._closing.is_set():
             return None
         return operations.claim(connection, operation.id, self._server.id)
 
-    def begin(self, turn: Turn | None) -> None:
+    def begin(self, lease: Lease | None) -> None:
         """Begin the work on what `claim` took; on what it did not, somebody begins when the host is free."""
-        if turn is None:
+        if lease is None:
             self._wake.set()
             return
         try:
-            self._hand_over(turn, begun=False)
+            self._hand_over(lease, begun=False)
         except (DatabaseFault, sa.exc.SQLAlchemyError, dbos_error.DBOSException) as error:
-            log.warning("operation waits for the database", operation=turn.operation.id, error=str(error))
+            log.warning("operation waits for the database", operation=lease.operation.id, error=str(error))
             self.wake_for_the_lost()
 
     def wake_for_the_lost(self) -> None:
@@ -112,11 +117,11 @@ class Engine:
                 raise Conflict(f"Operation {operation_id} has ended: it is {operation.state}.", code="ended")
             if sequence.irrevocable and operation.steps:
                 raise Conflict(f"What a {operation.kind} does cannot be taken back.", "Let it end.", code="irrevocable")
-            turn = operations.cancel(connection, operation_id)
-            if turn is not None:
-                sequence.undone(connection, Run(self._parts, turn).look(connection))
+            lease = operations.cancel(connection, operation_id)
+            if lease is not None:
+                sequence.undone(connection, Run(self._parts, lease).work(connection), None)
                 error, now = CANCELLED.as_record(), self._parts.now()
-                operations.end(connection, turn, OperationState.CANCELLED, (), error, now)
+                operations.end(connection, lease, OperationState.CANCELLED, (), error, now)
 
         self._parts.db.note(work)
 
@@ -135,7 +140,7 @@ class Engine:
         self._workflows.close()
 
     def _dispatch(self) -> None:
-        """Until `close`: take what is there to take; look again when woken, and every `LOOK_S` seconds."""
+        """Until `close`: take what is there to take; look again when woken, and every `EVERY_S` seconds."""
         failing = False
         while not self._closing.is_set():
             self._wake.clear()
@@ -149,50 +154,57 @@ class Engine:
                 if not failing:
                     log.warning("operations cannot be begun now", error=str(error), exc_info=_unforeseen(error))
                 failing = True
-                self._closing.wait(LOOK_S)
-            self._look_behind |= not self._wake.wait(LOOK_S)
+                self._closing.wait(EVERY_S)
+            self._look_behind |= not self._wake.wait(EVERY_S)
 
     def _take_all(self) -> None:
         note, me = self._parts.db.note, self._server.id
         for left in self._left_behind() if self._look_behind else []:
-            turn = note(partial(self._take_over, left))
-            if turn is not None:
-                self._hand_over(turn, begun=True)
+            lease = note(partial(self._take_over, left))
+            if lease is not None:
+                self._hand_over(lease, begun=True)
         while len(self._mine) < MOST_AT_ONCE and not self._closing.is_set():
-            turn = note(lambda connection: operations.claim_next(connection, me))
-            if turn is None:
-                return
-            self._hand_over(turn, begun=False)
+            lease = note(lambda connection: operations.claim_next(connection, me))
+            if lease is None:
+                break
+            self._hand_over(lease, begun=False)
+        while len(self._mine) < MOST_AT_ONCE and len(self._at_silent_hosts) < MOST_AT_SILENT_HOSTS:
+            lease = note(lambda connection: operations.claim_next(connection, me, silent=True))
+            if lease is None or self._closing.is_set():
+                break
+            self._at_silent_hosts.add(lease.operation.id)
+            self._hand_over(lease, begun=False)
 
     def _left_behind(self) -> list[Left]:
         self._look_behind = False
         working_on = set(self._mine)
         return self._parts.db.read(lambda connection: operations.left_behind(connection, self._server.id, working_on))
 
-    def _take_over(self, left: Left, connection: sa.Connection) -> Turn | None:
+    def _take_over(self, left: Left, connection: sa.Connection) -> Lease | None:
         """Take over what was left behind, unless a server lives that has its version of the steps."""
         others = left.version not in {None, self._server.version}
         if others and servers.has_version(connection, left.version or ""):
             return None
         return operations.take_over(connection, left, self._server.id)
 
-    def _hand_over(self, turn: Turn, *, begun: bool) -> None:
-        """Let the workflow of an operation run here, under this turn."""
-        ident = turn.operation.id
-        self._turns[ident] = turn
+    def _hand_over(self, lease: Lease, *, begun: bool) -> None:
+        """Let the workflow of an operation run here, under this lease."""
+        ident = lease.operation.id
+        self._leases[ident] = lease
         self._mine.add(ident)
         try:
             self._workflows.run(ident, begun=begun)
         except BaseException:
             self._mine.discard(ident)
+            self._at_silent_hosts.discard(ident)
             raise
 
     def _run(self, operation_id: str) -> None:
-        """Carry an operation out: the body of the workflow. Without a turn of this process it is not ours."""
-        turn = self._turns.pop(operation_id, None)
-        if turn is None:
+        """Carry an operation out: the body of the workflow. Without a lease of this process it is not ours."""
+        lease = self._leases.pop(operation_id, None)
+        if lease is None:
             raise Dropped
-        run = Run(self._parts, turn)
+        run = Run(self._parts, lease)
         try:
             state = self._carry_out(run)
             log.info("operation ended", operation=operation_id, state=state)
@@ -203,21 +215,37 @@ class Engine:
             raise Dropped from error
         except Exception as error:
             log.exception("operation failed in a way that Teig does not know", operation=operation_id)
-            fault = InternalFault("The operation failed in a way that Teig does not know.", "Look into the log.")
-            run.end(OperationState.STUCK, fault.as_record(), None)
+            self._end_unforeseen(run)
             raise Dropped from error
         finally:
             self._mine.discard(operation_id)
+            self._at_silent_hosts.discard(operation_id)
             self._look_behind |= sys.exc_info()[0] is not None
             self._wake.set()
 
+    def _end_unforeseen(self, run: Run) -> None:
+        """End an operation that failed by a fault of ours, whatever else fails: its guest must not stay locked."""
+        fault = InternalFault("The operation failed in a way that Teig does not know.", "Look into the server's log.")
+        try:
+            run.end(OperationState.STUCK, fault.as_record(), self._stuck(run, fault.message))
+        except Exception:
+            log.exception("the books of an operation could not be closed", operation=run.operation)
+            marked = partial(guests.call_attention, guest=run.lease.guest, attention=fault.message)
+            run.end_bare(OperationState.STUCK, fault.as_record(), marked)
+
+    def _stuck(self, run: Run, reason: str) -> Callable[[sa.Connection, Work], None]:
+        close = self._sequences[run.lease.operation.kind].stuck or closing.stuck
+        return lambda connection, work: close(connection, work, reason)
+
     def _carry_out(self, run: Run) -> OperationState:
         """Do all steps, or undo them. What ends the operation is no step of DBOS: an ended one is never run again."""
-        sequence = self._sequences[run.turn.operation.kind]
+        sequence = self._sequences[run.lease.operation.kind]
         for number, step in enumerate(sequence.steps):
             heeds = number == 0 or not sequence.irrevocable
             error = DBOS.run_step({"name": step.name}, self._do, run, step, heeds)
-            if error is not None:
+            if error is not None and step.optional and error["code"] != CANCELLED.reason:
+                log.warning("an optional step failed", operation=run.operation, step=step.name, error=error["message"])
+            elif error is not None:
                 return self._undo(run, sequence, number, error)
         run.end(OperationState.DONE, None, sequence.done)
         return OperationState.DONE
@@ -234,46 +262,51 @@ class Engine:
             error = {
                 **error,
                 "message": f"{error['message']} Not all could be undone: {' '.join(left)}",
-                "todo": f"{error['todo']} Then remove what is left: teig guest delete NAME".strip(),
+                "todo": f"{error['todo']} See what to do then: teig guest show NAME".strip(),
             }
-            run.end(OperationState.STUCK, error, _let_go)
+            run.end(OperationState.STUCK, error, self._stuck(run, error["message"]))
             return OperationState.STUCK
         state = OperationState.CANCELLED if error["code"] == CANCELLED.reason else OperationState.FAILED
-        run.end(state, error, sequence.undone)
+        unbegun = state is OperationState.CANCELLED and not run.has_begun
+        reason = None if unbegun else error["message"]
+        run.end(state, error, lambda connection, work: sequence.undone(connection, work, reason))
         return state
 
     def _do(self, run: Run, step: Step, heeds: bool) -> dict[str, Any] | None:
         """Do a step, unless the operation was cancelled and `heeds` that; return its error as a record, or None."""
-        return self._attempt(run, step.name, step.do, OperationState.RUNNING, heeds)
+        return self._attempt(run, step, step.name, step.do, heeds=heeds)
 
     def _take_back(self, run: Run, step: Step) -> dict[str, Any] | None:
-        body = step.undo or step.do
-        return self._attempt(run, f"undo {step.name}", body, OperationState.UNDOING, heeds=False)
+        body = step.undo or _nothing
+        return self._attempt(run, step, f"undo {step.name}", body, heeds=False)
 
     def _attempt(
-        self, run: Run, name: str, body: Callable[[Work], None], state: OperationState, heeds: bool
+        self, run: Run, step: Step, name: str, body: Callable[[Work], None], *, heeds: bool
     ) -> dict[str, Any] | None:
         if self._closing.is_set():
             raise Dropped
+        state = OperationState.RUNNING if body is step.do else OperationState.UNDOING
         work = run.begin(name, state, heeds=heeds)
-        error = self._tried(work, name, body) if work else CANCELLED
+        if work is not None and self._sequences[work.kind].irrevocable:
+            work = replace(work, heeds=False)  # what it has begun is carried through
+        error = self._tried(work, name, body, 1 if step.optional else TRIES) if work else CANCELLED
         if error is None:
             return None
         if work is not None:
             run.failed(name, state)
-        return {**error.as_record(), FURTHER: run.turn.taken_over}
+        return {**error.as_record(), FURTHER: run.lease.taken_over}
 
-    def _tried(self, work: Work, name: str, body: Callable[[Work], None]) -> TeigError | None:
-        """Run a body, again after a pause where the host did not answer; return its error, or None."""
+    def _tried(self, work: Work, name: str, body: Callable[[Work], None], tries: int) -> TeigError | None:
+        """Run a body, again after a pause where the host did not answer or was busy; return its error, or None."""
         ident, pause_s = work.run.operation, FIRST_PAUSE_S
-        for last in (*[False] * (TRIES - 1), True):
+        for last in (*[False] * (tries - 1), True):
             try:
                 body(work)
             except DatabaseFault as error:
                 raise Dropped from error
             except TeigError as error:
                 log.warning("step failed", operation=ident, step=name, code=error.reason, error=str(error))
-                if last or not isinstance(error, Unreachable):
+                if last or not isinstance(error, Unreachable | Busy):
                     return error
             except Exception:
                 log.exception("step failed", operation=ident, step=name)
@@ -285,8 +318,8 @@ class Engine:
         return None
 
 
-def _let_go(connection: sa.Connection, work: Work) -> None:
-    guests.settle(connection, work.guest_id, Phase.DELETING)
+def _nothing(_work: Work) -> None:
+    """Take nothing back."""
 
 
 def _unforeseen(error: Exception) -> Exception | None:

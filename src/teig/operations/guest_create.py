@@ -1,18 +1,19 @@
-"""Make a guest and run it: reserve, image, volume, write, define, start, ready.
+"""Make a guest and run it: reserve, image, volume, write, define, start, observe.
 
-The reservation is a row that the request's own transaction has written (see `teig.control.guests`), so that a refusal
-is immediate; here it is only checked and, when something fails, given back.
+The reservation is a row that the request's own transaction has written (see `teig.control.guest_requests`), so that a
+refusal is immediate; here it is only checked and, when something fails, given back. A guest is made when its domain
+runs; whether its network answers is observed afterwards.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
+from teig.operations import closing
+from teig.operations.closing import OBSERVE
 from teig.operations.work import Sequence, Step, Work
+from teig.policy.guest_life import Verb
 from teig.store import guests
-from teig.store.guests import Phase
-
-READY_TIMEOUT_S = 180
 
 
 def _reserve(work: Work) -> None:
@@ -22,22 +23,22 @@ def _reserve(work: Work) -> None:
 def _image(work: Work) -> None:
     image = work.image
     if not work.host.image_present(image.id):
-        work.host.image_put(work.decision(), image, work.parts.image_dir / image.id)
+        work.host.image_put(work.decision(), image, work.parts.image_dir / image.id, work.check_wanted)
 
 
 def _volume(work: Work) -> None:
     for disk in work.guest.spec.disks:
-        work.host.volume_create(work.claim, work.decision(), disk)
+        work.carry(lambda disk=disk: work.host.volume_create(work.claim, work.decision(), disk, work.pool))  # type: ignore[misc]
 
 
 def _no_volume(work: Work) -> None:
     for disk in reversed(work.guest.spec.disks):
-        work.host.volume_delete(work.claim, disk.index)
+        work.carry(lambda disk=disk: work.host.volume_delete(work.claim, disk.index))  # type: ignore[misc]
 
 
 def _write(work: Work) -> None:
     spec = work.guest.spec
-    work.host.volume_write_image(work.claim, work.decision(), spec.disks[0], spec.image)
+    work.carry(lambda: work.host.volume_write_image(work.claim, work.decision(), spec.disks[0], spec.image))
 
 
 def define(work: Work) -> None:
@@ -51,28 +52,19 @@ def _undefine(work: Work) -> None:
 
 def start(work: Work) -> None:
     """Let Xen start the guest."""
-    work.host.guest_start(work.claim)
+    work.carry(lambda: work.host.guest_start(work.claim))
 
 
 def _destroy(work: Work) -> None:
-    work.host.guest_stop(work.claim, grace_s=0)
+    work.carry(lambda: work.host.guest_stop(work.claim, grace_s=0))
 
 
-def ready(work: Work) -> None:
-    """Wait until the guest's network answers."""
-    work.host.guest_wait_ready(work.guest_id, work.image.manifest.ready_port, READY_TIMEOUT_S)
-
-
-def _done(connection: sa.Connection, work: Work) -> None:
-    guests.settle(connection, work.guest_id, Phase.RUNNING)
-
-
-def _undone(connection: sa.Connection, work: Work) -> None:
+def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:  # noqa: ARG001 - all are alike
     guests.remove(connection, work.guest_id)
 
 
 SEQUENCE = Sequence(
-    kind="guest_create",
+    Verb.CREATE,
     steps=(
         Step("reserve", _reserve),
         Step("image", _image),
@@ -80,8 +72,8 @@ SEQUENCE = Sequence(
         Step("write", _write),
         Step("define", define, undo=_undefine),
         Step("start", start, undo=_destroy),
-        Step("ready", ready),
+        OBSERVE,
     ),
-    done=_done,
+    done=closing.done,
     undone=_undone,
 )

@@ -6,40 +6,30 @@ deleting it again carries on. On a host that knows nothing of the guest every st
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
+from teig.operations import closing
 from teig.operations.work import Sequence, Step, Work
+from teig.policy.guest_life import Phase, Verb
 from teig.store import guests
-from teig.store.guests import Phase
 
 
 def _stop(work: Work) -> None:
     work.write(lambda connection: guests.mark(connection, work.guest_id, Phase.DELETING))
-    work.host.guest_stop(work.claim, grace_s=0)
+    work.carry(lambda: work.host.guest_stop(work.claim, grace_s=0))
 
 
 def _volumes(work: Work) -> None:
     for disk in reversed(work.guest.spec.disks):
-        work.host.volume_delete(work.claim, disk.index)
+        work.carry(lambda disk=disk: work.host.volume_delete(work.claim, disk.index))  # type: ignore[misc]
 
 
 def _undefine(work: Work) -> None:
     work.host.guest_undefine(work.claim)
 
 
-def _done(connection: sa.Connection, work: Work) -> None:
-    guests.remove(connection, work.guest_id)
-
-
-def _undone(connection: sa.Connection, work: Work) -> None:
-    phase = Phase.DELETING if work.run.turn.operation.steps else work.guest.phase
-    guests.settle(connection, work.guest_id, phase)
-
-
 SEQUENCE = Sequence(
-    kind="guest_delete",
+    Verb.DELETE,
     steps=(Step("stop", _stop), Step("volumes", _volumes), Step("undefine", _undefine)),
-    done=_done,
-    undone=_undone,
+    done=closing.done,
+    undone=closing.undone,
     irrevocable=True,
 )

@@ -1,10 +1,11 @@
-"""Give a guest another plan on the host where it is: define.
+"""Give a guest another plan on the host where it is: define, observe.
 
-The new promise is admitted and written in the request's own transaction (see `teig.control.guests`). Here the host's
-files follow. The keeper then holds the running guest to the new weight, cap and disk rates within seconds; memory and
-vCPUs are the domain's own and change when the guest is next started, never under a running one.
+The new promise is admitted and written in the request's own transaction (see `teig.control.guest_requests`). Here the
+host's files follow. The keeper then holds the running guest to the new weight, cap and disk rates within seconds;
+memory and vCPUs are the domain's own and change when the guest is next started, never under a running one. Until then
+what its domain was started with stays reserved.
 
-The undo is the earlier spec. Until the operation has ended, the larger of both counts in admission, so there is room.
+The undo is the earlier spec. Until the operation has ended, the larger of both is reserved, so there is room.
 """
 
 from __future__ import annotations
@@ -12,31 +13,40 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from teig.model.guest import GuestSpec
+from teig.operations import closing
+from teig.operations.closing import OBSERVE, observe_if_it_answers, settle_reservation
 from teig.operations.guest_create import define
 from teig.operations.work import Sequence, Step, Work
+from teig.policy.guest_life import Verb
 from teig.record import load
 from teig.store import guests
 
 
 def _define_before(work: Work) -> None:
-    work.host.guest_define(work.claim, work.decision(), load(GuestSpec, work.params["before"]))
+    work.host.guest_define(work.claim, work.decision(), _before(work))
+    observe_if_it_answers(work)
 
 
-def _done(connection: sa.Connection, work: Work) -> None:
-    guest = work.guest
-    guests.respecify(connection, guest.spec)
-    guests.settle(connection, work.guest_id, guest.phase)
+def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
+    guests.respecify(connection, _before(work))
+    settle_reservation(connection, work, _before(work))
+    closing.undone(connection, work, reason)
 
 
-def _undone(connection: sa.Connection, work: Work) -> None:
-    phase = work.guest.phase
-    guests.respecify(connection, load(GuestSpec, work.params["before"]))
-    guests.settle(connection, work.guest_id, phase)
+def _stuck(connection: sa.Connection, work: Work, reason: str) -> None:
+    """Keep the earlier promise where the host could not be told of it: mending the guest tells it again."""
+    guests.respecify(connection, _before(work))
+    closing.stuck(connection, work, reason)
+
+
+def _before(work: Work) -> GuestSpec:
+    return load(GuestSpec, work.params["before"])
 
 
 SEQUENCE = Sequence(
-    kind="guest_resize",
-    steps=(Step("define", define, undo=_define_before),),
-    done=_done,
+    Verb.RESIZE,
+    steps=(Step("define", define, undo=_define_before), OBSERVE),
+    done=closing.done,
     undone=_undone,
+    stuck=_stuck,
 )

@@ -7,8 +7,10 @@ another.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,20 +18,27 @@ import sqlalchemy as sa
 import structlog
 
 from teig.fleet.driver import Claim, Fleet, Host, HostAddress
-from teig.model.errors import Conflict, DatabaseFault, Fenced, InternalFault
+from teig.model.errors import Busy, Conflict, DatabaseFault, Fenced, InternalFault, Unreachable, from_record
 from teig.model.image import Image
+from teig.model.job import Job, JobState
 from teig.model.names import GuestId, OperationId
 from teig.model.operation import OperationState, StepRecord
+from teig.policy.guest_life import Verb, kind_of
 from teig.policy.placement import PlacementDecision, affirm
-from teig.store import guests, hosts, images, operations
+from teig.store import guests, hosts, images, operations, reservations
 from teig.store.database import Database
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
-from teig.store.operations import Turn
+from teig.store.operations import Lease
 
 T = TypeVar("T")
 log = structlog.get_logger()
 CANCELLED: Final = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
+JOB_PAUSES_S: Final = (0.05, 1.0)
+"""How long a step waits before it asks after its host's job again: at first, and at the most."""
+CANCEL_LOOKED_FOR_S: Final = 1.0
+HOST_BACK_S: Final = 120.0
+"""How long a host may be silent while it works on a job."""
 
 
 class Dropped(BaseException):
@@ -41,39 +50,43 @@ class Dropped(BaseException):
 
 @dataclass(frozen=True)
 class Parts:
-    """What the server is made of, as operations need it. `now` returns seconds since 1970; `pause` waits seconds."""
+    """What the server is made of, as operations need it. `now` returns seconds since 1970; `pause` waits seconds.
+
+    `closing` is set when the server ends: what waits then stops waiting.
+    """
 
     db: Database
     fleet: Fleet
     image_dir: Path
     now: Callable[[], float]
     pause: Callable[[float], None]
+    closing: threading.Event = field(default_factory=threading.Event)
 
 
 class Run:
-    """One run of an operation under one turn. Once another run has the turn, this one can change nothing."""
+    """One run of an operation under one lease. Once another run has a newer one, this one can change nothing."""
 
-    def __init__(self, parts: Parts, turn: Turn) -> None:
+    def __init__(self, parts: Parts, lease: Lease) -> None:
         self.parts = parts
-        self.turn = turn
-        self._steps = turn.operation.steps
+        self.lease = lease
+        self._steps = lease.operation.steps
 
     @property
     def operation(self) -> OperationId:
         """The operation's id."""
-        return self.turn.operation.id
+        return self.lease.operation.id
 
     def write(self, change: Callable[[sa.Connection], T]) -> T:
-        """Change the database in one transaction; Dropped where this run has lost its turn, or the database fails."""
+        """Change the database in one transaction; Dropped where this run has lost its lease, or the database fails."""
 
-        def held(connection: sa.Connection) -> T:
-            operations.hold(connection, self.turn)
+        def checked(connection: sa.Connection) -> T:
+            operations.check_lease(connection, self.lease)
             return change(connection)
 
-        return self._note(held)
+        return self._note(checked)
 
     def begin(self, step: str, state: OperationState, *, heeds: bool) -> Work | None:
-        """Note that a step begins, and so that the one before is done, and return what it works with.
+        """Write down that a step begins, and so that the one before is done, and return what it works with.
 
         None where the operation was cancelled and `heeds` that. A step that began before a crash keeps its first time.
         After a power cut it may be forgotten that it began: so a later run that fails undoes all steps.
@@ -84,21 +97,22 @@ class Run:
             steps = (*steps, StepRecord(step, "running", now, None))
 
         def change(connection: sa.Connection) -> Work | None:
-            wanted = operations.advance(connection, self.turn, state, steps, heeds=heeds)
-            return self.look(connection) if wanted else None
+            wanted = operations.advance(connection, self.lease, state, steps, heeds=heeds)
+            return self.work(connection, heeds=heeds) if wanted else None
 
         work = self._note(change, lasting=False)
         self._steps = steps if work else self._steps
         return work
 
     def failed(self, step: str, state: OperationState) -> None:
-        """Note that a step has failed."""
+        """Write down that a step has failed."""
         now = self.parts.now()
         self._steps = tuple(
             replace(known, state="failed", ended=now) if known.name == step else known for known in self._steps
         )
         self._note(
-            lambda connection: operations.advance(connection, self.turn, state, self._steps, heeds=False), lasting=False
+            lambda connection: operations.advance(connection, self.lease, state, self._steps, heeds=False),
+            lasting=False,
         )
 
     def end(
@@ -107,15 +121,29 @@ class Run:
         error: dict[str, Any] | None,
         close_books: Callable[[sa.Connection, Work], None] | None,
     ) -> None:
-        """Note how the operation ended, and close the books in the same transaction."""
+        """Write down how the operation ended, and close the books in the same transaction."""
 
         def change(connection: sa.Connection) -> None:
             if close_books is not None:
-                close_books(connection, self.look(connection))
+                close_books(connection, self.work(connection))
             now = self.parts.now()
-            operations.end(connection, self.turn, state, self._closed(now), error, now)
+            operations.end(connection, self.lease, state, self._closed(now), error, now)
 
         self.write(change)
+
+    def end_bare(self, state: OperationState, error: dict[str, Any], change: Callable[[sa.Connection], None]) -> None:
+        """Write down how the operation ended and make one plain change, where the books cannot be closed as usual."""
+
+        def both(connection: sa.Connection) -> None:
+            change(connection)
+            operations.end(connection, self.lease, state, self._steps, error, self.parts.now())
+
+        self.write(both)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a step has begun, in this run or an earlier one."""
+        return bool(self._steps)
 
     def _closed(self, now: float, but: str = "") -> tuple[StepRecord, ...]:
         return tuple(
@@ -130,24 +158,35 @@ class Run:
             log.warning("this run of an operation stops", operation=self.operation, why=str(error))
             raise Dropped from error
 
-    def look(self, connection: sa.Connection) -> Work:
+    def work(self, connection: sa.Connection, *, heeds: bool = False) -> Work:
         """Return what a step works with, as it is now.
 
         InternalFault where the guest's row has gone, which no step may bring about but the last.
         """
-        guest = guests.by_id(connection, self.turn.guest)
+        guest = guests.by_id(connection, self.lease.guest)
         if guest is None:
-            raise InternalFault(f"Operation {self.operation} lost the row of its guest {self.turn.guest}.")
-        return Work(self, guest, hosts.by_id(connection, guest.host))
+            raise InternalFault(f"Operation {self.operation} lost the row of its guest {self.lease.guest}.")
+        pools = reservations.of_guest(connection, guest.id, guest.host)
+        return Work(self, guest, hosts.by_id(connection, guest.host), next(iter(pools), ""), heeds)
 
 
 @dataclass(frozen=True)
 class Work:
-    """One step's view of its operation: the guest that it has claimed and the host, as they were when it began."""
+    """One step's view of its operation: its guest, the host and the pool, as they were when it began.
+
+    `heeds`: whether it ends at once where the operation is cancelled.
+    """
 
     run: Run
     guest: StoredGuest
     stored_host: StoredHost
+    pool: str
+    heeds: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The operation's kind."""
+        return self.run.lease.operation.kind
 
     @property
     def parts(self) -> Parts:
@@ -156,18 +195,18 @@ class Work:
 
     @property
     def guest_id(self) -> GuestId:
-        """The guest that the operation has claimed."""
+        """The guest that the operation is about."""
         return self.guest.id
 
     @property
     def params(self) -> dict[str, Any]:
         """The operation's parameters."""
-        return self.run.turn.params
+        return self.run.lease.params
 
     @property
     def claim(self) -> Claim:
-        """The right to change the guest, with this turn's fencing number and no later one."""
-        return Claim(self.guest_id, self.run.turn.fence)
+        """The right to change the guest, with this lease's fencing number and no later one."""
+        return Claim(self.guest_id, self.run.lease.fence)
 
     @property
     def host(self) -> Host:
@@ -191,28 +230,103 @@ class Work:
         """Change the database in one transaction."""
         self.run.write(change)
 
+    def check_wanted(self) -> None:
+        """Raise what ends this step in its middle: CANCELLED where it heeds that, Dropped where the server ends."""
+        if self.parts.closing.is_set():
+            raise Dropped
+        if self.heeds and self.parts.db.read(lambda it: operations.is_cancelled(it, self.run.operation)):
+            raise CANCELLED
+
+    def carry(self, begin: Callable[[], Job]) -> Job:
+        """Begin a job on the host, wait for its end and return it; raise its error where it failed.
+
+        A host that is silent meanwhile is asked again for two minutes. Where the operation is cancelled, so is the job.
+        """
+        job = self._begun(begin)
+        pause, most = JOB_PAUSES_S
+        asked = time.monotonic()
+        while job.state is JobState.RUNNING:
+            self.parts.pause(pause)
+            pause = min(1.5 * pause, most)
+            if time.monotonic() - asked >= CANCEL_LOOKED_FOR_S:
+                asked = time.monotonic()
+                self._check_job_wanted()
+            job = self._asked_after()
+        if job.error is not None:
+            raise from_record(job.error)
+        return job
+
+    def _begun(self, begin: Callable[[], Job]) -> Job:
+        """Begin a job; one of an earlier operation that still runs is ended first."""
+        try:
+            return begin()
+        except Busy as error:
+            if error.reason != "job_running":
+                raise
+        self._end_job()
+        return begin()
+
+    def _check_job_wanted(self) -> None:
+        try:
+            self.check_wanted()
+        except Conflict:
+            self._end_job()
+            raise
+
+    def _end_job(self) -> None:
+        job = self.host.job_cancel(self.claim)
+        while job.state is JobState.RUNNING:
+            if self.parts.closing.is_set():
+                raise Dropped
+            self.parts.pause(JOB_PAUSES_S[1] / 4)
+            job = self._asked_after()
+
+    def _asked_after(self) -> Job:
+        deadline = time.monotonic() + HOST_BACK_S
+        while True:
+            try:
+                return self.host.job(self.claim)
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+            if self.parts.closing.is_set():
+                raise Dropped
+            self.parts.pause(JOB_PAUSES_S[1])
+
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what it does and what takes it back, which must also work when it was done half or not at all."""
+    """One step: what it does and what takes it back, which must also work when it was done half or not at all.
+
+    An `optional` one that fails is told in the log, and the operation goes on.
+    """
 
     name: str
     do: Callable[[Work], None]
     undo: Callable[[Work], None] | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """An operation's kind, its steps in order, and what closes the books after success or after the undo.
+    """What a verb is: its steps in order, and what closes the books in the end.
 
-    An `irrevocable` one cannot be cancelled once it has begun.
+    `done` is for success, `undone` for a failure or a cancellation whose traces are gone (with the reason, None where
+    nothing had begun), `stuck` for one that could not be undone. An `irrevocable` one cannot be cancelled once it has
+    begun.
     """
 
-    kind: str
+    verb: Verb
     steps: tuple[Step, ...]
     done: Callable[[sa.Connection, Work], None]
-    undone: Callable[[sa.Connection, Work], None]
+    undone: Callable[[sa.Connection, Work, str | None], None]
+    stuck: Callable[[sa.Connection, Work, str], None] | None = None
     irrevocable: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The kind of operation."""
+        return kind_of(self.verb)
 
 
 def address_of(host: StoredHost) -> HostAddress:

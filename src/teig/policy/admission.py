@@ -1,107 +1,123 @@
 """Whether a host has room for a guest: nothing is promised twice.
 
-Room is what a host has less what is promised on it, for each resource alone: memory with Xen's own overhead, cores,
-disk space and the disk rates of the pool that guests' volumes are made in. Guests count whether they run or not.
-Domains that Teig did not make count as they are. Sums are compared exactly: in whole MiB, bytes and operations, and in
-thousandths of a core.
+A *reservation* is what of one host is kept for one guest: in each resource the larger of what its spec says and of what
+its domain was started with. *Capacity* is what a host has for guests, as it was last observed. Room is capacity less
+what domains and guests take that nobody claims, less all reservations. Guests count whether they run or not. Sums are
+exact: whole MiB, bytes and operations, and thousandths of a core.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
 from teig.model.guest import GuestSpec
-from teig.model.host import HostFacts, VolumeGroup
-from teig.model.names import HostId
-from teig.model.pool import DiskRate, PoolClass
+from teig.model.host import GuestOnHost, HostFacts, Inventory, VolumeGroup
+from teig.model.names import GuestId, HostId
+from teig.model.pool import DiskRate, Medium, PoolClass, PoolRating, Redundancy
 
 RESERVE_MIB: Final = 32
 """What is left unused on every host, in MiB."""
-DOM0_CORES: Final = 0.1
-"""What is kept of a host's cores for Domain-0, which does the guests' I/O: a tenth of all, at least a tenth of one."""
+DOM0_PART: Final = 0.75
+"""What one vCPU of Domain-0 may take of a processor that it shares with guests: its weight gives it that much."""
+RATES: Final = tuple(field.name for field in fields(DiskRate))
+_PAIRS: Final = ((0, 1), (2, 3))
+"""Reads and writes, of operations and of bytes, by their places in `RATES`."""
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Memory with Xen's own overhead in MiB, thousandths of a core, bytes of disk, and disk rates as in `RATES`."""
+
+    memory_mib: int = 0
+    millicores: int = 0
+    disk_bytes: int = 0
+    rates: tuple[int, ...] = (0,) * len(RATES)
+
+    def __add__(self, other: Amounts) -> Amounts:
+        """Return both together."""
+        return Amounts(
+            self.memory_mib + other.memory_mib,
+            self.millicores + other.millicores,
+            self.disk_bytes + other.disk_bytes,
+            tuple(mine + theirs for mine, theirs in zip(self.rates, other.rates, strict=True)),
+        )
+
+    def __sub__(self, other: Amounts) -> Amounts:
+        """Return this without the other."""
+        return Amounts(
+            self.memory_mib - other.memory_mib,
+            self.millicores - other.millicores,
+            self.disk_bytes - other.disk_bytes,
+            tuple(mine - theirs for mine, theirs in zip(self.rates, other.rates, strict=True)),
+        )
+
+    def largest(self, other: Amounts) -> Amounts:
+        """Return the larger of both, in each resource alone."""
+        return Amounts(
+            max(self.memory_mib, other.memory_mib),
+            max(self.millicores, other.millicores),
+            max(self.disk_bytes, other.disk_bytes),
+            tuple(max(mine, theirs) for mine, theirs in zip(self.rates, other.rates, strict=True)),
+        )
+
+
+NOTHING: Final = Amounts()
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What a guest needs of a host: memory in MiB, disk in bytes (the sum of its volumes), cores, rates, type, pool."""
+    """What a guest needs of a host. `disks` are the sizes of its volumes in bytes, before LVM rounds them up."""
 
     memory_mib: int
     vcpus: int
-    disk_bytes: int
+    disks: tuple[int, ...]
     share_cores: float
     disk_rate: DiskRate
     pool: PoolClass
     guest_type: str
 
 
-RATES: Final = tuple(field.name for field in fields(DiskRate))
-
-
 @dataclass(frozen=True)
-class Promised:
-    """The sum of what guests are promised: memory with Xen's overhead, thousandths of a core, bytes, `RATES`."""
+class Capacity:
+    """What a host has for guests, as it was observed, and what of it is taken by guests that nobody claims.
 
-    guests: int
+    `millicores` are those on which guests are scheduled, less Domain-0's part where it shares them. `disk_bytes` is
+    what of the pool is free or is in Teig's volumes already.
+    """
+
     memory_mib: int
     millicores: int
+    guest_types: tuple[str, ...]
+    pool: str
+    medium: Medium
+    redundancy: Redundancy
+    problem: str
+    extent_bytes: int
     disk_bytes: int
-    rates: tuple[int, ...]
-
-    def __add__(self, other: Promised) -> Promised:
-        """Return both together."""
-        return self._with(other, 1)
-
-    def __sub__(self, other: Promised) -> Promised:
-        """Return this without the other."""
-        return self._with(other, -1)
-
-    def _with(self, other: Promised, sign: int) -> Promised:
-        return Promised(
-            self.guests + sign * other.guests,
-            self.memory_mib + sign * other.memory_mib,
-            self.millicores + sign * other.millicores,
-            self.disk_bytes + sign * other.disk_bytes,
-            tuple(mine + sign * theirs for mine, theirs in zip(self.rates, other.rates, strict=True)),
-        )
-
-
-NOTHING: Final = Promised(0, 0, 0, 0, (0,) * len(RATES))
-
-
-def promised_to(spec: GuestSpec) -> Promised:
-    """Return what one guest is promised."""
-    return Promised(
-        guests=1,
-        memory_mib=memory_for(spec.memory_mib, spec.vcpus),
-        millicores=round(1000 * spec.share_cores),
-        disk_bytes=spec.disk_bytes,
-        rates=tuple(getattr(spec.disk_rate, name) for name in RATES),
-    )
+    unclaimed: Amounts
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A host that might take a guest: its newest facts, what its pools were rated at, and the sum of its promises."""
+    """A host that might take a guest: its capacity, what its pool was rated at, and the sum of its reservations.
+
+    `reserved` sums memory and cores over the host, disk space and rates over the pool.
+    """
 
     id: HostId
     name: str
     site: str
-    draining: bool
-    facts: HostFacts
-    capacity: dict[str, DiskRate]
-    promised: Promised
+    capacity: Capacity
+    rating: PoolRating | None
+    reserved: Amounts
+    guests: int = 0
 
     @property
-    def pool(self) -> VolumeGroup | None:
-        """Where guests' volumes are made: the largest volume group, as the agent chooses it."""
-        groups = sorted(self.facts.volume_groups, key=lambda group: (-group.size_bytes, group.name))
-        return groups[0] if groups else None
-
-    @property
-    def rating(self) -> DiskRate | None:
-        """What that pool was rated at, None where it was not."""
-        return self.capacity.get(self.pool.name) if self.pool else None
+    def taken(self) -> Amounts:
+        """What is not to be had any more."""
+        return self.reserved + self.capacity.unclaimed
 
 
 def overhead_mib(memory_mib: int, vcpus: int) -> int:
@@ -117,70 +133,190 @@ def memory_for(memory_mib: int, vcpus: int) -> int:
     return memory_mib + overhead_mib(memory_mib, vcpus)
 
 
+def amounts(demand: Demand, extent_bytes: int) -> Amounts:
+    """Return what is reserved for a demand where LVM gives space out in extents of that size.
+
+    One extent is for the small volume with first-boot data that some images want.
+    """
+    return Amounts(
+        memory_mib=memory_for(demand.memory_mib, demand.vcpus),
+        millicores=round(1000 * demand.share_cores),
+        disk_bytes=sum(-(-size // extent_bytes) * extent_bytes for size in demand.disks) + extent_bytes,
+        rates=tuple(getattr(demand.disk_rate, name) for name in RATES),
+    )
+
+
+def demand_of(spec: GuestSpec, pool: PoolClass | None = None) -> Demand:
+    """Return what a guest's spec demands."""
+    return Demand(
+        memory_mib=spec.memory_mib,
+        vcpus=spec.vcpus,
+        disks=tuple(disk.size_bytes for disk in spec.disks),
+        share_cores=spec.share_cores,
+        disk_rate=spec.disk_rate,
+        pool=pool or PoolClass(),
+        guest_type=spec.type.value,
+    )
+
+
+def entitled_to(spec: GuestSpec, extent_bytes: int) -> Amounts:
+    """Return what is reserved for a guest of that spec."""
+    return amounts(demand_of(spec), extent_bytes)
+
+
+def observed_of(guest: GuestOnHost, extent_bytes: int, pool: str | None = None) -> Amounts:
+    """Return what a guest takes as its host has it: started with, set to, and the true sizes of its volumes.
+
+    With a `pool`, only the volumes in that one count.
+    """
+    specs = [spec for spec in (guest.spec, guest.started) if spec is not None]
+    found = NOTHING
+    for spec in specs:
+        found = found.largest(entitled_to(spec, extent_bytes))
+    volumes = sum(disk.size_bytes for disk in guest.disks if pool in {None, disk.pool})
+    if guest.disks and not any(disk.pool == pool for disk in guest.disks) and pool is not None:
+        return Amounts(found.memory_mib, found.millicores)
+    return found.largest(Amounts(disk_bytes=volumes + extent_bytes if volumes else 0))
+
+
+def pool_of(facts: HostFacts) -> VolumeGroup | None:
+    """Return where new guests' volumes are made: the host's largest volume group."""
+    groups = sorted(facts.volume_groups, key=lambda group: (-group.size_bytes, group.name))
+    return groups[0] if groups else None
+
+
+def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestId]) -> Capacity:
+    """Return what a host has for guests. `claimed` are the guests that have a reservation there."""
+    pool = pool_of(facts)
+    extent = pool.extent_bytes if pool else 1
+    known = set(claimed)
+    unclaimed = NOTHING
+    for guest in inventory.guests:
+        if guest.id not in known:
+            unclaimed += observed_of(guest, extent, pool.name if pool else "")
+    return Capacity(
+        memory_mib=_guest_memory(facts),
+        millicores=_guest_millicores(facts),
+        guest_types=facts.guest_types,
+        pool=pool.name if pool else "",
+        medium=pool.medium if pool else Medium.SAS,
+        redundancy=pool.redundancy if pool else Redundancy.NONE,
+        problem=pool.problem if pool else "",
+        extent_bytes=extent,
+        disk_bytes=pool.free_bytes + pool.guests_bytes if pool else 0,
+        unclaimed=unclaimed,
+    )
+
+
+def _guest_memory(facts: HostFacts) -> int:
+    """Return Xen's memory less what Domain-0 really is given, what foreign domains take, and the reserve, in MiB."""
+    dom0 = max(facts.dom0_maxmem_mib or 0, facts.dom0_memory_mib)
+    foreign = sum(memory_for(domain.memory_mib, domain.vcpus) for domain in facts.foreign)
+    return facts.xen_memory_mib - dom0 - foreign - RESERVE_MIB
+
+
+def _guest_millicores(facts: HostFacts) -> int:
+    """Return the thousandths of cores that guests can be given.
+
+    Where Domain-0 has processors of its own, all others; domains that are not Teig's are then beside Domain-0 or on
+    these, and count there either way. Where it shares them, its weight may take three quarters for each of its vCPUs.
+    """
+    foreign = sum(domain.vcpus for domain in facts.foreign)
+    if facts.dom0_cores:
+        return 1000 * (facts.guest_cores - foreign)
+    shared = facts.cores - DOM0_PART * min(facts.dom0_vcpus, facts.cores)
+    return round(1000 * (shared - foreign))
+
+
 def memory_room(host: Candidate) -> int:
-    """Return the MiB that are promised to nobody: Xen's, less Domain-0, foreign domains, our promises, the reserve."""
-    dom0 = host.facts.dom0_maxmem_mib or host.facts.dom0_memory_mib
-    foreign = sum(memory_for(domain.memory_mib, domain.vcpus) for domain in host.facts.foreign)
-    return host.facts.xen_memory_mib - dom0 - foreign - host.promised.memory_mib - RESERVE_MIB
+    """Return the MiB that are reserved for nobody."""
+    return host.capacity.memory_mib - host.taken.memory_mib
 
 
 def disk_room(host: Candidate) -> int:
-    """Return the bytes of the host's pool that are promised to no guest."""
-    return (host.pool.size_bytes if host.pool else 0) - host.promised.disk_bytes
+    """Return the bytes of the host's pool that are reserved for nobody."""
+    return host.capacity.disk_bytes - host.taken.disk_bytes
 
 
 def core_room(host: Candidate) -> float:
-    """Return the cores that are promised to nobody: all, less Domain-0's part, foreign domains' vCPUs, our promises."""
-    reserve = max(DOM0_CORES, DOM0_CORES * host.facts.cores)
-    foreign = sum(domain.vcpus for domain in host.facts.foreign)
-    return round(host.facts.cores - reserve - foreign - host.promised.millicores / 1000, 3)
+    """Return the cores that are reserved for nobody."""
+    return (host.capacity.millicores - host.taken.millicores) / 1000
 
 
 def rate_room(host: Candidate) -> dict[str, int]:
-    """Return what is promised to nobody of each of the pool's rates, by the names of DiskRate; nothing if unrated."""
+    """Return how much more of each rate can be reserved, of that one alone, by the names of DiskRate; {} if unrated.
+
+    Reads and writes use the same disks: what is reserved of one takes its part of the other away, unless the pool was
+    measured to do both at once.
+    """
     if host.rating is None:
         return {}
-    rating = host.rating
-    return {name: getattr(rating, name) - taken for name, taken in zip(RATES, host.promised.rates, strict=True)}
+    return {RATES[mine]: _rate_room(host.taken.rates, host.rating, mine, other) for mine, other in _both_ways()}
 
 
-def refusal(host: Candidate, demand: Demand) -> str | None:
-    """Return why the host cannot take the guest, with the numbers, or None where it can."""
-    if host.draining:
-        return "is being drained"
-    if demand.guest_type not in host.facts.guest_types:
+def _rate_room(taken: tuple[int, ...], rating: PoolRating, mine: int, other: int) -> int:
+    rated, other_rated = (getattr(rating.rate, RATES[place]) for place in (mine, other))
+    lost = 0 if rating.together else -(-taken[other] * rated // other_rated)
+    return int(rated - taken[mine] - lost)
+
+
+def _both_ways() -> list[tuple[int, int]]:
+    return [pair for one, other in _PAIRS for pair in ((one, other), (other, one))]
+
+
+def oversold(host: Candidate) -> list[str]:
+    """Return in words each resource of which more is reserved than there is; its guests keep what they have."""
+    rooms = {"memory": memory_room(host), "processor": core_room(host), "disk": disk_room(host), **rate_room(host)}
+    return [name for name, room in rooms.items() if room < 0]
+
+
+def refusal(host: Candidate, demand: Demand, has: Amounts = NOTHING) -> str | None:
+    """Return why the host cannot take the guest, with the numbers, or None where it can.
+
+    `has` is what is reserved for this guest there already, and is among what the host has reserved: only what is wanted
+    beyond that needs room, so that a guest can always be given less.
+    """
+    capacity = host.capacity
+    if demand.guest_type not in capacity.guest_types:
         return f"cannot run {demand.guest_type} guests"
+    wanted = amounts(demand, capacity.extent_bytes)
     memory, cores = memory_room(host), core_room(host)
-    wanted = memory_for(demand.memory_mib, demand.vcpus)
-    if wanted > memory:
-        return f"memory: {wanted} MiB wanted, {max(0, memory)} MiB free"
-    if round(1000 * demand.share_cores) > round(1000 * cores):
-        return f"processor: {demand.share_cores:g} cores wanted, {max(0.0, cores):g} free"
-    return _pool_refusal(host, demand)
+    if wanted.memory_mib > has.memory_mib and wanted.memory_mib > memory + has.memory_mib:
+        return f"memory: {wanted.memory_mib} MiB wanted, {max(0, memory + has.memory_mib)} MiB free"
+    if wanted.millicores > has.millicores and wanted.millicores > 1000 * cores + has.millicores:
+        free = max(0.0, round(cores + has.millicores / 1000, 3))
+        return f"processor: {demand.share_cores:g} cores wanted, {free:g} free"
+    return _pool_refusal(host, demand, wanted, has)
 
 
-def _pool_refusal(host: Candidate, demand: Demand) -> str | None:
-    pool = host.pool
-    if pool is None:
+def _pool_refusal(host: Candidate, demand: Demand, wanted: Amounts, has: Amounts) -> str | None:
+    capacity = host.capacity
+    if not capacity.pool:
         return "has no pool"
-    if pool.problem:
-        return f"pool {pool.name}: {pool.problem}"
-    if not demand.pool.fits(pool.medium, pool.redundancy):
+    if capacity.problem and has == NOTHING:
+        return f"pool {capacity.pool}: {capacity.problem}"
+    if not demand.pool.fits(capacity.medium, capacity.redundancy):
         return (
-            f"pool {pool.name} is {pool.medium}, redundancy {pool.redundancy}; "
+            f"pool {capacity.pool} is {capacity.medium}, redundancy {capacity.redundancy}; "
             f"{demand.pool.medium}, redundancy {demand.pool.redundancy} is wanted"
         )
-    disk = disk_room(host)
-    if demand.disk_bytes > disk:
-        return f"disk: {demand.disk_bytes >> 20} MiB wanted, {max(0, disk) >> 20} MiB free"
-    return _rate_refusal(host, pool, demand)
+    room = disk_room(host) + has.disk_bytes
+    if wanted.disk_bytes > has.disk_bytes and wanted.disk_bytes > room:
+        return f"disk: {wanted.disk_bytes >> 20} MiB wanted, {max(0, room) >> 20} MiB free"
+    return _rate_refusal(host, wanted, has)
 
 
-def _rate_refusal(host: Candidate, pool: VolumeGroup, demand: Demand) -> str | None:
+def _rate_refusal(host: Candidate, wanted: Amounts, has: Amounts) -> str | None:
     if host.rating is None:
-        return f"pool {pool.name} was never rated: run teig pool bench {host.name}"
-    for name, free in rate_room(host).items():
-        rate = getattr(demand.disk_rate, name)
-        if rate > free:
-            return f"disk {name}: {rate} wanted, {max(0, free)} free of {getattr(host.rating, name)}"
+        return f"pool {host.capacity.pool} was never rated: run teig pool bench {host.name}"
+    others = (host.taken - has).rates
+    after = tuple(taken + max(new, old) for taken, new, old in zip(others, wanted.rates, has.rates, strict=True))
+    for mine, other in _both_ways():
+        new, old = wanted.rates[mine], has.rates[mine]
+        if new > old and _rate_room(after, host.rating, mine, other) < 0:
+            before = tuple(rate - (max(new, old) if place == mine else 0) for place, rate in enumerate(after))
+            free = max(0, _rate_room(before, host.rating, mine, other))
+            name = RATES[mine]
+            beside = "" if host.rating.together else ", beside what is reserved the other way"
+            return f"disk {name}: {new} wanted, {free} free of {getattr(host.rating.rate, name)}{beside}"
     return None

@@ -7,6 +7,7 @@ joins it here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from teig.model.errors import InternalFault, Refused
@@ -14,6 +15,7 @@ from teig.model.names import GuestId, HostId
 from teig.policy.admission import Candidate, Demand, memory_room, refusal
 
 _SEAL: Final = object()
+MOST_TOLD: Final = 8
 
 
 class PlacementDecision:
@@ -42,12 +44,19 @@ def decide(guest: GuestId, demand: Demand, site: str, hosts: list[Candidate], wa
     refusals = {host.name: refusal(host, demand) for host in here}
     fit = [host for host in here if refusals[host.name] is None]
     if not fit:
-        reasons = "; ".join(f"{name}: {why}" for name, why in sorted(refusals.items()))
         raise Refused(
-            f"No host at site {site} has room. {reasons}.", "Choose a smaller plan or add a host.", code="no_room"
-        )
+            f"No host at site {site} has room. {in_words(refusals)}.", "Choose a smaller plan or add a host.",
+            code="no_room",
+        )  # fmt: skip
     best = max(fit, key=lambda host: (memory_room(host), host.name))
     return PlacementDecision(_SEAL, guest, best.id, site)
+
+
+def in_words(refusals: Mapping[str, str | None]) -> str:
+    """Return why hosts, by their names, do not take a guest; of many, the first few."""
+    told = [f"{name}: {why}" for name, why in sorted(refusals.items())]
+    rest = f"; and {len(told) - MOST_TOLD} more hosts" if len(told) > MOST_TOLD else ""
+    return "; ".join(told[:MOST_TOLD]) + rest
 
 
 class Place(Protocol):

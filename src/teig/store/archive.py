@@ -1,7 +1,8 @@
 """All that the database holds as one plain value, and back: for backups, and for moving from SQLite to PostgreSQL.
 
 A backup is loaded into the schema that it was made with, and migrated from there: a newer release takes an old one.
-Servers are left out; so is DBOS's record, which says how far operations are that are not under way any more.
+Servers are left out, and what was seen of hosts, which is asked anew; so is DBOS's record, which says how far
+operations are that are not under way any more.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import sqlalchemy as sa
 
 from teig.model.errors import Conflict, InvalidRequest
 from teig.model.operation import OperationState
-from teig.store.database import Database, migrate, revisions
-from teig.store.guests import Phase
+from teig.policy.guest_life import Phase
+from teig.store.database import Database, revisions
 from teig.store.schema import guests, metadata, operations
 
 FORM: Final = 1
-LEFT_OUT: Final = frozenset({"servers"})
+LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests"})
 FENCE_STEP: Final = 1_000_000
 """Hosts may have seen higher fencing numbers since the backup was made: ours must be higher still."""
 _ERROR: Final = {
@@ -47,7 +48,7 @@ def load_all(url: sa.URL, untrusted: Any, now: float) -> dict[str, int]:
     revision, tables = _checked(untrusted)
     with Database(url, revision) as db:
         db.note(lambda connection: _fill(connection, tables))
-        db.note(migrate)
+        db.migrate()
         db.note(lambda connection: _settle(connection, now))
     return {name: len(rows) for name, rows in tables.items()}
 
@@ -78,7 +79,10 @@ def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) ->
 
 
 def _settle(connection: sa.Connection, now: float) -> None:
-    connection.execute(guests.update().values(fence=guests.c.fence + FENCE_STEP, operation=None))
-    connection.execute(guests.update().where(guests.c.phase == Phase.CREATING).values(phase=Phase.RUNNING))
+    connection.execute(guests.update().values(fence=guests.c.fence + FENCE_STEP))
+    half_made = guests.update().where(guests.c.phase == Phase.CREATING)
+    connection.execute(half_made.values(phase=Phase.DELETING, attention=_ERROR["message"]))
+    under_way = sa.select(operations.c.guest).where(operations.c.ended.is_(None))
+    connection.execute(guests.update().where(guests.c.id.in_(under_way)).values(attention=_ERROR["message"]))
     stuck = {"state": OperationState.STUCK.value, "error": _ERROR, "ended": now}
     connection.execute(operations.update().where(operations.c.ended.is_(None)).values(stuck))

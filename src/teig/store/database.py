@@ -68,7 +68,25 @@ class Database:
         self._noting = self._engine.execution_options(teig_writes=True)
         self._jotting = open_engine(url, durable=False)
         self._reader = self._engine.execution_options(**one_view)
-        self._again(lambda: _transaction(self._noting, lambda connection: migrate(connection, revision)))
+        self.migrate(revision)
+
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema forwards to a revision, all of it or nothing; DatabaseFault where that fails.
+
+        SQLite alters a table by making it anew, which foreign keys would forbid: they are off meanwhile, and all are
+        checked before the end (sqlite.org/lang_altertable, "Making Other Kinds Of Table Schema Changes").
+        """
+        engine: sa.Engine = self._noting
+        if not self.shared:
+            engine = open_engine(self.url)
+            sa.event.listen(engine, "connect", _without_foreign_keys)
+            sa.event.listen(engine, "begin", _begin)
+            engine = engine.execution_options(teig_writes=True)
+        try:
+            self._again(lambda: _transaction(engine, lambda connection: migrate(connection, revision)))
+        finally:
+            if not self.shared:
+                engine.dispose()
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` on one consistent view of the database and return what it returns."""
@@ -197,6 +215,10 @@ def _prepare_fast(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys=ON")
 
 
+def _without_foreign_keys(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA foreign_keys=OFF")
+
+
 def _begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if connection.dialect.name == "sqlite":
@@ -213,6 +235,15 @@ def migrate(connection: sa.Connection, revision: str = "head") -> None:
     config = _alembic()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if broken is not None:
+            raise DatabaseFault(
+                f"The database cannot be brought up to date: a row of {broken[0]} refers to one of {broken[2]} that is "
+                "not there.",
+                "Nothing was changed. Restore a backup, or run the release that it is from and look there.",
+                code="database",
+            )
 
 
 def revisions() -> set[str]:

@@ -1,14 +1,13 @@
 """Guests and their network cards, as rows.
 
-A row is the promise: it counts in admission from the transaction that makes it until the one that removes it. While an
-operation works on a guest its id stands in the row, and no other operation may begin.
+What is reserved for a guest is in `store.reservations`; the operation that works on it, which is its lock, in
+`store.operations`; what was seen of it in `store.observations`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from enum import StrEnum
 
 import sqlalchemy as sa
 
@@ -16,25 +15,22 @@ from teig.model.errors import Busy, Conflict, NotFound, Refused
 from teig.model.guest import GuestSpec
 from teig.model.names import GuestId, HostId, OperationId
 from teig.model.site import Site
-from teig.policy.admission import NOTHING, RATES, Promised, memory_for
+from teig.policy.guest_life import Phase
 from teig.record import dump, load
-from teig.store.schema import guests, nics
+from teig.store import observations, reservations
+from teig.store.schema import guests, nics, operations
 
-_BY_ID = guests.select().where(guests.c.id == sa.bindparam("ident"))
-
-
-class Phase(StrEnum):
-    """What is meant to be so with a guest; whether it is so, its host says."""
-
-    CREATING = "creating"
-    RUNNING = "running"
-    STOPPED = "stopped"
-    DELETING = "deleting"
+_OPEN = sa.and_(operations.c.guest == guests.c.id, operations.c.ended.is_(None))
+_GUESTS = sa.select(guests, operations.c.id.label("operation")).outerjoin(operations, _OPEN)
+_BY_ID = _GUESTS.where(guests.c.id == sa.bindparam("ident"))
 
 
 @dataclass(frozen=True)
 class StoredGuest:
-    """A guest's row: what was promised and on which host, and the operation that works on it now, if any."""
+    """A guest's row: what was promised and on which host, and the operation that works on it now, if any.
+
+    `attention` says why a person should look at it, None where nobody need.
+    """
 
     host: HostId
     spec: GuestSpec
@@ -42,6 +38,7 @@ class StoredGuest:
     fence: int
     operation: OperationId | None
     created: float
+    attention: str | None = None
 
     @property
     def id(self) -> GuestId:
@@ -55,8 +52,9 @@ class StoredGuest:
 
 
 def add(connection: sa.Connection, guest: StoredGuest) -> None:
-    """Store a new guest and take its addresses; Conflict where the name is taken."""
+    """Store a new guest and take its addresses; Conflict where the name or one of these is taken."""
     check_free(connection, guest.name)
+    _check_cards_free(connection, guest.spec)
     connection.execute(
         guests.insert().values(
             id=guest.id,
@@ -65,13 +63,14 @@ def add(connection: sa.Connection, guest: StoredGuest) -> None:
             spec=dump(guest.spec),
             phase=guest.phase,
             fence=guest.fence,
-            operation=guest.operation,
             created=guest.created,
-            **_sums(guest.spec),
+            attention=guest.attention,
         )
     )
     for nic in guest.spec.nics:
-        connection.execute(nics.insert().values(mac=nic.mac, guest=guest.id, site=guest.spec.site, address=nic.ip))
+        number = int(ipaddress.IPv4Address(nic.ip))
+        values = {"mac": nic.mac, "guest": guest.id, "site": guest.spec.site, "address": nic.ip, "number": number}
+        connection.execute(nics.insert().values(values))
 
 
 def check_free(connection: sa.Connection, name: str) -> None:
@@ -80,9 +79,25 @@ def check_free(connection: sa.Connection, name: str) -> None:
         raise Conflict(f"There is a guest named {name} already.", "Choose another name.", code="name_taken")
 
 
-def listed(connection: sa.Connection, host: HostId | None = None) -> list[StoredGuest]:
-    """Return all guests, or those of one host, by name."""
-    query = guests.select().order_by(guests.c.name)
+def _check_cards_free(connection: sa.Connection, spec: GuestSpec) -> None:
+    for nic in spec.nics:
+        same = sa.or_(nics.c.mac == nic.mac, sa.and_(nics.c.site == spec.site, nics.c.address == nic.ip))
+        found = sa.select(guests.c.name, nics.c.mac).join(guests, guests.c.id == nics.c.guest).where(same)
+        row = connection.execute(found).first()
+        if row is not None:
+            what = f"MAC address {nic.mac}" if row.mac == nic.mac else f"address {nic.ip}"
+            raise Conflict(
+                f"The {what} is guest {row.name}'s already.",
+                f"Delete one of the two guests: {row.name} or {spec.name}.",
+                code="address_taken",
+            )
+
+
+def listed(
+    connection: sa.Connection, host: HostId | None = None, *, after: str = "", limit: int | None = None
+) -> list[StoredGuest]:
+    """Return all guests, or those of one host, by name: at most `limit` of those whose names follow `after`."""
+    query = _GUESTS.where(guests.c.name > after).order_by(guests.c.name).limit(limit)
     if host is not None:
         query = query.where(guests.c.host == host)
     return [_stored(row) for row in connection.execute(query)]
@@ -90,7 +105,7 @@ def listed(connection: sa.Connection, host: HostId | None = None) -> list[Stored
 
 def named(connection: sa.Connection, name: str) -> StoredGuest:
     """Return one guest; NotFound where there is none of that name."""
-    row = connection.execute(guests.select().where(guests.c.name == name)).first()
+    row = connection.execute(_GUESTS.where(guests.c.name == name)).first()
     if row is None:
         raise NotFound(f"There is no guest named {name}.", "Look at: teig guest list", code="no_guest")
     return _stored(row)
@@ -102,30 +117,29 @@ def by_id(connection: sa.Connection, guest: GuestId) -> StoredGuest | None:
     return _stored(row) if row else None
 
 
-def claim(connection: sa.Connection, guest: StoredGuest, operation: OperationId) -> None:
-    """Give the guest to an operation; Busy where another operation has it."""
+def check_unlocked(guest: StoredGuest) -> None:
+    """Raise Busy where an operation that has not ended works on a guest."""
     if guest.operation is not None:
         raise Busy(
             f"Guest {guest.name} is being worked on by operation {guest.operation}.",
             f"Wait for it: teig op wait {guest.operation}",
         )
-    connection.execute(guests.update().where(guests.c.id == guest.id).values(operation=operation))
 
 
-def settle(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
-    """End an operation's hold on a guest and say what is meant to be so from now on."""
-    connection.execute(guests.update().where(guests.c.id == guest).values(phase=phase, operation=None))
+def settle(connection: sa.Connection, guest: GuestId, phase: Phase, attention: str | None) -> None:
+    """Say what is meant to be so with a guest from now on, and why a person should look at it, if one should."""
+    change = guests.update().where(guests.c.id == guest)
+    connection.execute(change.values(phase=phase, attention=attention))
 
 
-def respecify(connection: sa.Connection, spec: GuestSpec, before: GuestSpec | None = None) -> None:
-    """Promise something else to a guest; its name, host and network cards stay.
+def call_attention(connection: sa.Connection, guest: GuestId, attention: str) -> None:
+    """Say why a person should look at a guest; all else of it stays."""
+    connection.execute(guests.update().where(guests.c.id == guest).values(attention=attention))
 
-    With `before`, to which it may yet go back, the larger of both counts until it is respecified without.
-    """
-    sums = _sums(spec)
-    if before is not None:
-        sums = {name: max(value, _sums(before)[name]) for name, value in sums.items()}
-    connection.execute(guests.update().where(guests.c.id == spec.id).values(spec=dump(spec), **sums))
+
+def respecify(connection: sa.Connection, spec: GuestSpec) -> None:
+    """Promise something else to a guest; its name, host and network cards stay."""
+    connection.execute(guests.update().where(guests.c.id == spec.id).values(spec=dump(spec)))
 
 
 def mark(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
@@ -134,23 +148,29 @@ def mark(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
 
 
 def remove(connection: sa.Connection, guest: GuestId) -> None:
-    """Forget a guest and free its addresses."""
+    """Forget a guest, and free its addresses and all that is reserved for it: its host has nothing of it any more."""
+    reservations.release(connection, guest)
+    observations.forget_guest(connection, guest)
     connection.execute(nics.delete().where(nics.c.guest == guest))
     connection.execute(guests.delete().where(guests.c.id == guest))
 
 
 def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[str]:
-    """Return the lowest `count` addresses of a site that no guest has, with prefix; Refused where there are fewer."""
-    taken = set(connection.execute(sa.select(nics.c.address).where(nics.c.site == site.name)).scalars())
+    """Return the lowest `count` addresses of a site that no guest has, with prefix; Refused where there are fewer.
+
+    Addresses of guests that run on some host and that nobody claims are not free.
+    """
     prefix = ipaddress.IPv4Network(site.network).prefixlen
     first, last = int(ipaddress.IPv4Address(site.first_address)), int(ipaddress.IPv4Address(site.last_address))
-    found: list[str] = []
-    for number in range(first, last + 1):
-        address = str(ipaddress.IPv4Address(number))
-        if address not in taken:
-            found.append(f"{address}/{prefix}")
-        if len(found) == count:
-            return found
+    elsewhere = {int(ipaddress.IPv4Address(address)) for address in observations.addresses_in_use(connection)}
+    found: list[int] = []
+    after = first - 1
+    while len(found) < count and (number := _next_free(connection, site.name, after)) <= last:
+        if number not in elsewhere:
+            found.append(number)
+        after = number
+    if len(found) == count:
+        return [f"{ipaddress.IPv4Address(number)}/{prefix}" for number in found]
     raise Refused(
         f"Site {site.name} has {last - first + 1} addresses for guests and only {len(found)} of them free; "
         f"{count} are wanted.",
@@ -159,50 +179,42 @@ def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[st
     )
 
 
-def taken_macs(connection: sa.Connection) -> set[str]:
-    """Return the MAC addresses of all guests."""
-    return set(connection.execute(sa.select(nics.c.mac)).scalars())
+def _next_free(connection: sa.Connection, site: str, after: int) -> int:
+    """Return the lowest number above `after` that no card of a site has: what follows a run of cards."""
+    if connection.execute(_CARD, {"at": site, "number": after + 1}).first() is None:
+        return after + 1
+    return int(connection.execute(_GAP, {"at": site, "number": after + 1}).scalar_one()) + 1
+
+
+_NEXT_CARD = nics.alias()
+_CARD = sa.select(nics.c.mac).where(nics.c.site == sa.bindparam("at"), nics.c.number == sa.bindparam("number"))
+_GAP = (
+    sa.select(nics.c.number)
+    .where(
+        nics.c.site == sa.bindparam("at"),
+        nics.c.number >= sa.bindparam("number"),
+        ~sa.exists().where(_NEXT_CARD.c.site == nics.c.site, _NEXT_CARD.c.number == nics.c.number + 1),
+    )
+    .order_by(nics.c.number)
+    .limit(1)
+)
+
+
+def has_mac(connection: sa.Connection, mac: str) -> bool:
+    """Return whether a guest has that MAC address."""
+    return connection.execute(sa.select(nics.c.mac).where(nics.c.mac == mac)).first() is not None
 
 
 def images_in_use(connection: sa.Connection) -> dict[str, str]:
     """Return for each image in use the name of a guest that uses it."""
-    return {guest.spec.image: guest.name for guest in listed(connection)}
+    image = guests.c.spec["image"].as_string()
+    rows = connection.execute(sa.select(image.label("image"), sa.func.min(guests.c.name).label("name")).group_by(image))
+    return {row.image: row.name for row in rows}
 
 
 def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
     """Keep a guest's fencing number from being lower than the one that its host has seen."""
     connection.execute(guests.update().where(guests.c.id == guest, guests.c.fence < fence).values(fence=fence))
-
-
-def promised(connection: sa.Connection, host: HostId | None = None) -> dict[HostId, Promised]:
-    """Return the sum of what is promised on each host that has guests, or on one."""
-    shape = (guests.c.host, guests.c.memory_mib, guests.c.vcpus)  # what Xen's overhead depends on
-    sums = [sa.func.sum(guests.c[name]).label(name) for name in ("millicores", "disk_bytes", *RATES)]
-    query = sa.select(*shape, sa.func.count().label("guests"), *sums).group_by(*shape)
-    if host is not None:
-        query = query.where(guests.c.host == host)
-    found: dict[HostId, Promised] = {}
-    for row in connection.execute(query):
-        more = Promised(
-            guests=row.guests,
-            memory_mib=row.guests * memory_for(row.memory_mib, row.vcpus),
-            millicores=int(row.millicores),
-            disk_bytes=int(row.disk_bytes),
-            rates=tuple(int(getattr(row, name)) for name in RATES),
-        )
-        found[row.host] = found.get(row.host, NOTHING) + more
-    return found
-
-
-def _sums(spec: GuestSpec) -> dict[str, int]:
-    """Return the columns that admission sums up."""
-    return {
-        "memory_mib": spec.memory_mib,
-        "vcpus": spec.vcpus,
-        "millicores": round(1000 * spec.share_cores),
-        "disk_bytes": spec.disk_bytes,
-        **{name: getattr(spec.disk_rate, name) for name in RATES},
-    }
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:
@@ -213,4 +225,5 @@ def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:
         fence=row.fence,
         operation=OperationId(row.operation) if row.operation else None,
         created=row.created,
+        attention=row.attention,
     )

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from teig.model.errors import Conflict, NotFound
-from teig.model.host import HostFacts
 from teig.model.names import HostId
-from teig.policy.admission import NOTHING, Candidate, Promised
-from teig.record import dump, load
-from teig.store import guests as stored_guests
-from teig.store import pools
+from teig.policy.admission import Amounts, Candidate, Capacity
+from teig.record import load
+from teig.store import observations, pools
+from teig.store import reservations as stored_reservations
 from teig.store.pools import Rating
-from teig.store.schema import guests, hosts
+from teig.store.schema import guests, hosts, reservations
+from teig.store.schema import observations as observations_table
 
 _BY_ID = hosts.select().where(hosts.c.id == sa.bindparam("ident"))
 
 
 @dataclass(frozen=True)
 class StoredHost:
-    """An enrolled host: how to reach it, where it stands, and what it was when it was last looked at."""
+    """An enrolled host: how to reach it and where it stands. What was seen of it is in `store.observations`."""
 
     id: HostId
     name: str
@@ -30,9 +30,6 @@ class StoredHost:
     port: int
     host_key: str
     site: str
-    draining: bool
-    facts: HostFacts
-    facts_at: float
 
 
 def add(connection: sa.Connection, host: StoredHost) -> None:
@@ -47,14 +44,12 @@ def add(connection: sa.Connection, host: StoredHost) -> None:
             "If it is another machine with a copied disk, give it its own /etc/machine-id.",
             code="host_known",
         )
-    values = {column.name: getattr(host, column.name) for column in hosts.columns}
-    connection.execute(hosts.insert().values({**values, "facts": dump(host.facts)}))
+    connection.execute(hosts.insert().values(vars(host)))
 
 
 def replace(connection: sa.Connection, host: StoredHost) -> None:
-    """Store a host's new address, key and facts under the identity it has."""
-    values = {column.name: getattr(host, column.name) for column in hosts.columns}
-    connection.execute(hosts.update().where(hosts.c.id == host.id).values({**values, "facts": dump(host.facts)}))
+    """Store a host's new address and key under the identity it has."""
+    connection.execute(hosts.update().where(hosts.c.id == host.id).values(vars(host)))
 
 
 def listed(connection: sa.Connection) -> list[StoredHost]:
@@ -70,14 +65,14 @@ def named(connection: sa.Connection, name: str) -> StoredHost:
     return _stored(row)
 
 
+def names(connection: sa.Connection) -> dict[HostId, str]:
+    """Return the names of all hosts."""
+    return {HostId(row.id): row.name for row in connection.execute(sa.select(hosts.c.id, hosts.c.name))}
+
+
 def by_id(connection: sa.Connection, host: HostId) -> StoredHost:
     """Return the host with an id that a row of ours refers to."""
     return _stored(connection.execute(_BY_ID, {"ident": host}).one())
-
-
-def note_facts(connection: sa.Connection, host: HostId, facts: HostFacts, now: float) -> None:
-    """Store what a host was seen to be."""
-    connection.execute(hosts.update().where(hosts.c.id == host).values(facts=dump(facts), facts_at=now))
 
 
 def remove(connection: sa.Connection, host: HostId) -> None:
@@ -90,34 +85,64 @@ def remove(connection: sa.Connection, host: HostId) -> None:
             code="host_in_use",
         )
     pools.remove(connection, host)
+    observations.forget(connection, host)
     connection.execute(hosts.delete().where(hosts.c.id == host))
 
 
-def candidates(connection: sa.Connection, known: list[StoredHost]) -> list[Candidate]:
-    """Return hosts with the sum of what is promised on each."""
-    promised = stored_guests.promised(connection)
-    ratings = pools.ratings(connection)
-    return [_candidate(host, promised.get(host.id, NOTHING), ratings.get(host.id, {})) for host in known]
+def ranked(connection: sa.Connection, site: str, since: float, least_mib: int, name: str | None = None) -> list[HostId]:
+    """Return the hosts at a site that answer, were seen `since` and have `least_mib` MiB of room, the roomiest first.
 
-
-def candidate(connection: sa.Connection, host: StoredHost) -> Candidate:
-    """Return a host with the sum of what is promised on it."""
-    promised = stored_guests.promised(connection, host.id).get(host.id, NOTHING)
-    return _candidate(host, promised, pools.of_host(connection, host.id))
-
-
-def _candidate(host: StoredHost, promised: Promised, ratings: dict[str, Rating]) -> Candidate:
-    return Candidate(
-        id=host.id,
-        name=host.name,
-        site=host.site,
-        draining=host.draining,
-        facts=host.facts,
-        capacity={name: rating.capacity for name, rating in ratings.items()},
-        promised=promised,
+    With a `name`, only the one that is called so.
+    """
+    taken = (
+        sa.select(reservations.c.host, sa.func.sum(reservations.c.memory_mib).label("mib"))
+        .group_by(reservations.c.host)
+        .subquery()
     )
+    room = observations_table.c.memory_mib - sa.func.coalesce(taken.c.mib, 0)
+    query = (
+        sa.select(hosts.c.id)
+        .join(observations_table, observations_table.c.host == hosts.c.id)
+        .outerjoin(taken, taken.c.host == hosts.c.id)
+        .where(hosts.c.site == site, observations_table.c.seen_at >= since, room >= least_mib)
+        .where(observations_table.c.silent_since.is_(None))
+        .order_by(room.desc(), hosts.c.name)
+    )
+    if name is not None:
+        query = query.where(hosts.c.name == name)
+    return [HostId(row.id) for row in connection.execute(query)]
+
+
+def candidate(connection: sa.Connection, host: StoredHost) -> Candidate | None:
+    """Return a host with all that is reserved there, as it was last seen; None where it was never seen."""
+    row = connection.execute(_CAPACITY, {"ident": host.id}).first()
+    if row is None:
+        return None
+    capacity = load(Capacity, row.capacity)
+    reserved, guests_there = stored_reservations.on_host(connection, host.id, capacity.pool)
+    rating = pools.of_host(connection, host.id).get(capacity.pool)
+    return _candidate(host, capacity, rating, reserved, guests_there)
+
+
+def candidates(connection: sa.Connection) -> dict[HostId, Candidate]:
+    """Return all hosts that were ever seen, with all that is reserved on each."""
+    reserved = stored_reservations.on_hosts(connection)
+    ratings = pools.ratings(connection)
+    known = {host.id: host for host in listed(connection)}
+    found = {}
+    for row in connection.execute(sa.select(observations_table.c.host, observations_table.c.capacity)):
+        host, capacity = known[HostId(row.host)], load(Capacity, row.capacity)
+        there, count = stored_reservations.in_pool(reserved.get(host.id, {}), capacity.pool)
+        found[host.id] = _candidate(host, capacity, ratings.get(host.id, {}).get(capacity.pool), there, count)
+    return found
+
+
+_CAPACITY = sa.select(observations_table.c.capacity).where(observations_table.c.host == sa.bindparam("ident"))
+
+
+def _candidate(host: StoredHost, capacity: Capacity, rating: Rating | None, reserved: Amounts, count: int) -> Candidate:
+    return Candidate(host.id, host.name, host.site, capacity, rating.capacity if rating else None, reserved, count)
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredHost:
-    values = {column.name: getattr(row, column.name) for column in hosts.columns}
-    return StoredHost(**{**values, "facts": load(HostFacts, row.facts)})
+    return StoredHost(**{column.name: getattr(row, column.name) for column in hosts.columns})

@@ -1,14 +1,15 @@
 """Operations, as rows: what people see of the work, and which server works on it.
 
-An operation is a server's from `claim_next` or `take_over` until it ends. Both raise its fencing number, which is the
-guest's too, and every change that the work makes goes through `hold`, which compares it: a server that has lost an
-operation cannot write as if it had it. That the steps go on after a crash is the engine's business.
+An operation that has not ended is the lock of its guest: an index of the database lets a guest have one. A server works
+on an operation under a *lease*, from `claim_next` or `take_over` until it ends. Both raise its fencing number, which is
+the guest's too, and every change that the work makes goes through `check_lease`, which compares it: a server that has
+lost an operation cannot write as if it had it. That the steps go on after a crash is the engine's business.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,14 +18,22 @@ from teig.model.names import GuestId
 from teig.model.operation import Operation, OperationState, StepRecord
 from teig.record import dump, load
 from teig.store import servers as server_rows
-from teig.store.schema import guests, operations, servers
+from teig.store.schema import guests, observations, operations, servers
 
+MOST_ON_A_HOST: Final = 8
+"""Operations that are worked on at a host at the same time, so that one host cannot fill a server's places."""
 _NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled"})
 _OTHER = operations.alias()
-_BUSY = sa.exists().where(_OTHER.c.host == operations.c.host, _OTHER.c.server.is_not(None), _OTHER.c.ended.is_(None))
+_AT_WORK = (
+    sa.select(sa.func.count())
+    .select_from(_OTHER)
+    .where(_OTHER.c.host == operations.c.host, _OTHER.c.server.is_not(None), _OTHER.c.ended.is_(None))
+    .scalar_subquery()
+)
+_SILENT = sa.exists().where(observations.c.host == operations.c.host, observations.c.silent_since.is_not(None))
 _NEXT = (
     operations.select()
-    .where(operations.c.server.is_(None), operations.c.ended.is_(None), ~_BUSY)
+    .where(operations.c.server.is_(None), operations.c.ended.is_(None), _AT_WORK < MOST_ON_A_HOST)
     .order_by(operations.c.created, operations.c.id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -35,15 +44,15 @@ _RAISE = (
     .values(fence=guests.c.fence + 1)
     .returning(guests.c.fence)
 )
-_ITS_TURN = sa.and_(
+_ITS_LEASE = sa.and_(
     operations.c.id == sa.bindparam("ident"),
     operations.c.fence == sa.bindparam("its_fence"),
     operations.c.ended.is_(None),
 )
-_HOLD = sa.select(operations.c.id).where(_ITS_TURN).with_for_update()
+_CHECK = sa.select(operations.c.id).where(_ITS_LEASE).with_for_update()
 _ADVANCE = (
     operations.update()
-    .where(_ITS_TURN)
+    .where(_ITS_LEASE)
     .values(state=sa.bindparam("its_state"), steps=sa.bindparam("its_steps", type_=sa.JSON))
     .returning(operations.c.id)
 )
@@ -52,10 +61,10 @@ _WORKED_ON = sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(No
 
 
 @dataclass(frozen=True)
-class Turn:
+class Lease:
     """A server's right to work on an operation, as long as nobody has raised `fence` since.
 
-    `taken_over`: another turn was before this one, and has come some way.
+    `taken_over`: another lease was before this one, and has come some way.
     """
 
     operation: Operation
@@ -98,15 +107,19 @@ def listed(connection: sa.Connection, limit: int) -> list[Operation]:
     return [_operation(row) for row in rows]
 
 
-def claim_next(connection: sa.Connection, server: str) -> Turn | None:
-    """Give the oldest operation whose host nobody works on to a server, None where there is none."""
-    row = connection.execute(_NEXT).first()
+def claim_next(connection: sa.Connection, server: str, *, silent: bool = False) -> Lease | None:
+    """Give the oldest operation that nobody works on to a server, None where there is none.
+
+    Hosts at which enough is being worked on already are left out; and so are those that do not answer, or with `silent`
+    all others: work there waits, and must not take the places of work that goes on.
+    """
+    row = connection.execute(_NEXT.where(_SILENT if silent else ~_SILENT)).first()
     return _give(connection, row, server) if row else None
 
 
-def claim(connection: sa.Connection, operation: str, server: str) -> Turn | None:
-    """Give a new operation to a server, None where somebody works on its host."""
-    row = connection.execute(_NEXT.where(operations.c.id == operation)).first()
+def claim(connection: sa.Connection, operation: str, server: str) -> Lease | None:
+    """Give a new operation to a server; None where enough is worked on at its host, or where that does not answer."""
+    row = connection.execute(_NEXT.where(operations.c.id == operation, ~_SILENT)).first()
     return _give(connection, row, server) if row else None
 
 
@@ -121,7 +134,7 @@ def left_behind(connection: sa.Connection, server: str, working_on: set[str]) ->
     return [Left(row.id, row.server, row.version) for row in rows if row.id not in working_on]
 
 
-def take_over(connection: sa.Connection, left: Left, server: str) -> Turn | None:
+def take_over(connection: sa.Connection, left: Left, server: str) -> Lease | None:
     """Give an operation that was left behind to a server, None where another was faster or it has ended."""
     row = connection.execute(
         operations.select()
@@ -131,24 +144,39 @@ def take_over(connection: sa.Connection, left: Left, server: str) -> Turn | None
     return _give(connection, row, server) if row else None
 
 
-def hold(connection: sa.Connection, turn: Turn) -> None:
+def check_lease(connection: sa.Connection, lease: Lease) -> None:
     """Keep an operation from changing hands until this transaction ends; Fenced where it has, or has ended, already."""
-    if connection.execute(_HOLD, _its(turn)).first() is None:
-        raise Fenced(f"Another server has taken over operation {turn.operation.id}.", "It goes on there.")
+    if connection.execute(_CHECK, _its(lease)).first() is None:
+        raise Fenced(f"Another server has taken over operation {lease.operation.id}.", "It goes on there.")
 
 
 def advance(
-    connection: sa.Connection, turn: Turn, state: OperationState, steps: tuple[StepRecord, ...], *, heeds: bool
+    connection: sa.Connection, lease: Lease, state: OperationState, steps: tuple[StepRecord, ...], *, heeds: bool
 ) -> bool:
-    """Hold an operation and note how far it is; False where it was cancelled, and that is heeded."""
-    values = {**_its(turn), "its_state": state.value, "its_steps": dump(steps)}
+    """Check the lease and write down how far the operation is; False where it was cancelled, and that is heeded."""
+    values = {**_its(lease), "its_state": state.value, "its_steps": dump(steps)}
     if connection.execute(_ADVANCE_UNLESS_CANCELLED if heeds else _ADVANCE, values).first() is not None:
         return True
-    hold(connection, turn)
+    check_lease(connection, lease)
     return False
 
 
-def cancel(connection: sa.Connection, operation: str) -> Turn | None:
+def is_cancelled(connection: sa.Connection, operation: str) -> bool:
+    """Return whether an operation is not wanted any more."""
+    row = connection.execute(_CANCELLED, {"ident": operation}).first()
+    return row is not None and bool(row.cancelled)
+
+
+_CANCELLED = sa.select(operations.c.cancelled).where(operations.c.id == sa.bindparam("ident"))
+
+
+def is_silent(connection: sa.Connection, host: str) -> bool:
+    """Return whether a host did not answer when it was last asked."""
+    query = sa.select(observations.c.host).where(observations.c.host == host, observations.c.silent_since.is_not(None))
+    return connection.execute(query).first() is not None
+
+
+def cancel(connection: sa.Connection, operation: str) -> Lease | None:
     """Note that an operation is not wanted any more.
 
     One that nobody has begun is given to the caller to end, in this transaction; of another its server takes note.
@@ -157,32 +185,32 @@ def cancel(connection: sa.Connection, operation: str) -> Turn | None:
     _update(connection, operation, cancelled=True)
     if row.server is not None or row.ended is not None:
         return None
-    return Turn(_operation(row), GuestId(row.guest), row.params, row.fence, taken_over=False)
+    return Lease(_operation(row), GuestId(row.guest), row.params, row.fence, taken_over=False)
 
 
 def end(
     connection: sa.Connection,
-    turn: Turn,
+    lease: Lease,
     state: OperationState,
     steps: tuple[StepRecord, ...],
     error: dict[str, Any] | None,
     now: float,
 ) -> None:
-    """Note how an operation ended. Nobody can work on it any more, and its host is free for the next."""
-    advance(connection, turn, state, steps, heeds=False)
-    _update(connection, turn.operation.id, error=error, ended=now)
+    """Write down how an operation ended. Nobody can work on it any more, and its guest is free for the next."""
+    advance(connection, lease, state, steps, heeds=False)
+    _update(connection, lease.operation.id, error=error, ended=now)
 
 
-def _give(connection: sa.Connection, row: sa.Row[Any], server: str) -> Turn:
+def _give(connection: sa.Connection, row: sa.Row[Any], server: str) -> Lease:
     """Give an operation to a server under a new fencing number, which is higher than any that its guest has seen."""
     server_rows.confirm(connection, server)
     fence = connection.execute(_RAISE, {"ident": row.guest}).scalar() or row.fence + 1
     _update(connection, row.id, server=server, fence=fence)
-    return Turn(_operation(row), GuestId(row.guest), row.params, fence, taken_over=row.fence > 0)
+    return Lease(_operation(row), GuestId(row.guest), row.params, fence, taken_over=row.fence > 0)
 
 
-def _its(turn: Turn) -> dict[str, Any]:
-    return {"ident": turn.operation.id, "its_fence": turn.fence}
+def _its(lease: Lease) -> dict[str, Any]:
+    return {"ident": lease.operation.id, "its_fence": lease.fence}
 
 
 def _update(connection: sa.Connection, operation: str, **values: object) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from teig.model.names import HostId
-from teig.model.pool import DiskRate
+from teig.model.pool import DiskRate, PoolRating
 from teig.record import dump, load
 from teig.store.schema import pools
 
@@ -16,7 +16,7 @@ from teig.store.schema import pools
 class Rating:
     """What a pool can do, how that is known (`measured` or `stated`) and since when (seconds since 1970)."""
 
-    capacity: DiskRate
+    capacity: PoolRating
     how: str
     rated_at: float
 
@@ -26,7 +26,12 @@ def put(connection: sa.Connection, host: HostId, name: str, rating: Rating) -> N
     connection.execute(pools.delete().where(pools.c.host == host, pools.c.name == name))
     connection.execute(
         pools.insert().values(
-            host=host, name=name, capacity=dump(rating.capacity), how=rating.how, rated_at=rating.rated_at
+            host=host,
+            name=name,
+            capacity=dump(rating.capacity.rate),
+            together=rating.capacity.together,
+            how=rating.how,
+            rated_at=rating.rated_at,
         )
     )
 
@@ -51,4 +56,4 @@ def remove(connection: sa.Connection, host: HostId) -> None:
 
 
 def _rating(row: sa.Row[tuple[object, ...]]) -> Rating:
-    return Rating(load(DiskRate, row.capacity), row.how, row.rated_at)
+    return Rating(PoolRating(load(DiskRate, row.capacity), bool(row.together)), row.how, row.rated_at)

@@ -18,6 +18,7 @@ sites = sa.Table(
     metadata,
     sa.Column("name", sa.String(63), primary_key=True),
     sa.Column("record", sa.JSON, nullable=False),
+    sa.Column("project", sa.String(63), nullable=True),
 )
 
 hosts = sa.Table(
@@ -30,9 +31,26 @@ hosts = sa.Table(
     sa.Column("port", sa.Integer, nullable=False),
     sa.Column("host_key", sa.Text, nullable=False),
     sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
-    sa.Column("draining", sa.Boolean, nullable=False),
+)
+
+# What was last seen of each host. Everything that is not about one guest reads this and asks no host.
+observations = sa.Table(
+    "observations",
+    metadata,
+    sa.Column("host", sa.ForeignKey("hosts.id"), primary_key=True),
+    # When it answered last: seconds since 1970 at the server that asked, and the host's own clock (boot, time since).
+    sa.Column("seen_at", sa.Float, nullable=False),
+    sa.Column("boot", sa.String(64), nullable=False),
+    sa.Column("uptime_ns", sa.BigInteger, nullable=False),
     sa.Column("facts", sa.JSON, nullable=False),
-    sa.Column("facts_at", sa.Float, nullable=False),
+    sa.Column("capacity", sa.JSON, nullable=False),
+    sa.Column("memory_mib", sa.BigInteger, nullable=False),  # of its capacity, less what nobody claims: to choose by
+    sa.Column("drift", sa.JSON, nullable=False),
+    sa.Column("differs", sa.Boolean, nullable=False),  # whether there is any drift
+    sa.Column("addresses", sa.JSON, nullable=False),  # those of guests that nobody claims: they are in use
+    # Why it did not answer when it was last asked, and since when; null where it did.
+    sa.Column("error", sa.JSON, nullable=True),
+    sa.Column("silent_since", sa.Float, nullable=True),
 )
 
 plans = sa.Table(
@@ -50,6 +68,7 @@ pools = sa.Table(
     sa.Column("capacity", sa.JSON, nullable=False),
     sa.Column("how", sa.String(16), nullable=False),
     sa.Column("rated_at", sa.Float, nullable=False),
+    sa.Column("together", sa.Boolean, nullable=False),
 )
 
 images = sa.Table(
@@ -59,6 +78,7 @@ images = sa.Table(
     sa.Column("name", sa.String(63), nullable=False, index=True),
     sa.Column("manifest", sa.JSON, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
+    sa.Column("project", sa.String(63), nullable=True),
 )
 
 guests = sa.Table(
@@ -70,17 +90,43 @@ guests = sa.Table(
     sa.Column("spec", sa.JSON, nullable=False),
     sa.Column("phase", sa.String(16), nullable=False),
     sa.Column("fence", sa.BigInteger, nullable=False),
-    sa.Column("operation", sa.String(36), nullable=True),
     sa.Column("created", sa.Float, nullable=False),
-    # What its spec promises, once more: admission sums these up and need not read the specs.
-    sa.Column("memory_mib", sa.Integer, nullable=False),
-    sa.Column("vcpus", sa.Integer, nullable=False),
-    sa.Column("millicores", sa.Integer, nullable=False),
+    sa.Column("attention", sa.Text, nullable=True),
+    sa.Column("project", sa.String(63), nullable=True),
+)
+
+# What of a host is kept for a guest. A row grows when more is promised; only an operation that has read the host
+# lowers it.
+reservations = sa.Table(
+    "reservations",
+    metadata,
+    sa.Column("guest", sa.ForeignKey("guests.id"), primary_key=True),
+    sa.Column("host", sa.ForeignKey("hosts.id"), primary_key=True),
+    sa.Column("pool", sa.String(127), primary_key=True),
+    sa.Column("memory_mib", sa.BigInteger, nullable=False),  # with Xen's overhead
+    sa.Column("millicores", sa.BigInteger, nullable=False),
     sa.Column("disk_bytes", sa.BigInteger, nullable=False),
     sa.Column("read_iops", sa.BigInteger, nullable=False),
     sa.Column("write_iops", sa.BigInteger, nullable=False),
     sa.Column("read_bps", sa.BigInteger, nullable=False),
     sa.Column("write_bps", sa.BigInteger, nullable=False),
+    sa.Index("ix_reservations_host", "host", "memory_mib"),
+)
+
+# What was last seen of each guest, by the same host's clock; `fence`: under which an operation has read it, if one has.
+observed_guests = sa.Table(
+    "observed_guests",
+    metadata,
+    sa.Column("guest", sa.String(36), primary_key=True),
+    sa.Column("host", sa.ForeignKey("hosts.id"), primary_key=True, index=True),
+    sa.Column("boot", sa.String(64), nullable=False),
+    sa.Column("uptime_ns", sa.BigInteger, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("domid", sa.Integer, nullable=True),
+    sa.Column("answers", sa.Boolean, nullable=True),
+    sa.Column("started_s", sa.Float, nullable=True),  # seconds after the host's boot
+    sa.Column("record", sa.JSON, nullable=False),
 )
 
 nics = sa.Table(
@@ -90,7 +136,9 @@ nics = sa.Table(
     sa.Column("guest", sa.ForeignKey("guests.id"), nullable=False, index=True),
     sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
     sa.Column("address", sa.String(15), nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),  # the address as a number: the lowest free one is found by it
     sa.UniqueConstraint("site", "address"),
+    sa.Index("ix_nics_site_number", "site", "number"),
 )
 
 servers = sa.Table(
@@ -124,10 +172,10 @@ operations = sa.Table(
     sa.Column("cancelled", sa.Boolean, nullable=False),
 )
 
-sa.Index(  # the work on a host is serial, whatever servers do
-    "uq_operations_host_worked_on",
-    operations.c.host,
-    unique=True,
-    sqlite_where=sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(None)),
-    postgresql_where=sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(None)),
+_OPEN = operations.c.ended.is_(None)
+
+sa.Index(  # an operation that has not ended is the lock of its guest
+    "uq_operations_guest_open", operations.c.guest, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
 )
+sa.Index("ix_operations_host_open", operations.c.host, sqlite_where=_OPEN, postgresql_where=_OPEN)
+sa.Index("ix_operations_created_open", operations.c.created, sqlite_where=_OPEN, postgresql_where=_OPEN)

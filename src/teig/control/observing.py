@@ -1,0 +1,182 @@
+"""Observing hosts: what lists, drift and admission read was seen here, and written down with its time.
+
+The living servers divide the hosts among them by a hash. That two observe one host does no harm: an older observation
+never replaces a newer. Hosts that do not answer are asked by workers of their own, so that they delay nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+
+import sqlalchemy as sa
+import structlog
+
+from teig.control.services import Services
+from teig.model.errors import TeigError
+from teig.model.host import GuestOnHost, Inventory
+from teig.model.names import GuestId, HostId
+from teig.operations.work import address_of
+from teig.policy.admission import capacity_of
+from teig.policy.drift import Drift, Promise, compare
+from teig.policy.guest_life import Phase
+from teig.store import guests, hosts, observations, reservations, servers
+from teig.store.guests import StoredGuest
+from teig.store.hosts import StoredHost
+from teig.store.observations import Seen
+
+EVERY_S: Final = 30.0
+TICK_S: Final = 0.5
+HOSTS_S: Final = 5.0
+"""How often it is asked which hosts there are, and which servers live."""
+WORKERS: Final = 32
+SILENT_WORKERS: Final = 8
+ANSWER_S: Final = 10.0
+"""How long an observed host may take to answer, connecting included."""
+CLOSE_S: Final = 5.0
+
+log = structlog.get_logger()
+
+
+def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -> Seen:
+    """Ask a host what it is and has, and store that; raise why it did not answer, which is stored too."""
+    began = services.now()
+    asked = services.fleet.host(address_of(host))
+    try:
+        seen = Seen(asked.facts(timeout_s), asked.inventory(timeout_s), began)
+    except TeigError as error:
+        record = error.as_record()
+        services.db.note(lambda it: observations.note_silence(it, host.id, record, services.now()), lasting=False)
+        raise
+    new = services.db.note(lambda connection: store(connection, host, seen), lasting=False)
+    for drift in new:
+        log.warning("drift", host=drift.host, guest=drift.guest, kind=drift.kind, text=drift.text)
+    return seen
+
+
+def observe_all(services: Services, known: Iterable[StoredHost], timeout_s: float = ANSWER_S) -> None:
+    """Observe some hosts now, side by side; why one does not answer is stored and not raised."""
+
+    def attempt(host: StoredHost) -> None:
+        try:
+            observe(services, host, timeout_s)
+        except TeigError as error:
+            log.info("a host does not answer", host=host.name, error=str(error))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for done in [pool.submit(attempt, host) for host in known]:
+            done.result()
+
+
+def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift]:
+    """Store an observation with the drift that is in it, unless a newer one is there; return what drift is new."""
+    if not observations.is_newer(connection, host.id, seen.inventory):
+        return []
+    placed = guests.listed(connection, host.id)
+    inventory = _merged(connection, host.id, seen.inventory, placed)
+    claimed = reservations.guests_on(connection, host.id)
+    capacity = capacity_of(seen.facts, inventory, claimed)
+    drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
+    before = observations.drift_of(connection, host.id)
+    strangers = [guest.spec for guest in inventory.guests if guest.id not in claimed and guest.spec is not None]
+    addresses = [nic.ip for spec in strangers for nic in spec.nics]
+    observations.put(connection, host.id, seen, capacity, drift, addresses)
+    return [one for one in drift if one not in before]
+
+
+def _merged(connection: sa.Connection, host: HostId, inventory: Inventory, placed: list[StoredGuest]) -> Inventory:
+    """Store what was seen of each guest; return the inventory with what operations have read of guests since."""
+    known = observations.rows_of(connection, host)
+    found: dict[GuestId, GuestOnHost] = {guest.id: guest for guest in inventory.guests}
+    newer = {ident: row for ident, row in known.items() if row.newer_than(inventory)}
+    ours = {guest.id for guest in placed}
+    for guest in inventory.guests:
+        if guest.id in ours and guest.id not in newer:
+            observations.put_guest(connection, host, guest, known.get(guest.id))
+    observations.forget_guests(connection, host, known.keys() - found.keys() - newer.keys())
+    found.update({ident: row.guest for ident, row in newer.items()})
+    return Inventory(tuple(found.values()), inventory.foreign, inventory.boot, inventory.uptime_ns)
+
+
+def _promise(guest: StoredGuest) -> Promise:
+    settled = guest.operation is None and guest.phase in {Phase.RUNNING, Phase.STOPPED}
+    return Promise(guest.spec, guest.phase is Phase.RUNNING if settled else None)
+
+
+@contextmanager
+def observing(services: Services) -> Iterator[None]:
+    """Observe this server's share of the hosts twice a minute, for as long as the block runs."""
+    observer = Observer(services)
+    observer.thread.start()
+    try:
+        yield
+    finally:
+        observer.stop.set()
+        observer.thread.join(CLOSE_S)
+
+
+class Observer:
+    """Asks each host of this server's share when it is due."""
+
+    def __init__(self, services: Services) -> None:
+        """Prepare to observe."""
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="teig-observer", daemon=True)
+        self._services = services
+        self._due: dict[HostId, float] = {}
+        self._silent: set[HostId] = set()
+        self._asked: set[HostId] = set()
+        self._share: list[StoredHost] = []
+        self._share_due = 0.0
+        self._workers = ThreadPoolExecutor(WORKERS, "teig-observer")
+        self._silent_workers = ThreadPoolExecutor(SILENT_WORKERS, "teig-observer-silent")
+
+    def _run(self) -> None:
+        while not self.stop.wait(TICK_S):
+            try:
+                self._begin_due()
+            except Exception as error:  # noqa: BLE001 - whatever fails now, hosts must be observed afterwards
+                log.warning("hosts cannot be observed now", error=str(error))
+        for workers in (self._workers, self._silent_workers):
+            workers.shutdown(wait=False, cancel_futures=True)
+
+    def _begin_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._share_due:
+            self._share = self._services.db.read(lambda connection: share(connection, self._services.server))
+            self._share_due = now + HOSTS_S
+        for host in self._share:
+            if now >= self._due.get(host.id, 0.0) and host.id not in self._asked:
+                self._asked.add(host.id)
+                workers = self._silent_workers if host.id in self._silent else self._workers
+                workers.submit(self._ask, host)
+
+    def _ask(self, host: StoredHost) -> None:
+        began = time.monotonic()
+        try:
+            observe(self._services, host)
+            self._silent.discard(host.id)
+        except TeigError as error:
+            if host.id not in self._silent:
+                log.warning("a host does not answer", host=host.name, error=str(error))
+            self._silent.add(host.id)
+        except Exception:
+            log.exception("a host could not be observed", host=host.name)
+        finally:
+            self._due[host.id] = began + EVERY_S
+            self._asked.discard(host.id)
+
+
+def share(connection: sa.Connection, server: str) -> list[StoredHost]:
+    """Return the hosts that a server observes: those for which it has the highest of all living servers' hashes."""
+    living = sorted({server, *servers.beats(connection, but=server)})
+    return [host for host in hosts.listed(connection) if max(living, key=lambda one: _score(one, host.id)) == server]
+
+
+def _score(server: str, host: HostId) -> bytes:
+    return hashlib.sha256(f"{server} {host}".encode()).digest()

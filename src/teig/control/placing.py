@@ -1,0 +1,110 @@
+"""Where a new guest goes. What is known of hosts is read; none is asked, but where nothing that is known is fresh.
+
+The choice is made outside of the transaction that promises: hosts are ranked by their room, and the first few that fit
+are handed to it. The transaction checks these once more and nothing else, so that requests wait for each other briefly
+however many hosts there are. Where others were faster, it is chosen anew.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from teig.control.observing import observe_all
+from teig.control.services import Services
+from teig.model.errors import Refused, TeigError, Unreachable, from_record
+from teig.model.site import Site
+from teig.policy.admission import Candidate, Demand, memory_for, refusal
+from teig.policy.placement import in_words
+from teig.store import hosts, observations
+from teig.store.hosts import StoredHost
+from teig.store.observations import FRESH_S, Observation
+
+ENOUGH: Final = 3
+"""Hosts that fit, among which the transaction chooses."""
+OBSERVED_AT_ONCE: Final = 16
+OBSERVE_S: Final = 5.0
+
+
+def fitting(services: Services, site: Site, wanted: str | None, demand: Demand) -> list[StoredHost]:
+    """Return some hosts that have room, the roomiest first; else raise why there is none.
+
+    `wanted` names the one host that the caller insists on.
+    """
+    found = services.db.read(lambda connection: _fitting(connection, services.now(), site, wanted, demand))
+    if not found and _observed_anew(services, site, wanted):
+        found = services.db.read(lambda connection: _fitting(connection, services.now(), site, wanted, demand))
+    if not found:
+        raise services.db.read(lambda connection: _why_none(connection, services.now(), site, wanted, demand))
+    return found
+
+
+def _fitting(connection: sa.Connection, now: float, site: Site, wanted: str | None, demand: Demand) -> list[StoredHost]:
+    found: list[StoredHost] = []
+    need = memory_for(demand.memory_mib, demand.vcpus)
+    for ident in hosts.ranked(connection, site.name, now - FRESH_S, need, wanted):
+        host = hosts.by_id(connection, ident)
+        candidate = hosts.candidate(connection, host)
+        if candidate is not None and refusal(candidate, demand) is None:
+            found.append(host)
+        if len(found) == ENOUGH:
+            break
+    return found
+
+
+def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:
+    """Observe hosts that were not seen for a while although they answered; return whether there were any.
+
+    That is so after a server's start, and where a clock was set.
+    """
+
+    def stale(connection: sa.Connection) -> list[StoredHost]:
+        seen = observations.of_hosts(connection)
+        now = services.now()
+        here = [host for host in hosts.listed(connection) if host.site == site.name and wanted in {None, host.name}]
+        return [host for host in here if host.id not in seen or _only_stale(seen[host.id], now)]
+
+    found = services.db.read(stale)[:OBSERVED_AT_ONCE]
+    if found:
+        observe_all(services, found, OBSERVE_S)
+    return bool(found)
+
+
+def _only_stale(seen: Observation, now: float) -> bool:
+    return seen.silent_since is None and not seen.fresh(now)
+
+
+def _why_none(connection: sa.Connection, now: float, site: Site, wanted: str | None, demand: Demand) -> TeigError:
+    here = [host for host in hosts.listed(connection) if host.site == site.name and wanted in {None, host.name}]
+    if not here:
+        what = f"the host {wanted}" if wanted else "a host"
+        return Refused(f"Site {site.name} has not got {what}.", "Look at: teig host list", code="no_host")
+    seen = observations.of_hosts(connection)
+    known = hosts.candidates(connection)
+    reasons = {host.name: _why_not(seen.get(host.id), known.get(host.id), demand, now) for host in here}
+    silent = [observation for host in here if (observation := seen.get(host.id)) and observation.error]
+    if len(silent) == len(here) and silent[0].error:
+        error = from_record(silent[0].error)
+        return Unreachable(error.message, error.todo, code=error.reason)
+    return Refused(
+        f"No host at site {site.name} has room. {in_words(reasons)}.", "Choose a smaller plan or add a host.",
+        code="no_room",
+    )  # fmt: skip
+
+
+def _why_not(seen: Observation | None, candidate: Candidate | None, demand: Demand, now: float) -> str:
+    if seen is None or candidate is None:
+        return "was never observed"
+    if not seen.fresh(now):
+        why = f": {seen.error['message'].rstrip('.')}" if seen.error else ""
+        return f"was last seen {time_ago(now - seen.seen_at)} ago{why}"
+    return refusal(candidate, demand) or "others were faster"
+
+
+def time_ago(seconds: float) -> str:
+    """Return a time for a person, for example `95 s` or `3 h`."""
+    for size, unit in ((86400, "days"), (3600, "h"), (600, "min")):
+        if seconds >= 2 * size or (unit == "min" and seconds >= size):
+            return f"{seconds / (60 if unit == 'min' else size):.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,82 @@
+"""How the books are closed when an operation ends: the guest's phase, its mark *attention*, what is reserved for it.
+
+All of it happens in the transaction that ends the operation. What is reserved is lowered here and nowhere else, and
+only where a step of this operation has read the host; else it stays as it is.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from teig.model.errors import NotFound, TeigError
+from teig.model.guest import GuestSpec
+from teig.operations.work import Step, Work
+from teig.policy.admission import entitled_to, observed_of
+from teig.policy.guest_life import LIFE, verb_of
+from teig.store import guests, observations, reservations
+
+
+def observe(work: Work) -> None:
+    """Read the guest from its host and write down what was seen, for lists, and for what is reserved."""
+    host, fence = work.stored_host.id, work.claim.fence
+    try:
+        seen = work.host.guest(work.guest_id)
+    except NotFound:
+        work.write(lambda connection: observations.forget_guests(connection, host, [work.guest_id]))
+        return
+
+    def write(connection: sa.Connection) -> None:
+        known = observations.of_guest(connection, work.guest_id, host)
+        observations.put_guest(connection, host, seen, known, fence)
+
+    work.write(write)
+
+
+OBSERVE = Step("observe", observe, optional=True)
+"""The last step of what changes a guest. Where the host does not answer, the work is done all the same."""
+
+
+def done(connection: sa.Connection, work: Work) -> None:
+    """Close the books after success."""
+    change = LIFE[verb_of(work.kind)]
+    if change.gone:
+        guests.remove(connection, work.guest_id)
+        return
+    attention = None if change.clears else work.guest.attention
+    settle_reservation(connection, work, work.guest.spec)
+    guests.settle(connection, work.guest_id, change.done or work.guest.phase, attention)
+
+
+def undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
+    """Close the books after a failure whose traces are gone, or a cancellation; `reason` None: nothing had begun."""
+    if reason is not None:
+        stuck(connection, work, reason)
+
+
+def stuck(connection: sa.Connection, work: Work, reason: str) -> None:
+    """Close the books after a failure: the phase that it leaves, and why a person should look at the guest."""
+    guests.settle(connection, work.guest_id, LIFE[verb_of(work.kind)].failed or work.guest.phase, reason)
+
+
+def settle_reservation(connection: sa.Connection, work: Work, spec: GuestSpec) -> None:
+    """Reserve what a spec says or, where that is more, what the host has; not where this operation has not read it."""
+    host = work.stored_host.id
+    row = observations.of_guest(connection, work.guest_id, host)
+    if row is None or row.fence != work.claim.fence:
+        return
+    seen = observations.of_host(connection, host)
+    extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups} if seen else {}
+    for pool, kept in reservations.of_guest(connection, work.guest_id, host).items():
+        if pool not in extents:
+            continue  # the pool is not to be seen: what lies there is not known to be less
+        wanted = entitled_to(spec, extents[pool]).largest(observed_of(row.guest, extents[pool], pool))
+        if wanted != kept:
+            reservations.settle(connection, work.guest_id, host, pool, wanted)
+
+
+def observe_if_it_answers(work: Work) -> None:
+    """Read the guest from its host, in an undo, where that can be done."""
+    try:
+        observe(work)
+    except TeigError:
+        return

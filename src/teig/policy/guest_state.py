@@ -1,0 +1,47 @@
+"""What a guest is said to be doing: its phase and what was seen of it, in one word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from teig.model.guest import GuestState
+from teig.model.host import GuestOnHost
+from teig.policy.guest_life import Phase
+
+ANSWERS_AFTER_S: Final = 180.0
+"""A guest that does not take connections so long after its start is said not to answer."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen of a guest: its host's word (None: the host has nothing of it), and how long it had run, in s."""
+
+    on_host: GuestOnHost | None
+    ran_s: float | None
+
+
+def state_of(phase: Phase, sight: Sight, *, fresh: bool) -> GuestState:
+    """Return the word for a guest. Not `fresh`: its host was not seen for a while."""
+    on_host = sight.on_host
+    if on_host is None:
+        return word(phase, "stopped", running=False, answers=None, ran_s=None, fresh=fresh)
+    running = on_host.domid is not None
+    return word(phase, on_host.state, running=running, answers=on_host.answers, ran_s=sight.ran_s, fresh=fresh)
+
+
+def word(
+    phase: Phase, state: str, *, running: bool, answers: bool | None, ran_s: float | None, fresh: bool
+) -> GuestState:
+    """Return the word for a guest from single figures, as lists have them."""
+    if phase in {Phase.CREATING, Phase.DELETING}:
+        return GuestState(phase.value)
+    if not fresh:
+        return GuestState.UNKNOWN
+    if state == "crashed":
+        return GuestState.CRASHED
+    if running and answers is False and ran_s is not None and ran_s >= ANSWERS_AFTER_S:
+        return GuestState.NOT_ANSWERING
+    if running:
+        return GuestState.RUNNING
+    return GuestState.STOPPED if phase is Phase.STOPPED else GuestState.MISSING

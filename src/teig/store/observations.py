@@ -1,0 +1,215 @@
+"""What was last seen of each host and guest, as rows.
+
+Living servers observe hosts, and an operation reads its own guest at its end. An older observation never replaces a
+newer one, by the host's own clock: the id of its boot and the time since. Two boots cannot be compared; there the one
+that arrives later counts. Nothing here lowers a reservation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from teig.model.host import GuestOnHost, HostFacts, Inventory
+from teig.model.names import GuestId, HostId
+from teig.policy.admission import Capacity
+from teig.policy.drift import Drift
+from teig.record import dump, load
+from teig.store.schema import observations, observed_guests
+
+FRESH_S: Final = 90.0
+"""A host that was not seen for so many seconds gets no new guest."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a host was when it last answered, and when that was (seconds since 1970).
+
+    `error` is why it did not answer when it was last asked, None where it did; it is silent since `silent_since`.
+    """
+
+    facts: HostFacts
+    capacity: Capacity
+    seen_at: float
+    error: dict[str, Any] | None
+    silent_since: float | None
+
+    def fresh(self, now: float) -> bool:
+        """Return whether it is young enough to promise something on; one from the future is a wrong clock's."""
+        return -FRESH_S < now - self.seen_at <= FRESH_S
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One observation of a host, as it arrives."""
+
+    facts: HostFacts
+    inventory: Inventory
+    seen_at: float
+
+
+@dataclass(frozen=True)
+class GuestRow:
+    """What was last seen of a guest, by its host's clock, and the fence of the operation that has read it (0: none)."""
+
+    record: dict[str, Any]
+    boot: str
+    uptime_ns: int
+    fence: int
+
+    @property
+    def guest(self) -> GuestOnHost:
+        """What was seen."""
+        return load(GuestOnHost, self.record)
+
+    def newer_than(self, inventory: Inventory) -> bool:
+        """Return whether it was read after an inventory of the same boot was made."""
+        return self.boot == inventory.boot != "" and self.uptime_ns > inventory.uptime_ns
+
+
+def of_host(connection: sa.Connection, host: HostId) -> Observation | None:
+    """Return what was last seen of a host; None where it was never seen."""
+    row = connection.execute(observations.select().where(observations.c.host == host)).first()
+    return _observation(row) if row else None
+
+
+def of_hosts(connection: sa.Connection) -> dict[HostId, Observation]:
+    """Return what was last seen of all hosts."""
+    return {HostId(row.host): _observation(row) for row in connection.execute(observations.select())}
+
+
+def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> bool:
+    """Return whether an inventory was made after what is stored of its host."""
+    known = sa.select(observations.c.boot, observations.c.uptime_ns).where(observations.c.host == host)
+    row = connection.execute(known.with_for_update()).first()
+    return row is None or row.boot != inventory.boot or not inventory.boot or row.uptime_ns <= inventory.uptime_ns
+
+
+def put(
+    connection: sa.Connection, host: HostId, seen: Seen, capacity: Capacity, drift: list[Drift], addresses: list[str]
+) -> None:
+    """Store what was seen of a host, its guests excepted."""
+    values = {
+        "seen_at": seen.seen_at,
+        "boot": seen.inventory.boot,
+        "uptime_ns": seen.inventory.uptime_ns,
+        "facts": dump(seen.facts),
+        "capacity": dump(capacity),
+        "memory_mib": capacity.memory_mib - capacity.unclaimed.memory_mib,
+        "drift": dump(tuple(drift)),
+        "differs": bool(drift),
+        "addresses": addresses,
+        "error": None,
+        "silent_since": None,
+    }
+    mine = observations.c.host == host
+    if connection.execute(observations.update().where(mine).values(values)).rowcount == 0:
+        connection.execute(observations.insert().values(host=host, **values))
+
+
+def note_silence(connection: sa.Connection, host: HostId, error: dict[str, Any], now: float) -> None:
+    """Store that a host was asked and did not answer; what was seen of it before stays."""
+    since = sa.func.coalesce(observations.c.silent_since, now)
+    connection.execute(observations.update().where(observations.c.host == host).values(error=error, silent_since=since))
+
+
+def forget(connection: sa.Connection, host: HostId) -> None:
+    """Forget what was seen of a host."""
+    connection.execute(observed_guests.delete().where(observed_guests.c.host == host))
+    connection.execute(observations.delete().where(observations.c.host == host))
+
+
+def addresses_in_use(connection: sa.Connection) -> set[str]:
+    """Return the addresses of guests that run somewhere and that nobody claims."""
+    query = sa.select(observations.c.addresses).where(sa.cast(observations.c.addresses, sa.Text) != "[]")
+    return {address for found in connection.execute(query).scalars() for address in found}
+
+
+def drift_of(connection: sa.Connection, host: HostId) -> list[Drift]:
+    """Return the drift of a host as it was found when it was last seen."""
+    row = connection.execute(sa.select(observations.c.drift).where(observations.c.host == host)).first()
+    return [load(Drift, one) for one in row.drift] if row else []
+
+
+def drift_of_all(connection: sa.Connection) -> list[tuple[HostId, list[Drift]]]:
+    """Return the drift of the hosts that have some, as it was found when they were last seen."""
+    query = sa.select(observations.c.host, observations.c.drift).where(observations.c.differs)
+    return [(HostId(row.host), [load(Drift, one) for one in row.drift]) for row in connection.execute(query)]
+
+
+def silent(connection: sa.Connection) -> dict[HostId, str]:
+    """Return the hosts that did not answer when they were last asked, and why."""
+    query = sa.select(observations.c.host, observations.c.error).where(observations.c.silent_since.is_not(None))
+    return {HostId(row.host): str((row.error or {}).get("message", "")) for row in connection.execute(query)}
+
+
+def rows_of(connection: sa.Connection, host: HostId) -> dict[GuestId, GuestRow]:
+    """Return what was last seen of the guests on a host."""
+    rows = connection.execute(_ROWS, {"on": host})
+    return {GuestId(row.guest): GuestRow(row.record, row.boot, row.uptime_ns, row.fence) for row in rows}
+
+
+def of_guest(connection: sa.Connection, guest: GuestId, host: HostId) -> GuestRow | None:
+    """Return what was last seen of a guest on a host; None where it was not seen there."""
+    mine = sa.and_(observed_guests.c.guest == guest, observed_guests.c.host == host)
+    row = connection.execute(observed_guests.select().where(mine)).first()
+    return GuestRow(row.record, row.boot, row.uptime_ns, row.fence) if row else None
+
+
+_ROWS = observed_guests.select().where(observed_guests.c.host == sa.bindparam("on"))
+
+
+def put_guest(
+    connection: sa.Connection, host: HostId, guest: GuestOnHost, known: GuestRow | None, fence: int | None = None
+) -> None:
+    """Store what was seen of a guest, in the place of what is `known`; where nothing is new, nothing is written.
+
+    `fence` is that of the operation that has read it; what is seen later keeps it.
+    """
+    record = dump(guest)
+    if known is not None and fence is None and _lasting(known.record) == _lasting(record):
+        return
+    started_s = None if guest.ran_s is None else guest.uptime_ns / 1e9 - guest.ran_s
+    values = {
+        "boot": guest.boot,
+        "uptime_ns": guest.uptime_ns,
+        "fence": (known.fence if known else 0) if fence is None else fence,
+        "state": guest.state,
+        "domid": guest.domid,
+        "answers": guest.answers,
+        "started_s": started_s,
+        "record": record,
+    }
+    mine = (observed_guests.c.guest == guest.id, observed_guests.c.host == host)
+    if known is None:
+        connection.execute(observed_guests.insert().values(guest=guest.id, host=host, **values))
+    else:
+        connection.execute(observed_guests.update().where(*mine).values(values))
+
+
+def _lasting(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in _PASSING}
+
+
+_PASSING: Final = frozenset({"cpu_time_ns", "uptime_ns", "ran_s"})
+
+
+def forget_guests(connection: sa.Connection, host: HostId, gone: Iterable[GuestId]) -> None:
+    """Forget guests that a host no longer has."""
+    for guest in gone:
+        mine = (observed_guests.c.guest == guest, observed_guests.c.host == host)
+        connection.execute(observed_guests.delete().where(*mine))
+
+
+def forget_guest(connection: sa.Connection, guest: GuestId) -> None:
+    """Forget what was seen of a guest anywhere."""
+    connection.execute(observed_guests.delete().where(observed_guests.c.guest == guest))
+
+
+def _observation(row: Any) -> Observation:
+    return Observation(
+        load(HostFacts, row.facts), load(Capacity, row.capacity), row.seen_at, row.error, row.silent_since
+    )

@@ -1,0 +1,99 @@
+"""Reservations, as rows: what of a host is kept for a guest, from the transaction that promises it until its host was
+seen to have let go.
+
+`keep` raises a row and never lowers it. `settle` lowers it, and is for the transaction that ends an operation whose
+step has read the host. Nothing else writes here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from teig.model.names import GuestId, HostId
+from teig.policy.admission import NOTHING, RATES, Amounts
+from teig.store.schema import reservations
+
+_SUMS = tuple(
+    sa.func.coalesce(sa.func.sum(reservations.c[name]), 0).label(name)
+    for name in ("memory_mib", "millicores", "disk_bytes", *RATES)
+)
+
+
+def keep(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
+    """Reserve this for a guest on a host; where more is reserved already, that stays."""
+    there = of_guest(connection, guest, host)
+    if pool in there:
+        _write(connection, guest, host, pool, there[pool].largest(wanted))
+    else:
+        values = {"guest": guest, "host": host, "pool": pool, **_columns(wanted)}
+        connection.execute(reservations.insert().values(values))
+
+
+def settle(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
+    """Reserve exactly this for a guest: its host was read, and has nothing more of it."""
+    _write(connection, guest, host, pool, wanted)
+
+
+def of_guest(connection: sa.Connection, guest: GuestId, host: HostId) -> dict[str, Amounts]:
+    """Return what is reserved for a guest on a host, by the names of its pools."""
+    mine = sa.and_(reservations.c.guest == guest, reservations.c.host == host)
+    return {row.pool: _amounts(row) for row in connection.execute(reservations.select().where(mine))}
+
+
+def release(connection: sa.Connection, guest: GuestId) -> None:
+    """Give back all that is reserved for a guest: every host was seen to have nothing of it."""
+    connection.execute(reservations.delete().where(reservations.c.guest == guest))
+
+
+def on_host(connection: sa.Connection, host: HostId, pool: str) -> tuple[Amounts, int]:
+    """Return the sum of what is reserved on a host, disk and rates in one pool only, and for how many guests."""
+    here = reservations.c.host == host
+    count = sa.func.count(reservations.c.guest.distinct()).label("guests")
+    whole = connection.execute(sa.select(count, *_SUMS).where(here)).one()
+    in_pool = connection.execute(sa.select(*_SUMS).where(here, reservations.c.pool == pool)).one()
+    found = _amounts(in_pool)
+    return Amounts(int(whole.memory_mib), int(whole.millicores), found.disk_bytes, found.rates), int(whole.guests)
+
+
+def on_hosts(connection: sa.Connection) -> dict[HostId, dict[str, tuple[Amounts, int]]]:
+    """Return the sum of what is reserved on each host in each pool, and for how many guests."""
+    key = (reservations.c.host, reservations.c.pool)
+    found: dict[HostId, dict[str, tuple[Amounts, int]]] = {}
+    for row in connection.execute(sa.select(*key, sa.func.count().label("guests"), *_SUMS).group_by(*key)):
+        found.setdefault(HostId(row.host), {})[row.pool] = (_amounts(row), int(row.guests))
+    return found
+
+
+def in_pool(there: dict[str, tuple[Amounts, int]], pool: str) -> tuple[Amounts, int]:
+    """Return what `on_hosts` found for a host as `on_host` does."""
+    whole, guests = NOTHING, 0
+    for amounts, count in there.values():
+        whole, guests = whole + amounts, guests + count
+    mine = there.get(pool, (NOTHING, 0))[0]
+    return Amounts(whole.memory_mib, whole.millicores, mine.disk_bytes, mine.rates), guests
+
+
+def guests_on(connection: sa.Connection, host: HostId) -> set[GuestId]:
+    """Return the guests for which something is reserved on a host."""
+    return {GuestId(row.guest) for row in connection.execute(_GUESTS_ON, {"on": host})}
+
+
+_GUESTS_ON = sa.select(reservations.c.guest).where(reservations.c.host == sa.bindparam("on"))
+
+
+def _write(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
+    mine = (reservations.c.guest == guest, reservations.c.host == host, reservations.c.pool == pool)
+    connection.execute(reservations.update().where(*mine).values(_columns(wanted)))
+
+
+def _columns(wanted: Amounts) -> dict[str, int]:
+    plain = {name: getattr(wanted, name) for name in ("memory_mib", "millicores", "disk_bytes")}
+    return {**plain, **dict(zip(RATES, wanted.rates, strict=True))}
+
+
+def _amounts(row: Any) -> Amounts:
+    return Amounts(
+        int(row.memory_mib), int(row.millicores), int(row.disk_bytes), tuple(int(getattr(row, name)) for name in RATES)
+    )
