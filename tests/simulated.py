@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from teig.control import hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
-from teig.control.guests import Wish
+from teig.control.guest_making import Wish
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost

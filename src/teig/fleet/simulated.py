@@ -7,19 +7,21 @@ has not got. It is never the proof that something works on Xen.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from teig.audit.host import AuditedHost, HostSettings
 from teig.fleet.driver import ByteStream, Claim, HostAddress
-from teig.model.errors import Fenced, HostFault, NotFound, Unreachable
+from teig.model.errors import Fenced, HostFault, NotFound, TeigError, Unreachable
 from teig.model.guest import Disk, GuestSpec
-from teig.model.host import ForeignDomain, GuestOnHost, HostFacts, Inventory, VolumeGroup
+from teig.model.host import ForeignDomain, GuestOnHost, HostFacts, Inventory, VolumeGroup, VolumeOnHost
 from teig.model.image import Image
+from teig.model.job import Job, JobState
 from teig.model.names import GuestId, ImageId
-from teig.model.pool import DiskRate, Medium, Redundancy
+from teig.model.pool import DiskRate, PoolRating, Medium, Redundancy
 from teig.model.units import GIB
 from teig.policy.admission import memory_for
 from teig.policy.placement import PlacementDecision
@@ -53,9 +55,10 @@ class SimulatedHost:
         self.foreign: tuple[ForeignDomain, ...] = ()
         self.audited: AuditedHost | None = None
         self._next_domid = 1
+        self.jobs: dict[GuestId, Job] = {}
         self._lock = threading.RLock()
 
-    def facts(self) -> HostFacts:
+    def facts(self, timeout_s: float = 60.0) -> HostFacts:
         """Return the facts of a sound host of this size."""
         self._reach()
         return HostFacts(
@@ -77,12 +80,20 @@ class SimulatedHost:
             bridges=("xenbr0",),
             volume_groups=(
                 VolumeGroup(
-                    "vg0", self.disk_bytes, self.disk_bytes - self._used_bytes(), Medium.SSD, Redundancy.RAID10, ""
+                    "vg0",
+                    self.disk_bytes,
+                    self.disk_bytes - self._used_bytes(),
+                    Medium.SSD,
+                    Redundancy.RAID10,
+                    "",
+                    guests_bytes=self._used_bytes(),
                 ),
             ),
             missing_programs=(),
             foreign=self.foreign,
             keeper_beat=self.keeper_beat,
+            dom0_cores=1 if self.cores > 1 else 0,
+            guest_cores=self.cores - 1 if self.cores > 1 else 1,
         )
 
     def audit_facts(self) -> AuditedHost:
@@ -90,14 +101,15 @@ class SimulatedHost:
         self._reach()
         return self.audited or AuditedHost(HostSettings(self.name), ())
 
-    def inventory(self) -> Inventory:
+    def inventory(self, timeout_s: float = 60.0) -> Inventory:
         """Return all guests that left something here."""
         self._reach()
         with self._lock:
             there = [guest for guest, kept in self.guests.items() if kept.spec is not None or kept.volumes]
-            return Inventory(tuple(self.guest(guest) for guest in there), self.foreign)
+            now = time.monotonic_ns()
+            return Inventory(tuple(self.guest(guest) for guest in there), self.foreign, "b", now)
 
-    def guest(self, guest: GuestId) -> GuestOnHost:
+    def guest(self, guest: GuestId, timeout_s: float = 60.0) -> GuestOnHost:
         """Return one guest."""
         self._reach()
         kept = self.guests.get(guest)
@@ -112,6 +124,12 @@ class SimulatedHost:
             state="running" if running else "stopped",
             live=kept.spec.entitled if running and kept.spec else None,
             volumes=tuple(sorted(kept.volumes)),
+            disks=tuple(VolumeOnHost(d.index, "vg0", d.size_bytes) for d in kept.volumes.values()),
+            started=kept.spec if running else None,
+            answers=True if running else None,
+            ran_s=1.0 if running else None,
+            boot="b",
+            uptime_ns=time.monotonic_ns(),
         )
 
     def image_present(self, image: ImageId) -> bool:
@@ -119,17 +137,17 @@ class SimulatedHost:
         self._reach()
         return image in self.images
 
-    def image_put(self, decision: PlacementDecision, image: Image, folder: Path) -> None:  # noqa: ARG002
+    def image_put(self, decision: PlacementDecision, image: Image, folder: Path, check: Callable[[], None]) -> None:  # noqa: ARG002
         """Remember the image; its files are not looked at."""
         self._reach()
         self.images.add(image.id)
 
-    def pool_bench(self, name: str) -> DiskRate:  # noqa: ARG002
+    def pool_bench(self, name: str) -> PoolRating:  # noqa: ARG002
         """Return what every simulated pool can do."""
         self._reach()
-        return DiskRate(self.disk_iops, self.disk_iops, self.disk_iops * 4096, self.disk_iops * 4096)
+        return PoolRating(DiskRate(self.disk_iops, self.disk_iops, self.disk_iops * 4096, self.disk_iops * 4096))
 
-    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk) -> None:  # noqa: ARG002
+    def _volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk) -> None:  # noqa: ARG002
         """Remember the volume, if the volume group has room."""
         with self._lock:
             kept = self._claimed(claim)
@@ -137,13 +155,13 @@ class SimulatedHost:
                 raise HostFault(f"The volume group of {self.name} is full.", code="volume_group_full")
             kept.volumes[disk.index] = disk
 
-    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> None:  # noqa: ARG002
+    def _volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> None:  # noqa: ARG002
         """Check that volume and image are here."""
         with self._lock:
             if disk.index not in self._claimed(claim).volumes or image not in self.images:
                 raise HostFault(f"Host {self.name} has no such volume or image.")
 
-    def volume_delete(self, claim: Claim, index: int) -> None:
+    def _volume_delete(self, claim: Claim, index: int) -> None:
         """Forget the volume."""
         with self._lock:
             self._claimed(claim).volumes.pop(index, None)
@@ -153,7 +171,7 @@ class SimulatedHost:
         with self._lock:
             self._claimed(claim).spec = spec
 
-    def guest_start(self, claim: Claim) -> int:
+    def _guest_start(self, claim: Claim) -> int:
         """Give the guest a domid, if there is memory for it."""
         with self._lock:
             kept = self._claimed(claim)
@@ -178,21 +196,50 @@ class SimulatedHost:
         self._reach()
         self.keeper_beat = 0.0
 
-    def guest_stop(self, claim: Claim, grace_s: float) -> None:  # noqa: ARG002
+    def _guest_stop(self, claim: Claim, grace_s: float) -> None:  # noqa: ARG002
         """Take the domid away."""
         with self._lock:
             self._claimed(claim).domid = None
 
-    def guest_reboot(self, claim: Claim, grace_s: float) -> int:
+    def _guest_reboot(self, claim: Claim, grace_s: float) -> int:
         """Give the guest another domid."""
         with self._lock:
-            self.guest_stop(claim, grace_s)
-            return self.guest_start(claim)
+            self._guest_stop(claim, grace_s)
+            return self._guest_start(claim)
 
-    def guest_wait_ready(self, guest: GuestId, port: int, timeout_s: float) -> None:  # noqa: ARG002
-        """A running guest is ready."""
-        if self.guest(guest).domid is None:
-            raise HostFault(f"Guest {guest} does not run.")
+    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk, pool: str) -> Job:
+        return self._job("volume_create", claim, lambda: self._volume_create(claim, decision, disk))
+
+    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> Job:
+        return self._job("volume_write_image", claim, lambda: self._volume_write_image(claim, decision, disk, image))
+
+    def volume_delete(self, claim: Claim, index: int) -> Job:
+        return self._job("volume_delete", claim, lambda: self._volume_delete(claim, index))
+
+    def guest_start(self, claim: Claim) -> Job:
+        return self._job("guest_start", claim, lambda: self._guest_start(claim))
+
+    def guest_stop(self, claim: Claim, grace_s: float) -> Job:
+        return self._job("guest_stop", claim, lambda: self._guest_stop(claim, grace_s))
+
+    def guest_reboot(self, claim: Claim, grace_s: float) -> Job:
+        return self._job("guest_reboot", claim, lambda: self._guest_reboot(claim, grace_s))
+
+    def job(self, claim: Claim) -> Job:
+        return self.jobs[claim.guest]
+
+    def job_cancel(self, claim: Claim) -> Job:
+        return self.jobs[claim.guest]
+
+    def _job(self, verb: str, claim: Claim, work: Callable[[], object]) -> Job:
+        self._claimed(claim)
+        try:
+            domid = work()
+            job = Job(verb, JobState.DONE, result={"domid": domid})
+        except TeigError as error:
+            job = Job(verb, JobState.FAILED, error=error.as_record())
+        self.jobs[claim.guest] = job
+        return job
 
     def guest_undefine(self, claim: Claim) -> None:
         """Forget the spec, keep the fence."""
