@@ -15,6 +15,7 @@ import asyncssh
 
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import HostAddress
+from teig.fleet.ssh import SshFleet, SshHost
 from teig.model.names import HostId
 
 T = TypeVar("T")
@@ -106,6 +107,19 @@ class LocalHost:
             self.call(self.stop())
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join(10)
+
+
+@contextmanager
+def reached(folder: Path, argv: list[str] | None = None) -> Iterator[tuple[LocalHost, SshHost]]:
+    """Run such a host, with another agent where `argv` says so, and give it and the driver's way to it."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    with LocalHost(folder, key).running() as there:
+        there.argv = argv or there.argv
+        fleet = SshFleet(key)
+        try:
+            yield there, fleet.host(there.address)
+        finally:
+            fleet.close()
 
 
 async def _pump(source: Any, sink: Any) -> None:

@@ -31,6 +31,7 @@ class Agents:
         self._host = host
         self._connection = connection
         self._idle: list[AgentChannel] = []
+        self.version = ""
 
     async def take(self) -> AgentChannel:
         """Return an agent that waits and lives, or a new one."""
@@ -40,6 +41,7 @@ class Agents:
                 return channel
             channel.close()
         channel = await self._started()
+        self.version = channel.version
         if any(other.version != channel.version for other in self._idle):
             self.forget_idle()
         return channel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -180,7 +181,7 @@ class AgentChannel:
     def _parsed(self, untrusted_line: bytes) -> Any:
         """Return what a line says; no infinity, no NaN, no half of a character that nobody could write down again."""
         try:
-            answer = json.loads(untrusted_line, parse_constant=_refused)
+            answer = json.loads(untrusted_line, parse_constant=_finite, parse_float=_finite)
             if b"\\ud" in untrusted_line.lower():
                 json.dumps(answer, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
@@ -219,5 +220,9 @@ class AgentChannel:
         return error
 
 
-def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number")
+def _finite(number: str) -> float:
+    """Return a number; what is none, or larger than any, is no answer."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is no number")
+    return value

@@ -34,6 +34,11 @@ class Link:
         self._calls = Agents(host, Connection(host, key, silence))
         self._bytes = Agents(host, Connection(host, key, silence))
 
+    @property
+    def version(self) -> str:
+        """The version of the agent that was greeted last, empty before the first."""
+        return self._calls.version
+
     async def call(
         self, verb: str, args: dict[str, Any], timeout_s: float, use: Use, *, needs: str = ""
     ) -> dict[str, Any]:
