@@ -31,6 +31,7 @@ class LocalHost:
         self.argv = [sys.executable, "-I", str(folder / "agent.pyz"), "serve", str(self.state)]
         (folder / "agent.pyz").write_bytes(bundle().data)
         self._connections: set[asyncssh.SSHServerConnection] = set()
+        self._agents: list[asyncio.subprocess.Process] = []
         self._idle = asyncio.Event()
         self.sessions = 0
         self.most_sessions = 0
@@ -83,15 +84,15 @@ class LocalHost:
         if self.sessions > MOST_SESSIONS:
             process.exit(1)
         agent = await asyncio.create_subprocess_exec(*self.argv, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        self._agents.append(agent)
         assert agent.stdin
         assert agent.stdout
         assert agent.stderr
         try:
-            async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(_pump(process.stdin, agent.stdin))
-                pumps.create_task(_pump(agent.stdout, process.stdout))
-                pumps.create_task(_pump(agent.stderr, process.stderr))
+            asking = asyncio.create_task(_pump(process.stdin, agent.stdin))
+            await asyncio.gather(_pump(agent.stdout, process.stdout), _pump(agent.stderr, process.stderr))
             process.exit(await agent.wait())
+            asking.cancel()
         finally:
             self.sessions -= 1
             self._idle.set()
@@ -104,6 +105,9 @@ class LocalHost:
         try:
             yield self
         finally:
+            for agent in self._agents:  # those of some tests do not end by themselves
+                if agent.returncode is None:
+                    agent.kill()
             self.call(self.stop())
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join(10)

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncssh
@@ -19,6 +20,7 @@ MOST_ANSWER: Final = 64 << 20
 HELLO_TIMEOUT_S: Final = 30
 STALLED_S: Final = 30.0
 _READ: Final = 1 << 16
+_LAST_WORDS_S: Final = 2.0
 _MOST_CAPABILITIES: Final = 64
 UPGRADE: Final = "Run `teig host upgrade {}`: that brings its agent to this server's version."
 
@@ -54,15 +56,10 @@ class AgentChannel:
         process = await connection.create_process("teig-agent", encoding=None)
         channel = cls(host, process)
         try:
-            async with asyncio.timeout(HELLO_TIMEOUT_S):
-                answer = await channel.request("hello", {"protocol": PROTOCOL})
-        except TeigError as error:
-            channel.close()
-            raise await channel._no_agent(error) from error
+            await channel._greet()
         except BaseException:
             channel.close()
             raise
-        channel._learn(answer)
         return channel
 
     def require(self, capability: str) -> None:
@@ -124,6 +121,13 @@ class AgentChannel:
     def close(self) -> None:
         """End the agent; a verb that is under way there is carried out to its end."""
         self._process.close()
+
+    async def _greet(self) -> None:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                self._learn(await self.request("hello", {"protocol": PROTOCOL}))
+        except TeigError as error:
+            raise await self._no_agent(error) from error
 
     def _learn(self, untrusted_answer: dict[str, Any]) -> None:
         """Take over what an agent says of itself; the first agents say nothing of capabilities."""
@@ -208,6 +212,11 @@ class AgentChannel:
     async def _no_agent(self, error: TeigError) -> TeigError:
         """Return why an agent that was just started could not be greeted."""
         if isinstance(error, AgentEnded):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await self._process.wait_closed()
+            if self._process.exit_status is None:
+                return Unreachable(f"The connection to host {self._host.name} was lost.", "Try again.")
             said = (await self._process.stderr.read(2000)).decode(errors="replace").strip()
             last = f" It said: {said.splitlines()[-1]}" if said else ""
             return HostFault(
