@@ -111,6 +111,17 @@ def test_a_new_agent_is_noticed(old: tuple[LocalHost, SshHost], monkeypatch: pyt
     assert host.link.version == bundle().version
 
 
+def test_an_agent_sees_that_it_was_replaced(tmp_path: Path) -> None:
+    """The next request goes to the new one, at once; a stream is no exception."""
+    with reached(tmp_path) as (there, host):
+        host.facts()
+        (tmp_path / "new.pyz").write_bytes(bundle().data)
+        (tmp_path / "new.pyz").replace(tmp_path / "agent.pyz")
+        started = len(there._agents)
+        host.facts()
+        assert len(there._agents) == started + 1
+
+
 def test_a_record_with_more_than_this_server_knows(tmp_path: Path) -> None:
     body = """
     return {"verb": "guest_start", "state": "done", "result": {"domid": 4}, "speed": 9}

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from teig.cli import enrolment
+from teig.cli import enrolment, host_upgrade
 from teig.cli.client import Api, name_path, suggesting
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, mib, moment, print_facts, print_json, print_table, printable
 from teig.cli.progress import Board
+from teig.model.errors import InvalidRequest, NotFound
 from teig.model.units import show_size
 
 app = noun_app("Machines that run Xen.")
@@ -32,7 +33,7 @@ def add_host(
 ) -> None:
     """Enrol a machine that runs Xen: install the agent over your own ssh, then let the server look at it.
 
-    Run it again to bring the agent up to date, or after the machine got another address or host key.
+    Run it again after the machine got another address or host key.
     """
     api = Api()
     with suggesting(api, ("sites", site)):
@@ -45,7 +46,7 @@ def add_host(
     typer.echo(f"Host key that will be pinned: {enrolment.fingerprint(enrolment.host_key(known))}", err=True)
     with Board() as board, board.step("let the server look at it"):
         host = enrolment.register(api, place, known, site, name or enrolment.choose_name(target, known))
-    _print_host(host)
+    _print_host(host, api)
     if api.get(name_path("pools", "host", host["name"]))["rating"] is None:
         typer.echo(
             f"\nHost {host['name']} is ready. Next, measure what its disks can do: teig pool bench {host['name']}"
@@ -78,13 +79,29 @@ def adopt_host(name: Name, output: Output = Format.TABLE) -> None:
 @app.command("list")
 def list_hosts(output: Output = Format.TABLE) -> None:
     """List the hosts and the room they have."""
-    hosts = Api().get("/hosts")
+    api = Api()
+    hosts = api.get("/hosts")
     if output is Format.JSON:
         print_json(hosts)
         return
-    columns = ("name", "state", "site", "address", ">guests", ">free memory", ">free cores", ">free disk", "xen")
+    version = str(api.get("/server").get("agent_version", ""))
+    columns = (
+        "name",
+        "state",
+        "site",
+        "address",
+        ">guests",
+        ">free memory",
+        ">free cores",
+        ">free disk",
+        "xen",
+        "agent",
+    )
     none = "There are no hosts. Add one with: teig host add root@ADDRESS --site SITE"
-    print_table(columns, [_cells(host) for host in hosts], none)
+    print_table(columns, [_cells(host, version) for host in hosts], none)
+    old = [host["name"] for host in hosts if host_upgrade.outdated(host, version)]
+    if old:
+        typer.echo(f"\nOld agents or keepers: {', '.join(old)}. Upgrade them: teig host upgrade --all")
 
 
 @app.command("show")
@@ -96,7 +113,55 @@ def show_host(name: Name, output: Output = Format.TABLE) -> None:
     if output is Format.JSON:
         print_json(host)
         return
-    _print_host(host)
+    _print_host(host, api)
+
+
+@app.command("upgrade")
+def upgrade_hosts(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[HOST]...", help="The hosts.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All hosts.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also those that are current.")] = False,
+    target: Annotated[
+        str | None,
+        typer.Option("--ssh", metavar="USER@ADDRESS", help="Where ssh finds the host, if not where the server does."),
+    ] = None,
+    ssh_config: SshConfig = None,
+    port: Annotated[int | None, typer.Option("-p", "--port", min=1, max=65535, help="ssh's port.")] = None,
+) -> None:
+    """Bring the agents and keepers of hosts to the server's version, over your own ssh, 8 hosts at once.
+
+    Guests run on. Of several hosts, ssh must reach each without asking anything.
+    """
+    if bool(names) == every:
+        raise InvalidRequest("It is not clear which hosts to upgrade.", "Name them, or say --all.")
+    if target and len(names or ()) != 1:
+        raise InvalidRequest("--ssh says where one host is.", "Name that host alone.")
+    api = Api()
+    server = api.get("/server")
+    version = host_upgrade.checked_version(server)
+    chosen = _chosen(api, names or [])
+    todo = [host for host in chosen if force or host_upgrade.outdated(host, version)]
+    current = [host["name"] for host in chosen if host not in todo]
+    if current:
+        typer.echo(f"Current already: {', '.join(current)}.")
+    way = host_upgrade.Way(target, ssh_config, port, asks=len(todo) == 1)
+    failed = host_upgrade.upgrade(api, todo, server["ssh_public_key"], way, version)
+    for failure in failed:
+        typer.echo(f"error: {failure.name}: {printable(f'{failure.message} {failure.todo}'.strip())}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _chosen(api: Api, names: list[str]) -> list[dict[str, Any]]:
+    """Return the hosts with these names, in their order and each once, or all."""
+    known = {host["name"]: host for host in api.get("/hosts")}
+    if not names:
+        return list(known.values())
+    for name in names:
+        if name not in known:
+            with suggesting(api, ("hosts", name)):
+                raise NotFound(f"There is no host {name}.")
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 @app.command("remove")
@@ -118,7 +183,9 @@ def remove_host(
         typer.echo(f"The agent is removed from {uninstall}.")
 
 
-def _print_host(host: dict[str, Any]) -> None:
+def _print_host(host: dict[str, Any], api: Api) -> None:
+    version = str(api.get("/server").get("agent_version", ""))
+    old = host_upgrade.outdated(host, version)
     facts, room = host["facts"], host["room"]
     foreign = facts["foreign"]
     others = ", ".join(f"{domain['name']} ({mib(domain['memory_mib'])})" for domain in foreign)
@@ -135,14 +202,23 @@ def _print_host(host: dict[str, Any]) -> None:
             ("room for disks", show_size(room["disk_bytes"])),
             ("guests", host["guests"]),
             ("other domains", f"{len(foreign)}, counted and never touched: {others}" if foreign else "none"),
+            ("agent", _agent(host, version)),
             ("looked at", moment(host["facts_at"])),
         ]
     )
+    if old:
+        typer.echo(f"Warning: The host's {old} is not the server's. Upgrade it: teig host upgrade {host['name']}")
     for warning in host["warnings"]:
         typer.echo(f"Warning: {printable(warning)}")
 
 
-def _cells(host: dict[str, Any]) -> tuple[object, ...]:
+def _agent(host: dict[str, Any], version: str) -> str:
+    """Return in words how new the agent and the keeper of a host are."""
+    old = host_upgrade.outdated(host, version)
+    return f"old {old}" if old else "current" if version else "-"
+
+
+def _cells(host: dict[str, Any], version: str) -> tuple[object, ...]:
     room = host["room"]
     return (
         host["name"],
@@ -154,4 +230,5 @@ def _cells(host: dict[str, Any]) -> tuple[object, ...]:
         f"{room['cores']:g}",
         show_size(room["disk_bytes"]),
         host["facts"]["xen_version"],
+        _agent(host, version),
     )
