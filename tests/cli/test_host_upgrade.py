@@ -57,7 +57,7 @@ class Hosts:
     def _host(self, name: str) -> dict[str, Any]:
         kept = self._names[name]
         new = dict.fromkeys(("agent_version", "keeper_version"), agent_version())
-        there = (self.folder / f"root@{kept['address']}.json").exists()
+        there = any((self.folder / f"root@{at}.json").exists() for at in (kept["address"], f"{name}.example.org"))
         facts = {
             "machine_id": f"machine-of-{name}", "xen_version": "4.17", "scheduler": "credit2", "cores": 4,
             "guest_types": ["pv"], "dom0_memory_mib": 512, "dom0_weight": 2048, "foreign": [],
@@ -104,6 +104,13 @@ def test_one_host_another_way_may_be_asked_for_a_password(teig: Teig, hosts: Hos
     assert hosts.called()["root@192.0.2.1"]["argv"][:5] == ["-F", str(home / "config"), "-T", "--", "root@192.0.2.1"]
 
 
+def test_where_ssh_finds_each_host_by_its_name(teig: Teig, hosts: Hosts, path: str) -> None:
+    hosts.add("xen1", "a.example.org", agent_version="")
+    hosts.add("xen2", "b.example.org", agent_version="")
+    done = teig("host", "upgrade", "xen1", "xen2", "--ssh", "root@{name}.example.org", PATH=path)
+    assert set(hosts.called()) == {"root@xen1.example.org", "root@xen2.example.org"}, done.stderr
+
+
 def test_a_current_one_only_by_force(teig: Teig, hosts: Hosts, path: str) -> None:
     assert teig("host", "upgrade", "xen4", PATH=path).returncode == 0
     assert hosts.called() == {}
@@ -116,7 +123,7 @@ def test_a_current_one_only_by_force(teig: Teig, hosts: Hosts, path: str) -> Non
     [
         ((), 2, "Name them, or say --all."),
         (("xen1", "--all"), 2, "Name them, or say --all."),
-        (("xen1", "xen2", "--ssh", "root@x"), 2, "Name that host alone."),
+        (("xen1", "xen2", "--ssh", "root@x"), 2, "Name that host alone, or write {name} for its name."),
         (("xem1",), 1, "Did you mean xen1"),
         (("xen1", "--ssh", "admin@192.0.2.1"), 1, "can only be installed by root"),
     ],

@@ -123,7 +123,11 @@ def upgrade_hosts(
     force: Annotated[bool, typer.Option("--force", help="Also those that are current.")] = False,
     target: Annotated[
         str | None,
-        typer.Option("--ssh", metavar="USER@ADDRESS", help="Where ssh finds the host, if not where the server does."),
+        typer.Option(
+            "--ssh",
+            metavar="USER@ADDRESS",
+            help="Where ssh finds the host, if not where the server does; {name} in it is the host's name.",
+        ),
     ] = None,
     ssh_config: SshConfig = None,
     port: Annotated[int | None, typer.Option("-p", "--port", min=1, max=65535, help="ssh's port.")] = None,
@@ -134,8 +138,8 @@ def upgrade_hosts(
     """
     if bool(names) == every:
         raise InvalidRequest("It is not clear which hosts to upgrade.", "Name them, or say --all.")
-    if target and len(names or ()) != 1:
-        raise InvalidRequest("--ssh says where one host is.", "Name that host alone.")
+    if target and len(names or ()) != 1 and host_upgrade.NAME not in target:
+        raise InvalidRequest("--ssh says where one host is.", "Name that host alone, or write {name} for its name.")
     api = Api()
     server = api.get("/server")
     version = host_upgrade.checked_version(server)

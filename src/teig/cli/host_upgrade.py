@@ -19,6 +19,8 @@ from teig.cli.progress import Board, Row
 from teig.model.errors import Conflict, TeigError
 
 AT_ONCE = 8
+NAME = "{name}"
+"""Stands for the host's name in where ssh finds it."""
 SEEN_S = 30.0
 """How long to wait until the server has noticed the new agent: it may use one of the first ones for 15 s more."""
 _ASK_EVERY_S = 1.0
@@ -115,7 +117,7 @@ def _worked(api: Api, index: int, host: dict[str, Any], way: Way, public_key: st
 
 def _login(host: dict[str, Any], way: Way) -> enrolment.Login:
     """Return the way to a host: to where the server connects, unless the administrator says another one."""
-    target = way.target or f"root@{host['address']}"
+    target = way.target.replace(NAME, host["name"]) if way.target else f"root@{host['address']}"
     login = enrolment.Login(target, way.config, way.port or (None if way.target else host["port"]), asks=way.asks)
     enrolment.check_root(enrolment.resolve(login))
     return login
