@@ -319,7 +319,17 @@ def test_a_session_that_sshd_refuses_costs_nobody_their_connection(
 ) -> None:
     monkeypatch.setattr(ssh_agents, "REFUSED_S", 1.0)
     connection: Any = _Connection(refusals)
-    agents = Agents(HostAddress(HostId("h"), "sv1", "192.0.2.1", 22, "k"), connection)
+    agents = Agents(HostAddress(HostId("h"), "sv1", "192.0.2.1", 22, "k"), connection, kept=1)
     with pytest.raises(error):
         asyncio.run(agents.take())
     assert connection.dropped == 0
+
+
+def test_agents_that_nobody_needs_end(
+    host: SshHost, both: tuple[LocalHost, SshHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_agents, "IDLE_S", 0.3)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: host.image_present(IMAGE_NOUN.id), range(40)))
+    awaited(lambda: both[0].sessions == 1)
+    assert both[0].most_sessions > 1

@@ -13,8 +13,8 @@ import asyncssh
 import pytest
 
 from teig.fleet import ssh_channel
-from teig.fleet.driver import Claim, Host
-from teig.fleet.ssh import SshFleet
+from teig.fleet.driver import ByteStream, Claim, Host
+from teig.fleet.ssh import SshFleet, SshHost
 from teig.fleet.ssh_lanes import Lane
 from teig.model.errors import (
     HostFault,
@@ -32,7 +32,8 @@ from teig.policy import placement
 from teig.policy.placement import PlacementDecision
 from teig.record import load
 from tests.agent.given import FILES, GUEST, IMAGE, manifest
-from tests.fleet.server import LocalHost
+from tests.fleet import scripted
+from tests.fleet.server import LocalHost, reached
 
 IMAGE_NOUN = Image(ImageId(IMAGE), load(Manifest, manifest()))
 
@@ -244,3 +245,34 @@ def test_a_stream_to_no_guest(host: Host) -> None:
     with pytest.raises(NotFound):
         asyncio.run(opened())
     assert not host.image_present(IMAGE_NOUN.id)
+
+
+def test_a_stream_carries_both_ways_at_once(tmp_path: Path) -> None:
+    """All buffers on the way are full in both directions, for a guest answers more than it is asked."""
+    echo = """
+    if name == "connect":
+        say(number, ok={})
+        while data := os.read(0, 65536):
+            view = memoryview(data * 4)
+            while view:
+                view = view[os.write(1, view):]
+        sys.exit(0)
+"""
+    size = 16 << 20
+
+    async def asked(host: SshHost) -> int:
+        async with host.open_port(GuestId(GUEST), 80) as stream, asyncio.timeout(60):
+            writing = asyncio.create_task(write(stream))
+            found = 0
+            while data := await stream.read(65536):
+                found += len(data)
+            await writing
+            return found
+
+    async def write(stream: ByteStream) -> None:
+        for _ in range(size >> 16):
+            await stream.write(bytes(1 << 16))
+        stream.write_eof()
+
+    with reached(tmp_path, scripted.agent(tmp_path, echo)) as (_, far):
+        assert asyncio.run(asked(far)) == 4 * size

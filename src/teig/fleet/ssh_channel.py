@@ -46,6 +46,8 @@ class AgentChannel:
         self._number = 0
         self._in_step = True
         self._greeted = time.monotonic()
+        self.idle_since = 0.0
+        """When it was given back, by the monotonic clock; kept by `ssh_agents`."""
         self.version = ""
         self.capabilities: frozenset[str] = frozenset()
 
