@@ -47,8 +47,8 @@ class Hosts:
         server.things["/hosts"] = lambda: [self._host(name) for name in self._names]
         self._names: dict[str, dict[str, Any]] = {}
 
-    def add(self, name: str, address: str, **facts: Any) -> None:
-        self._names[name] = {"address": address, "facts": facts}
+    def add(self, name: str, address: str, *outdated: str) -> None:
+        self._names[name] = {"address": address, "outdated": outdated}
         self._server.things[f"/hosts/{name}"] = lambda: self._host(name)
 
     def called(self) -> dict[str, Any]:
@@ -56,16 +56,15 @@ class Hosts:
 
     def _host(self, name: str) -> dict[str, Any]:
         kept = self._names[name]
-        new = dict.fromkeys(("agent_version", "keeper_version"), agent_version())
         there = any((self.folder / f"root@{at}.json").exists() for at in (kept["address"], f"{name}.example.org"))
         facts = {
             "machine_id": f"machine-of-{name}", "xen_version": "4.17", "scheduler": "credit2", "cores": 4,
             "guest_types": ["pv"], "dom0_memory_mib": 512, "dom0_weight": 2048, "foreign": [],
-            **kept["facts"], **(new if there else {}),
         }  # fmt: skip
         return {
             "name": name, "address": kept["address"], "port": 2222, "site": "lab", "state": "ready", "guests": 0,
             "host_key_fingerprint": "SHA256:x", "warnings": [], "facts_at": 1.0, "facts": facts,
+            "outdated": [] if there else kept["outdated"],
             "room": {"memory_mib": 1, "disk_bytes": 1, "cores": 1.0},
         }  # fmt: skip
 
@@ -73,10 +72,10 @@ class Hosts:
 @pytest.fixture
 def hosts(server: FakeServer, home: Path) -> Hosts:
     hosts = Hosts(server, home / "bin")
-    hosts.add("xen1", "192.0.2.1", agent_version="", keeper_version="")
-    hosts.add("xen2", "192.0.2.2", agent_version=agent_version(), keeper_version="5f1feff0e5067b60")
-    hosts.add("xen3", "192.0.2.3", agent_version="5f1feff0e5067b60", keeper_version="5f1feff0e5067b60")
-    hosts.add("xen4", "192.0.2.4", agent_version=agent_version(), keeper_version=agent_version())
+    hosts.add("xen1", "192.0.2.1", "agent", "keeper")
+    hosts.add("xen2", "192.0.2.2", "keeper")
+    hosts.add("xen3", "192.0.2.3", "agent", "keeper")
+    hosts.add("xen4", "192.0.2.4")
     return hosts
 
 
@@ -105,8 +104,8 @@ def test_one_host_another_way_may_be_asked_for_a_password(teig: Teig, hosts: Hos
 
 
 def test_where_ssh_finds_each_host_by_its_name(teig: Teig, hosts: Hosts, path: str) -> None:
-    hosts.add("xen1", "a.example.org", agent_version="")
-    hosts.add("xen2", "b.example.org", agent_version="")
+    hosts.add("xen1", "a.example.org", "agent")
+    hosts.add("xen2", "b.example.org", "agent")
     done = teig("host", "upgrade", "xen1", "xen2", "--ssh", "root@{name}.example.org", PATH=path)
     assert set(hosts.called()) == {"root@xen1.example.org", "root@xen2.example.org"}, done.stderr
 

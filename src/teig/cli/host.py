@@ -46,7 +46,7 @@ def add_host(
     typer.echo(f"Host key that will be pinned: {enrolment.fingerprint(enrolment.host_key(known))}", err=True)
     with Board() as board, board.step("let the server look at it"):
         host = enrolment.register(api, place, known, site, name or enrolment.choose_name(target, known))
-    _print_host(host, api)
+    _print_host(host)
     if api.get(name_path("pools", "host", host["name"]))["rating"] is None:
         typer.echo(
             f"\nHost {host['name']} is ready. Next, measure what its disks can do: teig pool bench {host['name']}"
@@ -79,12 +79,10 @@ def adopt_host(name: Name, output: Output = Format.TABLE) -> None:
 @app.command("list")
 def list_hosts(output: Output = Format.TABLE) -> None:
     """List the hosts and the room they have."""
-    api = Api()
-    hosts = api.get("/hosts")
+    hosts = Api().get("/hosts")
     if output is Format.JSON:
         print_json(hosts)
         return
-    version = str(api.get("/server").get("agent_version", ""))
     columns = (
         "name",
         "state",
@@ -98,8 +96,8 @@ def list_hosts(output: Output = Format.TABLE) -> None:
         "agent",
     )
     none = "There are no hosts. Add one with: teig host add root@ADDRESS --site SITE"
-    print_table(columns, [_cells(host, version) for host in hosts], none)
-    old = [host["name"] for host in hosts if host_upgrade.outdated(host, version)]
+    print_table(columns, [_cells(host) for host in hosts], none)
+    old = [host["name"] for host in hosts if host_upgrade.outdated(host)]
     if old:
         typer.echo(f"\nOld agents or keepers: {', '.join(old)}. Upgrade them: teig host upgrade --all")
 
@@ -113,7 +111,7 @@ def show_host(name: Name, output: Output = Format.TABLE) -> None:
     if output is Format.JSON:
         print_json(host)
         return
-    _print_host(host, api)
+    _print_host(host)
 
 
 @app.command("upgrade")
@@ -142,14 +140,14 @@ def upgrade_hosts(
         raise InvalidRequest("--ssh says where one host is.", "Name that host alone, or write {name} for its name.")
     api = Api()
     server = api.get("/server")
-    version = host_upgrade.checked_version(server)
+    host_upgrade.check_release(server)
     chosen = _chosen(api, names or [])
-    todo = [host for host in chosen if force or host_upgrade.outdated(host, version)]
+    todo = [host for host in chosen if force or host_upgrade.outdated(host)]
     current = [host["name"] for host in chosen if host not in todo]
     if current:
         typer.echo(f"Current already: {', '.join(current)}.")
     way = host_upgrade.Way(target, ssh_config, port, asks=len(todo) == 1)
-    failed = host_upgrade.upgrade(api, todo, server["ssh_public_key"], way, version)
+    failed = host_upgrade.upgrade(api, todo, server["ssh_public_key"], way)
     for failure in failed:
         typer.echo(f"error: {failure.name}: {printable(f'{failure.message} {failure.todo}'.strip())}", err=True)
     if failed:
@@ -187,9 +185,8 @@ def remove_host(
         typer.echo(f"The agent is removed from {uninstall}.")
 
 
-def _print_host(host: dict[str, Any], api: Api) -> None:
-    version = str(api.get("/server").get("agent_version", ""))
-    old = host_upgrade.outdated(host, version)
+def _print_host(host: dict[str, Any]) -> None:
+    old = host_upgrade.outdated(host)
     facts, room = host["facts"], host["room"]
     foreign = facts["foreign"]
     others = ", ".join(f"{domain['name']} ({mib(domain['memory_mib'])})" for domain in foreign)
@@ -206,7 +203,7 @@ def _print_host(host: dict[str, Any], api: Api) -> None:
             ("room for disks", show_size(room["disk_bytes"])),
             ("guests", host["guests"]),
             ("other domains", f"{len(foreign)}, counted and never touched: {others}" if foreign else "none"),
-            ("agent", _agent(host, version)),
+            ("agent", _agent(host)),
             ("looked at", moment(host["facts_at"])),
         ]
     )
@@ -216,13 +213,13 @@ def _print_host(host: dict[str, Any], api: Api) -> None:
         typer.echo(f"Warning: {printable(warning)}")
 
 
-def _agent(host: dict[str, Any], version: str) -> str:
+def _agent(host: dict[str, Any]) -> str:
     """Return in words how new the agent and the keeper of a host are."""
-    old = host_upgrade.outdated(host, version)
-    return f"old {old}" if old else "current" if version else "-"
+    old = host_upgrade.outdated(host)
+    return f"old {old}" if old else "current"
 
 
-def _cells(host: dict[str, Any], version: str) -> tuple[object, ...]:
+def _cells(host: dict[str, Any]) -> tuple[object, ...]:
     room = host["room"]
     return (
         host["name"],
@@ -234,5 +231,5 @@ def _cells(host: dict[str, Any], version: str) -> tuple[object, ...]:
         f"{room['cores']:g}",
         show_size(room["disk_bytes"]),
         host["facts"]["xen_version"],
-        _agent(host, version),
+        _agent(host),
     )

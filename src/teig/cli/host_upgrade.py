@@ -55,18 +55,13 @@ class _Event:
     last: bool = False
 
 
-def outdated(host: dict[str, Any], current: str) -> str:
-    """Return what of a host is not of the version `current`, in words; empty where both agent and keeper are.
-
-    What does not tell its version is older than the first that does; a keeper that does not run tells none either.
-    """
-    facts = host["facts"]
-    old = [part for part in ("agent", "keeper") if current and facts.get(f"{part}_version", "") != current]
-    return " and ".join(old)
+def outdated(host: dict[str, Any]) -> str:
+    """Return in words what of a host is not of the server's version: agent, keeper, both; empty where neither."""
+    return " and ".join(host.get("outdated", ()))
 
 
-def checked_version(server: dict[str, Any]) -> str:
-    """Return the version of the server's agent; Conflict where this command line would install another one."""
+def check_release(server: dict[str, Any]) -> None:
+    """Raise Conflict where this command line would install another agent than the server's."""
     current, own = str(server.get("agent_version", "")), enrolment.agent_version()
     if current != own:
         raise Conflict(
@@ -75,10 +70,9 @@ def checked_version(server: dict[str, Any]) -> str:
             "Restart the server with this release, or run the teig of the server's release.",
             code="another_release",
         )
-    return current
 
 
-def upgrade(api: Api, hosts: list[dict[str, Any]], public_key: str, way: Way, version: str) -> list[Failed]:
+def upgrade(api: Api, hosts: list[dict[str, Any]], public_key: str, way: Way) -> list[Failed]:
     """Install the agent on hosts, 8 at once, with a row for each; return those where it failed."""
     events: queue.Queue[_Event] = queue.Queue()
     rows = [Row(f"upgrade {host['name']}") for host in hosts]
@@ -86,7 +80,7 @@ def upgrade(api: Api, hosts: list[dict[str, Any]], public_key: str, way: Way, ve
 
     def work(index: int) -> None:
         events.put(_Event(index, {"started": time.time()}))
-        events.put(_worked(api, index, hosts[index], way, public_key, version))
+        events.put(_worked(api, index, hosts[index], way, public_key))
 
     with Board() as board, ThreadPoolExecutor(AT_ONCE) as pool:
         for index in range(len(hosts)):
@@ -101,10 +95,10 @@ def upgrade(api: Api, hosts: list[dict[str, Any]], public_key: str, way: Way, ve
     return failed
 
 
-def _worked(api: Api, index: int, host: dict[str, Any], way: Way, public_key: str, version: str) -> _Event:
+def _worked(api: Api, index: int, host: dict[str, Any], way: Way, public_key: str) -> _Event:
     """Upgrade one host and return what came of it, whatever goes wrong."""
     try:
-        note = _upgrade(api, host, _login(host, way), public_key, version)
+        note = _upgrade(api, host, _login(host, way), public_key)
     except TeigError as error:
         failure = Failed(host["name"], error.message, error.todo)
     except Exception as error:  # noqa: BLE001 - the others go on, and this one is told with them
@@ -123,13 +117,13 @@ def _login(host: dict[str, Any], way: Way) -> enrolment.Login:
     return login
 
 
-def _upgrade(api: Api, host: dict[str, Any], login: enrolment.Login, public_key: str, version: str) -> str:
+def _upgrade(api: Api, host: dict[str, Any], login: enrolment.Login, public_key: str) -> str:
     """Install the agent on one host, wait until the server has seen it, and return what to say of it."""
     enrolment.install(login, public_key, host["facts"]["machine_id"])
     deadline = time.monotonic() + SEEN_S
     while time.monotonic() < deadline:
         with suppress(TeigError):  # it may be the very moment of the change
-            if not outdated(api.get(name_path("hosts", "host", host["name"])), version):
+            if not outdated(api.get(name_path("hosts", "host", host["name"]))):
                 return ""
         time.sleep(_ASK_EVERY_S)
     return "installed; the server has not seen it yet"
