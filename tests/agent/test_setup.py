@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from teig.agent.contract.failure import Failure
 from teig.agent.host import setup
 from teig.agent.host.services import GUESTS, KEEPER, UNITS
 from teig.fleet.agent_bundle import bundle
@@ -65,6 +66,13 @@ def test_what_is_installed_runs(root: Path, packed: Path) -> None:
     argv = [sys.executable, "-I", str(agent), "serve", str(root / "var/lib/teig")]
     said = subprocess.run(argv, input=hello, capture_output=True, text=True, check=True).stdout
     assert json.loads(said)["ok"]["version"] == bundle().version
+
+
+def test_another_machine_is_left_alone(root: Path, packed: Path) -> None:
+    order = json.dumps({"action": "install", "key": SSH_KEY, "machine_id": "f" * 32}).encode()
+    with pytest.raises(Failure, match="another machine"):
+        setup._carry_out(root, packed, order)
+    assert not (root / setup.AGENT).exists()
 
 
 def test_a_new_key_replaces_ours_and_no_other(root: Path, packed: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
+import struct
+import time
 import tty
 from threading import Thread
 from typing import Any
@@ -85,6 +88,122 @@ def test_a_console_ends_with_its_reader(pipes: _Pipes) -> None:
     os.close(pipes.caller_in)
     relay.join(10)
     assert not relay.is_alive()
+
+
+def test_a_guest_that_answers_more_than_it_is_asked_never_stops_the_relay(pipes: _Pipes) -> None:
+    """Both ways are full at once: whoever waits to write must go on reading."""
+    guest, far = socket.socketpair()
+    _started(relay_socket, pipes.source, pipes.sink, b"", far)
+    _started(_echo_fourfold, guest)
+    _started(_write_all, pipes.caller_in, bytes(32 << 20))
+    found = 0
+    while found < 4 * (32 << 20):
+        ready, _, _ = select.select([pipes.caller_out], [], [], 20)
+        assert ready, f"it stands still after {found >> 20} MiB"
+        found += len(os.read(pipes.caller_out, 65536))
+
+
+def _echo_fourfold(guest: socket.socket) -> None:
+    while data := guest.recv(65536):
+        guest.sendall(data * 4)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view[:65536]) :]
+
+
+def test_a_terminal_that_takes_nothing_is_read_all_the_same(pipes: _Pipes) -> None:
+    guest, terminal = os.openpty()
+    tty.setraw(terminal)
+    _started(relay_terminal, pipes.source, pipes.sink, bytes(1 << 20), terminal)
+    os.write(guest, b"a kernel's last words")
+    assert os.read(pipes.caller_out, 100) == b"a kernel's last words"
+
+
+def test_no_more_is_read_than_the_other_end_takes(pipes: _Pipes) -> None:
+    """A caller who sends without end to a guest that reads nothing must not fill Domain-0's memory."""
+    guest, far = socket.socketpair()
+    _started(relay_socket, pipes.source, pipes.sink, b"", far)
+    os.set_blocking(pipes.caller_in, False)
+    sent = 0
+    deadline = time.monotonic() + 20
+    while select.select([], [pipes.caller_in], [], 1)[1]:
+        sent += os.write(pipes.caller_in, bytes(65536))
+        assert sent < 8 << 20
+        assert time.monotonic() < deadline
+    guest.close()
+
+
+def test_a_guest_s_end_of_file_is_passed_on_and_the_other_way_goes_on(pipes: _Pipes) -> None:
+    guest, far = socket.socketpair()
+    relay = _started(relay_socket, pipes.source, pipes.sink, b"", far)
+    guest.sendall(b"bye")
+    guest.shutdown(socket.SHUT_WR)
+    assert os.read(pipes.caller_out, 10) == b"bye"
+    assert os.read(pipes.caller_out, 10) == b""
+    os.write(pipes.caller_in, b"and you")
+    assert guest.recv(10) == b"and you"
+    os.close(pipes.caller_in)
+    relay.join(10)
+    assert not relay.is_alive()
+    assert guest.recv(10) == b""
+
+
+def test_half_closed_the_way_sshd_has_it() -> None:
+    """sshd gives a command one socket pair as both standard input and output."""
+    caller, ours = socket.socketpair()
+    guest, far = socket.socketpair()
+    relay = _started(relay_socket, ours.fileno(), os.dup(ours.fileno()), b"", far)
+    guest.sendall(b"bye")
+    guest.shutdown(socket.SHUT_WR)
+    assert (caller.recv(10), caller.recv(10)) == (b"bye", b"")
+    caller.sendall(b"and you")
+    caller.shutdown(socket.SHUT_WR)
+    assert (guest.recv(10), guest.recv(10)) == (b"and you", b"")
+    relay.join(10)
+    assert not relay.is_alive()
+
+
+@pytest.mark.parametrize("half_closed", [False, True])
+def test_a_vanished_caller_ends_a_silent_stream(pipes: _Pipes, half_closed: bool) -> None:
+    guest, far = socket.socketpair()
+    relay = _started(relay_socket, pipes.source, pipes.sink, b"", far)
+    os.write(pipes.caller_in, b"tail -f")
+    assert guest.recv(10) == b"tail -f"
+    if half_closed:
+        os.close(pipes.caller_in)
+        assert guest.recv(10) == b""
+    os.close(pipes.caller_out)
+    relay.join(10)
+    assert not relay.is_alive()
+
+
+def test_a_guest_that_resets_the_connection_ends_the_stream(pipes: _Pipes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        far = socket.create_connection(listener.getsockname())
+        guest, _ = listener.accept()
+    relay = _started(relay_socket, pipes.source, pipes.sink, b"", far)
+    guest.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    guest.close()
+    assert os.read(pipes.caller_out, 10) == b""
+    os.close(pipes.caller_in)
+    relay.join(10)
+    assert not relay.is_alive()
+
+
+def test_what_the_guest_said_last_arrives_whole(pipes: _Pipes) -> None:
+    guest, far = socket.socketpair()
+    _started(relay_socket, pipes.source, pipes.sink, b"", far)
+    answering = _started(_answer, guest)
+    os.write(pipes.caller_in, b"x")
+    found = b""
+    while data := os.read(pipes.caller_out, 65536):
+        found += data
+        time.sleep(0.001)
+    answering.join(10)
+    assert found == BIG
 
 
 def test_a_stream_that_cannot_begin_leaves_the_channel(asking: Asking) -> None:

@@ -83,6 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path.removeprefix("/v1"))
         found = self.server.things.get(parts.path)
+        found = found() if callable(found) else found
         if isinstance(found, list) and parts.path.startswith("/operations/"):
             found = found.pop(0) if "wait_s" in parse_qs(parts.query) and len(found) > 1 else found[0]
         self._answer(found if found is not None else NotFound(f"There is no {parts.path}."))

@@ -15,6 +15,7 @@ import asyncssh
 
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import HostAddress
+from teig.fleet.ssh import SshFleet, SshHost
 from teig.model.names import HostId
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class LocalHost:
         self.argv = [sys.executable, "-I", str(folder / "agent.pyz"), "serve", str(self.state)]
         (folder / "agent.pyz").write_bytes(bundle().data)
         self._connections: set[asyncssh.SSHServerConnection] = set()
+        self._agents: list[asyncio.subprocess.Process] = []
         self._idle = asyncio.Event()
         self.sessions = 0
         self.most_sessions = 0
@@ -82,15 +84,15 @@ class LocalHost:
         if self.sessions > MOST_SESSIONS:
             process.exit(1)
         agent = await asyncio.create_subprocess_exec(*self.argv, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        self._agents.append(agent)
         assert agent.stdin
         assert agent.stdout
         assert agent.stderr
         try:
-            async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(_pump(process.stdin, agent.stdin))
-                pumps.create_task(_pump(agent.stdout, process.stdout))
-                pumps.create_task(_pump(agent.stderr, process.stderr))
+            asking = asyncio.create_task(_pump(process.stdin, agent.stdin))
+            await asyncio.gather(_pump(agent.stdout, process.stdout), _pump(agent.stderr, process.stderr))
             process.exit(await agent.wait())
+            asking.cancel()
         finally:
             self.sessions -= 1
             self._idle.set()
@@ -103,9 +105,25 @@ class LocalHost:
         try:
             yield self
         finally:
+            for agent in self._agents:  # those of some tests do not end by themselves
+                if agent.returncode is None:
+                    agent.kill()
             self.call(self.stop())
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join(10)
+
+
+@contextmanager
+def reached(folder: Path, argv: list[str] | None = None) -> Iterator[tuple[LocalHost, SshHost]]:
+    """Run such a host, with another agent where `argv` says so, and give it and the driver's way to it."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    with LocalHost(folder, key).running() as there:
+        there.argv = argv or there.argv
+        fleet = SshFleet(key)
+        try:
+            yield there, fleet.host(there.address)
+        finally:
+            fleet.close()
 
 
 async def _pump(source: Any, sink: Any) -> None:

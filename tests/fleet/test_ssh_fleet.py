@@ -12,9 +12,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from teig.fleet import ssh_channel, ssh_link
-from teig.fleet.driver import Claim, Host
-from teig.fleet.ssh import SshFleet
+from teig.fleet import ssh_channel
+from teig.fleet.driver import ByteStream, Claim, Host
+from teig.fleet.ssh import SshFleet, SshHost
+from teig.fleet.ssh_lanes import Lane
 from teig.model.errors import (
     HostFault,
     HostUntrusted,
@@ -31,9 +32,16 @@ from teig.policy import placement
 from teig.policy.placement import PlacementDecision
 from teig.record import load
 from tests.agent.given import FILES, GUEST, IMAGE, manifest
-from tests.fleet.server import LocalHost
+from tests.fleet import scripted
+from tests.fleet.server import LocalHost, reached
 
 IMAGE_NOUN = Image(ImageId(IMAGE), load(Manifest, manifest()))
+
+
+def NEVER() -> None:  # noqa: N802
+    """The check of an upload that nobody cancels."""
+
+
 ANOTHER_PROTOCOL = """
 import asyncio
 import sys
@@ -102,26 +110,26 @@ def test_a_machine_without_xen_says_so(host: Host) -> None:
 
 def test_an_image_is_sent_once(host: Host, there: LocalHost, folder: Path) -> None:
     assert not host.image_present(IMAGE_NOUN.id)
-    host.image_put(decision(), IMAGE_NOUN, folder)
+    host.image_put(decision(), IMAGE_NOUN, folder, NEVER)
     assert host.image_present(IMAGE_NOUN.id)
     for name in FILES:
         (folder / name).unlink()
-    host.image_put(decision(), IMAGE_NOUN, folder)
-    assert there.connections == 1
+    host.image_put(decision(), IMAGE_NOUN, folder, NEVER)
+    assert there.connections == 2, "one for calls, one for bytes"
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * len(FILES["vmlinuz"])])
 def test_our_own_damaged_copy_is_not_sent(host: Host, there: LocalHost, folder: Path, damage: bytes) -> None:
     (folder / "vmlinuz").write_bytes(damage)
     with pytest.raises(ImageCorrupt, match="server's copy of vmlinuz"):
-        host.image_put(decision(), IMAGE_NOUN, folder)
+        host.image_put(decision(), IMAGE_NOUN, folder, NEVER)
     assert not host.image_present(IMAGE_NOUN.id)
     assert [path.name for path in (there.state / "images" / IMAGE).iterdir()] == ["manifest.json"]
 
 
 def test_an_agent_s_errors_are_ours(host: Host) -> None:
     with pytest.raises(NotFound) as caught:
-        host.guest_wait_ready(GuestId(GUEST), 80, 1)
+        host.guest_enforce(Claim(GuestId(GUEST), 1))
     assert caught.value.reason == "no_guest"
     with pytest.raises(InvalidRequest):
         host.image_present(ImageId("../.."))
@@ -133,9 +141,9 @@ def test_an_agent_s_errors_are_ours(host: Host) -> None:
 def test_a_decision_is_for_one_guest_on_one_host(host: Host, folder: Path) -> None:
     disk = Disk(0, 4 << 20)
     with pytest.raises(InternalFault):
-        host.volume_create(Claim(GuestId(GUEST), 1), decision(guest=GUEST.replace("7", "8")), disk)
+        host.volume_create(Claim(GuestId(GUEST), 1), decision(guest=GUEST.replace("7", "8")), disk, "vg0")
     with pytest.raises(InternalFault):
-        host.image_put(decision(host="host-2"), IMAGE_NOUN, folder)
+        host.image_put(decision(host="host-2"), IMAGE_NOUN, folder, NEVER)
 
 
 def test_a_changed_host_key_is_refused_with_both_fingerprints(fleet: SshFleet, there: LocalHost) -> None:
@@ -175,7 +183,7 @@ def test_no_agent_or_another(host: Host, there: LocalHost, argv: list[str], code
     with pytest.raises(HostFault) as caught:
         host.facts()
     assert caught.value.reason == code
-    assert "teig host add" in caught.value.todo
+    assert "teig host upgrade sv1" in caught.value.todo
 
 
 def test_a_lost_connection_is_made_again(host: Host, there: LocalHost) -> None:
@@ -219,7 +227,7 @@ def test_many_at_once_use_few_channels_of_one_connection(host: Host, there: Loca
         answers = list(pool.map(lambda _: host.image_present(IMAGE_NOUN.id), range(60)))
     assert answers == [False] * 60
     assert there.connections == 1
-    assert there.most_sessions <= ssh_link.SHORT_AT_ONCE
+    assert there.most_sessions <= Lane.CALLS.most
 
 
 def test_a_new_address_ends_the_old_connection(fleet: SshFleet, there: LocalHost) -> None:
@@ -237,3 +245,34 @@ def test_a_stream_to_no_guest(host: Host) -> None:
     with pytest.raises(NotFound):
         asyncio.run(opened())
     assert not host.image_present(IMAGE_NOUN.id)
+
+
+def test_a_stream_carries_both_ways_at_once(tmp_path: Path) -> None:
+    """All buffers on the way are full in both directions, for a guest answers more than it is asked."""
+    echo = """
+    if name == "connect":
+        say(number, ok={})
+        while data := os.read(0, 65536):
+            view = memoryview(data * 4)
+            while view:
+                view = view[os.write(1, view):]
+        sys.exit(0)
+"""
+    size = 16 << 20
+
+    async def asked(host: SshHost) -> int:
+        async with host.open_port(GuestId(GUEST), 80) as stream, asyncio.timeout(60):
+            writing = asyncio.create_task(write(stream))
+            found = 0
+            while data := await stream.read(65536):
+                found += len(data)
+            await writing
+            return found
+
+    async def write(stream: ByteStream) -> None:
+        for _ in range(size >> 16):
+            await stream.write(bytes(1 << 16))
+        stream.write_eof()
+
+    with reached(tmp_path, scripted.agent(tmp_path, echo)) as (_, far):
+        assert asyncio.run(asked(far)) == 4 * size

@@ -28,7 +28,7 @@ from teig.agent.guests import streams
 from teig.agent.guests.guests import Guests
 from teig.agent.host import audit_facts, facts, services
 from teig.agent.host.state import State
-from teig.agent.host.version import version
+from teig.agent.host.version import replaced, version
 from teig.agent.keeper import keeper
 from teig.agent.xen.hypervisor import Hypervisor
 
@@ -113,7 +113,7 @@ class Agent:
         """Answer one request and return whether another may follow."""
         number = 0
         try:
-            number, verb, args = parse_request(self._channel.line())
+            number, verb, args = parse_request(self._line())
             if verb in self._streams and self._greeted:
                 return self._stream(number, verb, check(self._streams[verb], args))
             answer = self._call(verb, args)
@@ -125,6 +125,16 @@ class Agent:
             return failure.code != "line_too_long"
         self._channel.send({"id": number, "ok": answer})
         return True
+
+    def _line(self) -> bytes:
+        """Return the next request; ChannelClosed where another agent was put in this one's place.
+
+        The server then asks that one, which it starts when this one ends without an answer.
+        """
+        line = self._channel.line()
+        if self._greeted and replaced():
+            raise ChannelClosed
+        return line
 
     def _call(self, name: str, args: Any) -> dict[str, Any]:
         if name not in self._verbs and name not in self._streams:

@@ -30,6 +30,8 @@ from teig.store.archive import load_all
 from teig.store.database import shared_url, sqlite_url
 
 KEY = "id_ed25519"
+CLIENT_SILENT_S = 600.0
+"""How long a client of a stream may be silent. One that sends to a guest that takes nothing is not heard meanwhile."""
 
 
 def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], Fleet] = SshFleet) -> None:
@@ -59,6 +61,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
             access_log=False,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            ws_ping_timeout=CLIENT_SILENT_S,
             timeout_graceful_shutdown=2,
         )
         with observing(services):

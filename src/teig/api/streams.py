@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
@@ -66,8 +66,9 @@ async def _relay(socket: WebSocket, opened: Callable[[], Awaitable[AbstractAsync
 
 
 async def _down(stream: ByteStream, socket: WebSocket) -> None:
-    while data := await stream.read(CHUNK):
-        await socket.send_bytes(data)
+    with suppress(WebSocketDisconnect):
+        while data := await stream.read(CHUNK):
+            await socket.send_bytes(data)
 
 
 async def _up(socket: WebSocket, stream: ByteStream) -> None:

@@ -28,11 +28,15 @@ _KEYS_BY_PREFERENCE = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp38
 
 @dataclass(frozen=True)
 class Login:
-    """How the administrator reaches the machine: what ssh takes as its destination, its configuration file, a port."""
+    """How the administrator reaches the machine: what ssh takes as its destination, its configuration file, a port.
+
+    With `asks` False, ssh fails where it would ask something: questions of several at once nobody could answer.
+    """
 
     target: str
     config: Path | None = None
     port: int | None = None
+    asks: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what ssh would take for an option."""
@@ -43,7 +47,8 @@ class Login:
         """Return the ssh command up to the destination."""
         config = ["-F", str(self.config)] if self.config else []
         port = ["-p", str(self.port)] if self.port else []
-        return [process.require("ssh", "openssh-client"), *config, *port, *options, "--", self.target]
+        silent = [] if self.asks else ["-o", "BatchMode=yes"]
+        return [process.require("ssh", "openssh-client"), *config, *port, *silent, *options, "--", self.target]
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,18 @@ def resolve(login: Login) -> Place:
     return Place(config["hostname"], int(config["port"]), config["user"], proxy)
 
 
-def install(login: Login, public_key: str) -> Installed:
-    """Put the agent and the server's public key onto the machine."""
+def agent_version() -> str:
+    """Return the version of the agent that this command line installs."""
     from teig.fleet import install as recipe
 
-    command, data = recipe.installer(public_key)
+    return recipe.agent_version()
+
+
+def install(login: Login, public_key: str, machine_id: str | None = None) -> Installed:
+    """Put the agent and the server's public key onto the machine; onto no other one than `machine_id`, if given."""
+    from teig.fleet import install as recipe
+
+    command, data = recipe.installer(public_key, machine_id)
     return recipe.installed(_over_ssh(login, command, data))
 
 

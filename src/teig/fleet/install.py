@@ -34,12 +34,18 @@ class Installed:
     agent_version: str
 
 
-def installer(ssh_public_key: str) -> tuple[list[str], bytes]:
+def agent_version() -> str:
+    """Return the version of the agent that this Teig installs."""
+    return bundle().version
+
+
+def installer(ssh_public_key: str, machine_id: str | None = None) -> tuple[list[str], bytes]:
     """Return what to put behind `ssh root@ADDRESS` and what to send on its standard input, to install the agent.
 
-    `ssh_public_key` is the server's; the host then lets it run the agent and nothing else.
+    `ssh_public_key` is the server's; the host then lets it run the agent and nothing else. A machine with another id
+    than `machine_id`, where that is given, refuses (`another_machine`).
     """
-    return _remote({"action": "install", "key": check_ssh_key(ssh_public_key)})
+    return _remote({"action": "install", "key": check_ssh_key(ssh_public_key), "machine_id": machine_id})
 
 
 def uninstaller() -> tuple[list[str], bytes]:

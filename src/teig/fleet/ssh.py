@@ -8,10 +8,10 @@ fleet's loop and back.
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import concurrent.futures
 import threading
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,27 +19,30 @@ import asyncssh
 
 from teig.audit.host import AuditedHost
 from teig.fleet.driver import ByteStream, Claim, HostAddress
-from teig.fleet.ssh_channel import AgentChannel
+from teig.fleet.old_agent import BlockingJobs
+from teig.fleet.ssh_channel import UPGRADE, AgentChannel, AgentTooOld
 from teig.fleet.ssh_errors import FOREIGN, translated
+from teig.fleet.ssh_lanes import Lane, Use
 from teig.fleet.ssh_link import Link
-from teig.model.errors import ImageCorrupt, InternalFault
+from teig.fleet.upload import Paced, check_local, chunks_of, time_s
+from teig.model.errors import HostFault, InternalFault, InvalidRequest, Unreachable
 from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.image import Image, ImageFile
+from teig.model.job import Job
 from teig.model.names import GuestId, ImageId
-from teig.model.pool import DiskRate
+from teig.model.pool import DiskRate, PoolRating
 from teig.policy.placement import PlacementDecision
 from teig.record import dump, load
 
 T = TypeVar("T")
-SHORT_S: Final = 60.0
-START_S: Final = 420.0
-STOP_S: Final = 240.0
+ANSWER_S: Final = 60.0
 AUDIT_S: Final = 180.0
 BENCH_S: Final = 180.0
-SLOWEST_DISK: Final = 4 << 20
-"""Bytes a second that a host's disk and network are expected to do at the least; deadlines follow from it."""
-_CHUNK: Final = 1 << 18
+UPLOAD_WAIT_S: Final = 900.0
+"""How long an upload waits for those before it, which end when they stand still; its caller is asked meanwhile."""
+JOBS: Final = "jobs"
+_CHECK_S: Final = 0.5
 
 
 class SshFleet:
@@ -71,6 +74,7 @@ class SshFleet:
             return
         for host in hosts:
             asyncio.run_coroutine_threadsafe(host.link.close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -82,115 +86,160 @@ class SshHost:
     def __init__(self, link: Link, loop: asyncio.AbstractEventLoop) -> None:
         self.link = link
         self._loop = loop
+        self._blocking = BlockingJobs(self._ask_blocking)
+        self._images: dict[ImageId, threading.Lock] = {}
 
-    def facts(self) -> HostFacts:
+    def facts(self, timeout_s: float = ANSWER_S) -> HostFacts:
         """Measure the host."""
-        return load(HostFacts, self._ask("host_facts", {}))
+        return self._load(HostFacts, self._ask("host_facts", {}, timeout_s))
 
     def audit_facts(self) -> AuditedHost:
         """Read the host's settings and its configuration files."""
-        return load(AuditedHost, self._ask("audit_facts", {}, AUDIT_S, long=True))
+        use = Use(Lane.BULK, "reading of its settings for an audit")
+        return self._load(AuditedHost, self._ask("audit_facts", {}, AUDIT_S, use))
 
-    def inventory(self) -> Inventory:
+    def inventory(self, timeout_s: float = ANSWER_S) -> Inventory:
         """Return all guests and foreign domains."""
-        return load(Inventory, self._ask("inventory", {}))
+        return self._load(Inventory, self._ask("inventory", {}, timeout_s))
 
-    def guest(self, guest: GuestId) -> GuestOnHost:
+    def guest(self, guest: GuestId, timeout_s: float = ANSWER_S) -> GuestOnHost:
         """Return one guest."""
-        return load(GuestOnHost, self._ask("guest_show", {"guest": guest}))
+        return self._load(GuestOnHost, self._ask("guest_show", {"guest": guest}, timeout_s))
 
     def image_present(self, image: ImageId) -> bool:
         """Return whether the host has an image whole."""
         return self._ask("image_present", {"image": image}).get("present") is True
 
-    def image_put(self, decision: PlacementDecision, image: Image, folder: Path) -> None:
+    def image_put(self, decision: PlacementDecision, image: Image, folder: Path, check: Callable[[], None]) -> None:
         """Send what the host lacks of an image, after checking that our own copy is whole."""
         self._check(decision)
-        answer = self._ask("image_begin", {"image": image.id, "manifest": dump(image.manifest)})
-        files = image.manifest.files
-        for entry in (files.kernel, files.initrd, files.root):
-            if entry.file in answer.get("missing", ()):
-                _check_local(image, entry, folder / entry.file)
-                self._send(image.id, entry, folder / entry.file)
+        with self._sending(image.id, check):
+            for entry in self._missing(image):
+                check_local(image, entry, folder / entry.file, Paced(check))
+                self._send(image.id, entry, folder / entry.file, check)
 
-    def pool_bench(self, name: str) -> DiskRate:
+    def pool_bench(self, name: str) -> PoolRating:
         """Measure a volume group's disks."""
-        return load(DiskRate, self._ask("pool_bench", {"pool": name}, BENCH_S, long=True))
+        use = Use(Lane.BULK, f"measuring of {name}")
+        answer = self._ask("pool_bench", {"pool": name}, BENCH_S, use)
+        if "rate" not in answer:  # the first agents answer with the rate alone
+            return PoolRating(self._load(DiskRate, answer))
+        return self._load(PoolRating, answer)
 
-    def image_delete(self, image: ImageId) -> None:
-        """Remove an image that no guest there boots from."""
-        self._ask("image_delete", {"image": image})
-
-    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk) -> None:
+    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk, pool: str) -> Job:
         """Make a volume that reads as zeros."""
         self._check(decision, claim)
-        self._change(claim, "volume_create", _work_s(disk.size_bytes), index=disk.index, size_bytes=disk.size_bytes)
+        args = {"index": disk.index, "size_bytes": disk.size_bytes, "pool": pool}
+        return self._begin(claim, "volume_create", args, disk.size_bytes)
 
-    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> None:
+    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> Job:
         """Put an image onto a volume."""
         self._check(decision, claim)
-        self._change(claim, "volume_write_image", _work_s(disk.size_bytes), index=disk.index, image=image)
+        return self._begin(claim, "volume_write_image", {"index": disk.index, "image": image}, disk.size_bytes)
 
-    def volume_delete(self, claim: Claim, index: int) -> None:
+    def volume_delete(self, claim: Claim, index: int) -> Job:
         """Remove a volume."""
-        self._change(claim, "volume_delete", WIPE_S, index=index)
+        return self._begin(claim, "volume_delete", {"index": index})
 
     def guest_define(self, claim: Claim, decision: PlacementDecision, spec: GuestSpec) -> None:
         """Write the guest's files."""
         self._check(decision, claim)
-        self._change(claim, "guest_define", SHORT_S, spec=dump(spec))
+        self._change(claim, "guest_define", {"spec": dump(spec)})
 
-    def guest_start(self, claim: Claim) -> int:
+    def guest_start(self, claim: Claim) -> Job:
         """Start the guest."""
-        return int(self._change(claim, "guest_start", START_S)["domid"])
+        return self._begin(claim, "guest_start", {})
 
     def guest_enforce(self, claim: Claim) -> None:
-        """Hold the running guest to its files."""
-        self._change(claim, "guest_enforce", SHORT_S)
+        """Bring the running guest to what its files say."""
+        self._change(claim, "guest_enforce")
 
     def keeper_start(self) -> None:
         """Start the host's keeper."""
         self._ask("keeper_start", {})
 
-    def guest_stop(self, claim: Claim, grace_s: float) -> None:
+    def guest_stop(self, claim: Claim, grace_s: float) -> Job:
         """Stop the guest."""
-        self._change(claim, "guest_stop", grace_s + STOP_S, grace_s=grace_s)
+        return self._begin(claim, "guest_stop", {"grace_s": grace_s})
 
-    def guest_reboot(self, claim: Claim, grace_s: float) -> int:
+    def guest_reboot(self, claim: Claim, grace_s: float) -> Job:
         """Stop and start the guest."""
-        return int(self._change(claim, "guest_reboot", grace_s + STOP_S + START_S, grace_s=grace_s)["domid"])
+        return self._begin(claim, "guest_reboot", {"grace_s": grace_s})
 
-    def guest_wait_ready(self, guest: GuestId, port: int, timeout_s: float) -> None:
-        """Wait for the guest."""
-        args = {"guest": guest, "port": port, "timeout_s": timeout_s}
-        self._ask("guest_wait_ready", args, timeout_s + SHORT_S, long=True)
+    def job(self, claim: Claim) -> Job:
+        """Return the guest's newest job."""
+        try:
+            return self._load(Job, self._change(claim, "job_show", needs=JOBS))
+        except AgentTooOld:
+            return self._blocking.newest(claim.guest)
+
+    def job_cancel(self, claim: Claim) -> Job:
+        """Cancel the guest's job; with an agent that knows no jobs, it goes on to its end."""
+        try:
+            return self._load(Job, self._change(claim, "job_cancel", needs=JOBS))
+        except AgentTooOld:
+            return self._blocking.newest(claim.guest)
 
     def guest_undefine(self, claim: Claim) -> None:
         """Remove the guest's files."""
-        self._change(claim, "guest_undefine", SHORT_S)
+        self._change(claim, "guest_undefine")
+        self._blocking.forget(claim.guest)
 
     @asynccontextmanager
     async def open_port(self, guest: GuestId, port: int) -> AsyncIterator[ByteStream]:
         """Open a guest's TCP port."""
-        async with self._stream("connect", {"guest": guest, "port": port}) as stream:
+        use = Use(Lane.STREAMS, f"to port {port}", guest)
+        async with self._stream("connect", {"guest": guest, "port": port}, use) as stream:
             yield stream
 
     @asynccontextmanager
     async def open_console(self, guest: GuestId) -> AsyncIterator[ByteStream]:
         """Open a guest's console."""
-        async with self._stream("console", {"guest": guest}) as stream:
+        async with self._stream("console", {"guest": guest}, Use(Lane.STREAMS, "to the console", guest)) as stream:
             yield stream
 
     def _ask(
-        self, verb: str, args: dict[str, Any], timeout_s: float = SHORT_S, *, long: bool = False
+        self, verb: str, args: dict[str, Any], timeout_s: float = ANSWER_S, use: Use | None = None, needs: str = ""
     ) -> dict[str, Any]:
-        return self._run(self.link.call(verb, args, timeout_s, long=long))
+        use = use or Use(Lane.CALLS, verb, str(args.get("guest", "")))
+        return self._run(self.link.call(verb, args, timeout_s, use, needs=needs))
 
-    def _change(self, claim: Claim, verb: str, timeout_s: float, **args: Any) -> dict[str, Any]:
-        return self._ask(verb, {"guest": claim.guest, "fence": claim.fence, **args}, timeout_s)
+    def _change(self, claim: Claim, verb: str, args: dict[str, Any] | None = None, needs: str = "") -> dict[str, Any]:
+        return self._ask(verb, {"guest": claim.guest, "fence": claim.fence, **(args or {})}, needs=needs)
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def _begin(self, claim: Claim, verb: str, args: dict[str, Any], size_bytes: int | None = None) -> Job:
+        """Begin a job; an agent that knows none does the work at once."""
+        try:
+            return self._load(Job, self._change(claim, "job_begin", {"verb": verb, "args": args}, JOBS))
+        except AgentTooOld:
+            return self._blocking.begin(claim, verb, args, size_bytes)
+
+    def _ask_blocking(self, verb: str, args: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        use = Use(Lane.BULK, verb, str(args["guest"]), wait_s=timeout_s)
+        return self._ask(verb, args, timeout_s, use)
+
+    def _load(self, kind: type[T], untrusted_answer: dict[str, Any]) -> T:
+        """Return what an agent tells; HostFault where that cannot be so."""
+        try:
+            return load(kind, untrusted_answer)
+        except InvalidRequest as error:
+            name = self.link.host.name
+            raise HostFault(
+                f"The agent on host {name} tells what cannot be: {error.message}", UPGRADE.format(name),
+                code="agent_version",
+            ) from error  # fmt: skip
+
+    def _run(self, work: Coroutine[Any, Any, T], check: Callable[[], None] | None = None) -> T:
+        """Do something in the fleet's loop and wait for it; what `check` raises meanwhile ends it."""
+        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            while check and not concurrent.futures.wait([running], _CHECK_S).done:
+                check()
+            return running.result()
+        except concurrent.futures.CancelledError as error:
+            raise self._ended() from error
+        finally:
+            running.cancel()  # where it has not ended, nobody waits for it any more
 
     def _check(self, decision: PlacementDecision, claim: Claim | None = None) -> None:
         if decision.host != self.link.host.id or (claim and decision.guest != claim.guest):
@@ -198,33 +247,69 @@ class SshHost:
                 f"A placement decision for guest {decision.guest} on host {decision.host} was used for another one."
             )
 
-    def _send(self, image: ImageId, entry: ImageFile, path: Path) -> None:
+    @contextmanager
+    def _sending(self, image: ImageId, check: Callable[[], None]) -> Iterator[None]:
+        """Let one at a time send an image: who comes second finds it there."""
+        lock = self._images.setdefault(image, threading.Lock())
+        while not lock.acquire(timeout=_CHECK_S):
+            check()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _missing(self, image: Image) -> list[ImageFile]:
+        """Return the files that the host lacks of an image."""
+        missing = self._ask("image_begin", {"image": image.id, "manifest": dump(image.manifest)}).get("missing")
+        files = image.manifest.files
+        wanted = {str(name) for name in missing} if isinstance(missing, list) else set()
+        return [entry for entry in (files.kernel, files.initrd, files.root) if entry.file in wanted]
+
+    def _send(self, image: ImageId, entry: ImageFile, path: Path, check: Callable[[], None]) -> None:
         args = {"image": image, "file": entry.file, "size": entry.size, "sha256": entry.sha256}
-        self._run(self.link.upload("image_receive", args, _chunks(path, entry.size), _work_s(entry.size)))
+        use = Use(Lane.BULK, f"upload of {entry.file}", wait_s=UPLOAD_WAIT_S)
+        timeout_s = UPLOAD_WAIT_S + time_s(entry.size)
+        self._run(self.link.upload("image_receive", args, lambda: chunks_of(path, entry.size), timeout_s, use), check)
 
     @asynccontextmanager
-    async def _stream(self, verb: str, args: dict[str, Any]) -> AsyncIterator[ByteStream]:
-        stream = self.link.stream(verb, args, SHORT_S)
-        channel = await self._over(stream.__aenter__())
+    async def _stream(self, verb: str, args: dict[str, Any], use: Use) -> AsyncIterator[ByteStream]:
+        """Open a raw stream, which lives in one task of the fleet's loop: however its user ends, so does it."""
+        opened: concurrent.futures.Future[AgentChannel] = concurrent.futures.Future()
+        opened.set_running_or_notify_cancel()  # nobody can cancel it: it is told of every outcome
+        life = asyncio.run_coroutine_threadsafe(self._live(verb, args, use, opened), self._loop)
         try:
-            yield _Stream(self, channel)
+            yield _Stream(self, await asyncio.wrap_future(opened))
         finally:
-            await self._over(stream.__aexit__(None, None, None))
+            life.cancel()
 
-    async def _over(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something in the fleet's loop, awaited from any other."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+    async def _live(
+        self, verb: str, args: dict[str, Any], use: Use, opened: concurrent.futures.Future[AgentChannel]
+    ) -> None:
+        try:
+            async with self.link.stream(verb, args, ANSWER_S, use) as channel:
+                opened.set_result(channel)
+                await asyncio.Event().wait()  # until it is cancelled
+        except asyncio.CancelledError:
+            if not opened.done():
+                opened.set_exception(self._ended())
+            raise
+        except Exception as error:  # noqa: BLE001  (whoever waits for the stream is told, whatever it is)
+            if not opened.done():
+                opened.set_exception(error)
 
     async def raw(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something with a raw stream; foreign errors become Teig's."""
+        """Do something with a raw stream, from any event loop; foreign errors become Teig's."""
         try:
-            return await self._over(work)
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
         except FOREIGN as error:
             raise translated(self.link.host, error) from error
 
     def soon(self, call: Any) -> None:
         """Have something called in the fleet's loop."""
         self._loop.call_soon_threadsafe(call)
+
+    def _ended(self) -> Unreachable:
+        return Unreachable(f"The connection to host {self.link.host.name} was ended.", "Try again.")
 
 
 class _Stream:
@@ -244,36 +329,9 @@ class _Stream:
         self._host.soon(self._channel.write_raw_eof)
 
 
-def _work_s(size_bytes: int) -> float:
-    return SHORT_S + size_bytes / SLOWEST_DISK
-
-
-WIPE_S: Final = _work_s(1 << 40)
-
-
-async def _chunks(path: Path, size: int) -> AsyncIterator[bytes]:
-    """Yield a file's bytes, neither more nor fewer than `size`; reading from a local disk may block for a moment."""
-    with path.open("rb") as file:
-        left = size
-        while left:
-            chunk = file.read(min(_CHUNK, left))
-            if not chunk:
-                raise EOFError(f"{path} became shorter while it was sent")
-            left -= len(chunk)
-            yield chunk
-
-
-def _check_local(image: Image, entry: ImageFile, path: Path) -> None:
-    """Raise ImageCorrupt where the server's own copy of a file is not what the manifest promises."""
-    try:
-        with path.open("rb") as file:
-            whole = (
-                path.stat().st_size == entry.size and hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
-            )
-    except FileNotFoundError:
-        whole = False
-    if not whole:
-        raise ImageCorrupt(
-            f"The server's copy of {entry.file} of image {image.manifest.name} is not what its manifest promises.",
-            "Build or import the image again.",
-        )
+async def _cancel_others() -> None:
+    """End what still runs in the fleet's loop, so that nobody waits for it any more."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

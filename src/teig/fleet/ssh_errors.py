@@ -48,6 +48,8 @@ def _fault(host: HostAddress, error: BaseException) -> TeigError:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, TimeoutError | asyncssh.TimeoutError) and not str(error):
+        return "it is silent"
     return (str(error) or type(error).__name__).rstrip(".")
 
 
@@ -80,6 +82,7 @@ TABLE: Final[dict[type[BaseException], Translate]] = {
     EOFError: _unreachable,
     OSError: _unreachable,
     TimeoutError: _unreachable,
+    UnicodeError: _unreachable,  # a name that DNS cannot have
 }
 FOREIGN: Final[tuple[type[BaseException], ...]] = (asyncssh.Error, *TABLE)
 """What `except` clauses at the border to asyncssh name."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import select
 import socket
+import stat
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.guests.guests import Guests
@@ -17,6 +17,8 @@ from teig.agent.host.state import lock
 from teig.agent.xen.hypervisor import Domain, Hypervisor
 
 _CHUNK = 1 << 16
+_MOST_WAITING = 1 << 18
+_FLUSH_MS = 3000
 _CONNECT_TIMEOUT_S = 10.0
 _CONSOLE_WAIT_S = 0.5
 
@@ -63,46 +65,116 @@ def console(xen: Hypervisor, guest: str) -> Iterator[int]:
 
 
 def relay_socket(source: int, sink: int, pending: bytes, far: socket.socket) -> None:
-    """Carry bytes both ways until the guest has closed. The caller's end of file is passed on to the guest."""
-    far.sendall(pending)
-    open_inputs = [source, far.fileno()]
-    with contextlib.suppress(ConnectionError, BrokenPipeError):
-        while True:
-            ready, _, _ = select.select(open_inputs, [], [])
-            if far.fileno() in ready:
-                data = far.recv(_CHUNK)
-                if not data:
-                    return
-                write_all(sink, data)
-            if source in ready:
-                data = os.read(source, _CHUNK)
-                if data:
-                    far.sendall(data)
-                else:
-                    open_inputs.remove(source)
-                    far.shutdown(socket.SHUT_WR)
+    """Carry bytes both ways until both have ended, or the caller has vanished. An end of file is passed on.
+
+    `source` and `sink` are the channel, `pending` what the caller has sent already. No error of either end is raised:
+    it ends the way that meets it.
+    """
+    up = _Way(source, far.fileno(), lambda: far.shutdown(socket.SHUT_WR), pending)
+    down = _Way(far.fileno(), sink, lambda: _end_of_file(sink))
+    _relay(up, down, lambda: up.over and down.over)
 
 
 def relay_terminal(source: int, sink: int, pending: bytes, terminal: int) -> None:
     """Carry bytes both ways until the caller has closed, or the guest has gone (its terminal then gives EIO)."""
-    try:
-        write_all(terminal, pending)
-        while _relay_once({terminal: sink, source: terminal}):
-            pass
-    except OSError as error:
-        if error.errno not in (errno.EIO, errno.EPIPE):
-            raise
+    up = _Way(source, terminal, lambda: None, pending)
+    down = _Way(terminal, sink, lambda: None)
+    _relay(up, down, lambda: up.over or down.over)
 
 
-def _relay_once(ways: dict[int, int]) -> bool:
-    """Wait for bytes at one of the sources and write them to its sink; return False at the end of one."""
-    ready, _, _ = select.select(list(ways), [], [])
-    for end in ready:
-        data = os.read(end, _CHUNK)
-        if not data:
-            return False
-        write_all(ways[end], data)
-    return True
+class _Way:
+    """One direction: bytes that were read at its source and not yet written to its sink, never more than a bound."""
+
+    def __init__(self, source: int, sink: int, end: Callable[[], None], pending: bytes = b"") -> None:
+        self.source = source
+        self.sink = sink
+        self.waiting = bytearray(pending)
+        self.at_end = False
+        """The source gives no more."""
+        self.over = False
+        """The sink got everything and was told of the end, or takes no more."""
+        self._end = end
+
+    def wants(self) -> dict[int, int]:
+        """Return what poll(2) shall wait for at its ends."""
+        reads = not self.at_end and len(self.waiting) < _MOST_WAITING
+        return {
+            **({self.source: select.POLLIN} if reads else {}),
+            **({self.sink: select.POLLOUT} if self.waiting else {}),
+        }
+
+    def move(self, handle: int) -> None:
+        """Read or write at an end that poll(2) named."""
+        wanted = self.wants()
+        if handle == self.source and handle in wanted:
+            self._read()
+        if handle == self.sink and handle in wanted:
+            self._write()
+        if self.at_end and not self.waiting and not self.over:
+            self.over = True
+            with contextlib.suppress(OSError):
+                self._end()
+
+    def give_up(self) -> None:
+        """Carry nothing more: the sink takes no more."""
+        self.at_end = self.over = True
+        self.waiting.clear()
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self.source, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:  # a terminal whose guest has gone, a connection that was reset
+            data = b""
+        self.waiting += data
+        self.at_end = not data
+
+    def _write(self) -> None:
+        try:
+            del self.waiting[: os.write(self.sink, self.waiting)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.give_up()
+
+
+def _relay(up: _Way, down: _Way, finished: Callable[[], bool]) -> None:
+    """Carry bytes both ways. Neither end may keep the other waiting: nothing here blocks but poll(2).
+
+    Where the caller has vanished, or only the guest still has something to take, a guest that takes nothing ends it.
+    """
+    for handle in {up.source, up.sink, down.sink}:
+        os.set_blocking(handle, False)
+    vanished = False
+    while not finished():
+        poll = select.poll()
+        watched = {} if down.over else {down.sink: 0}  # errors and a hang-up are told in any case
+        for wanted in (up.wants(), down.wants()):
+            for handle, events in wanted.items():
+                watched[handle] = watched.get(handle, 0) | events
+        for handle, events in watched.items():
+            poll.register(handle, events)
+        ready = poll.poll(_FLUSH_MS if vanished or (up.at_end and down.over) else None)
+        if not ready:
+            return
+        for handle, happened in ready:
+            if handle == down.sink and not down.over and happened & (select.POLLERR | select.POLLHUP):
+                vanished = True
+                down.give_up()
+            up.move(handle)
+            down.move(handle)
+
+
+def _end_of_file(handle: int) -> None:
+    """Let the reader of a handle see its end. sshd's may be a socket that is our standard input too."""
+    if stat.S_ISSOCK(os.fstat(handle).st_mode):
+        with socket.socket(fileno=os.dup(handle)) as same:
+            same.shutdown(socket.SHUT_WR)
+    else:
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(null, handle)  # its number is nobody else's for as long as this process lives
+        os.close(null)
 
 
 def write_all(handle: int, data: bytes) -> None:

@@ -45,9 +45,22 @@ def _carry_out(root: Path, packed: Path, untrusted_order: bytes) -> dict[str, An
         raise Failure("invalid", f"There is no action {order.get('action')!r:.80}.")
     if os.geteuid() != 0:
         raise host_fault("not_root", "The agent can only be installed by root.", "Log in as root@ADDRESS.")
+    _check_machine(root, order.get("machine_id"))
     if order["action"] == "install":
         return install(root, packed, order["key"])
     return uninstall(root)
+
+
+def _check_machine(root: Path, expected: object) -> None:
+    """Refuse another machine than the one that the server knows, where it names one; see machine-id(5)."""
+    own = (root / "etc/machine-id").read_text().strip()
+    if expected is not None and expected != own:
+        raise Failure(
+            "conflict",
+            f"This is another machine: its /etc/machine-id is {own}, and the server knows {expected!r:.80}.",
+            "If the host was set up anew, run `teig host add` for it again.",
+            code="another_machine",
+        )
 
 
 def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
