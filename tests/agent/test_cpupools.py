@@ -1,4 +1,4 @@
-"""How a host's CPUs are divided between Domain-0 and the guests, whatever was there before. Xen's own part is the lab's."""
+"""How a host's CPUs are divided between Domain-0 and the guests, whatever was there before. Xen's part is the lab's."""
 
 from __future__ import annotations
 

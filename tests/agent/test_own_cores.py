@@ -1,4 +1,4 @@
-"""Which CPUs a guest gets for itself, and that none is lost. That Xen's pools are made and go is the lab tests' part."""
+"""Which CPUs a guest gets for itself, and that none is lost. That Xen's pools are made and go is the lab's part."""
 
 from __future__ import annotations
 

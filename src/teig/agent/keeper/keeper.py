@@ -27,7 +27,7 @@ from teig.agent.keeper.allowance import Allowance
 from teig.agent.keeper.limits import Held, Limits, Threads
 from teig.agent.keeper.pauses import RUN
 from teig.agent.keeper.processors import Processors
-from teig.agent.keeper.reconnects import Reconnects
+from teig.agent.keeper.reconnects import CHANGE_S, MOST_AGAIN_S, MOST_FIRST_S, Reconnects
 from teig.agent.network import shaping
 from teig.agent.xen import backends, processor
 from teig.agent.xen.hypervisor import Changes, Domain, Hypervisor, boottime
@@ -41,6 +41,7 @@ _HURRY_S = 0.05
 _AFTER_START_S = 1.0
 _SETTLE_S = 2.0
 _AGAIN_S = 2.0
+_MANY_CHANGES = 20
 _REMEMBERED = 10
 _WATCHED = (f"{backends.BACKENDS}/vbd", f"{backends.BACKENDS}/vif")
 
@@ -73,6 +74,7 @@ class Keeper:
         self._hurried: dict[int, _Hurried] = {}
         self._changes: Counter[int] = Counter()
         self._counted: dict[int, float] = {}
+        self._connected: set[int] = set()
         self._unshaped: set[int] = set()
         self._shaped: set[int] = set()
         self._cards_due = 0.0
@@ -139,7 +141,7 @@ class Keeper:
         if kind == "vif" and connected and domid not in self._shaped:
             self._unshaped.add(domid)
         # Two changes can be a whole reconnect: its thread has begun since the first of them, and may have gone again.
-        if connected or count > 1:
+        if connected or count > 1 or self._changes[domid] >= _MANY_CHANGES:
             known = self._hurried.get(domid, _Hurried(None, 0.0))
             unseen = since if count > 1 and kind == "vbd" else None
             first = min((value for value in (known.since, unseen) if value is not None), default=None)
@@ -163,39 +165,52 @@ class Keeper:
         return bool(settled)
 
     def _settle(self, domain: Domain, spec: Spec, threads: Threads) -> bool:
-        """Limit a guest whose back end has connected; return whether all threads were there."""
+        """Limit a guest whose back end has connected; return whether all threads were there.
+
+        A guest that is paused has time: its threads are seen to again before it goes on.
+        """
         with self._telling(spec.name):
-            held = self._limits.hold(spec, domain.domid, threads)
-            self._did(spec, domain, held.did)
-            self._count(domain, spec, held)
+            held = self._enforce(domain, spec, threads)
             if domain.domid in self._unshaped:
                 self._unshaped.discard(domain.domid)
                 self._did(spec, domain, shaping.hold(spec, domain.domid, {}))
-            return held.settled
+            return held.settled or self._reconnects.is_paused(spec.id)
         return False
 
-    def _count(self, domain: Domain, spec: Spec, held: Held) -> None:
-        """Count for how long a guest's threads may have been without limits, and pause it where that is too long."""
+    def _enforce(self, domain: Domain, spec: Spec, threads: Threads) -> Held:
+        """Limit a guest's disks, and count for how long they may have been without limits."""
+        held = self._limits.hold(spec, domain.domid, threads)
+        self._did(spec, domain, held.did)
         now = boottime()
         hurried = self._hurried.get(domain.domid)
-        last = self._counted.get(domain.domid, self._began)
         begins = [hurried.since] if hurried and hurried.since is not None else []
         begins += [held.outside_since] if held.outside_since is not None else []
-        changes = self._changes.pop(domain.domid, 0)
+        last = self._counted.get(domain.domid, self._began)
         self._counted[domain.domid] = now
         if hurried:
             # Threads that are still to come are counted from here on.
             self._hurried[domain.domid] = hurried._replace(since=None if held.settled else now)
-        if (begins or changes) and not (domain.paused and self._reconnects.is_paused(spec.id)):
+        changes = self._changes.pop(domain.domid, 0)
+        if not (domain.paused and self._reconnects.is_paused(spec.id)) and (begins or changes):
             seconds = max(0.0, now - max(min(begins), last)) if begins else 0.0
-            self._reconnects.count(spec.id, seconds, changes, now)
+            most = MOST_AGAIN_S if domain.domid in self._connected else MOST_FIRST_S
+            self._reconnects.count(spec.id, min(most, max(seconds, CHANGE_S * changes)), now)
             self._did(spec, domain, self._reconnects.enforce(domain, now))
+        if hurried and held.settled:
+            self._connected.add(domain.domid)
+        return held
 
     def _lift(self) -> None:
-        """Let those go on whose pause is over."""
+        """Let those go on whose pause is over, once the threads that they have by now are seen to."""
         with self._telling("pauses"):
-            for guest, did in self._reconnects.lift(boottime()).items():
-                self._say(str(self._guests.get(guest, {}).get("name", guest)), did)
+            over = self._reconnects.over(boottime())
+            running = {spec.id: (domain, spec) for domain, spec in self._running(self._xen.domains())} if over else {}
+            for guest in over:
+                if guest in running:
+                    with self._telling(running[guest][1].name):
+                        self._enforce(*running[guest], self._limits.threads())
+                self._reconnects.lift(guest)
+            if over:
                 self._write()
 
     def look(self) -> None:
@@ -219,9 +234,7 @@ class Keeper:
 
     def _look_at(self, domain: Domain, spec: Spec, threads: Threads) -> None:
         with self._telling(spec.name):
-            held = self._limits.hold(spec, domain.domid, threads)
-            self._did(spec, domain, held.did)
-            self._count(domain, spec, held)
+            self._enforce(domain, spec, threads)
         with self._telling(f"the cpupool of {spec.name}"):
             self._did(spec, domain, self._processors.place(domain, spec))
 
@@ -277,6 +290,7 @@ class Keeper:
                     self._guests.pop(guest, None)
         there = {domain.domid for domain in domains}
         self._counted = {domid: when for domid, when in self._counted.items() if domid in there}
+        self._connected &= there
         self._changes = Counter({domid: count for domid, count in self._changes.items() if domid in there})
         self._specs = {guest: known for guest, known in self._specs.items() if guest in running}
 

@@ -18,10 +18,13 @@ from teig.agent.xen.hypervisor import Domain, Hypervisor
 
 BURST_S = 4.0
 PART = 0.008
-MOST_AT_ONCE_S = BURST_S / 2
-"""What one connection counts for at most: one that a slow host was slow to see is not the guest's fault."""
+MOST_FIRST_S = 2.0
+MOST_AGAIN_S = 5.0
+"""What a domain's first connection and a later one count for at most: a host may be slow to see to them."""
 CHANGE_S = 0.005
 """What one change of state counts for at least."""
+LEAST_PAUSE_S = 10.0
+"""So that a guest which goes on with it is not paused and let go all the time, which is work too."""
 
 
 class Reconnects:
@@ -31,6 +34,7 @@ class Reconnects:
         self._xen = xen
         self._folder = folder
         self._allowances: dict[str, Allowance] = {}
+        self._told: set[str] = set()
 
     def restore(self, stored: Any) -> None:
         """Take up what `stored` gave to a keeper before this one; what cannot be read counts as nothing."""
@@ -42,35 +46,38 @@ class Reconnects:
         """Return what guests have used, for the next keeper; those that have all of it again are forgotten."""
         used = {guest: round(allowance.used(now), 3) for guest, allowance in self._allowances.items()}
         self._allowances = {guest: self._allowances[guest] for guest, seconds in used.items() if seconds > 0}
+        self._told &= self._allowances.keys()
         return {guest: (used[guest], round(now, 3)) for guest in self._allowances}
 
-    def count(self, guest: str, seconds: float, changes: int, now: float) -> None:
-        """Count a time in which a guest may have been without limits, and the changes of state that were seen."""
-        amount = max(min(seconds, MOST_AT_ONCE_S), CHANGE_S * changes)
-        if amount > 0:
-            self._allowances.setdefault(guest, Allowance(BURST_S, PART)).use(amount, now)
+    def count(self, guest: str, seconds: float, now: float) -> None:
+        """Count a time in which a guest may have been without limits."""
+        if seconds > 0:
+            self._allowances.setdefault(guest, Allowance(BURST_S, PART)).use(seconds, now)
 
     def enforce(self, domain: Domain, now: float) -> list[str]:
-        """Pause a domain whose guest has used more than it may; return what was done."""
+        """Pause a domain whose guest has used more than it may; return what was done, once until it has all again."""
         allowance = self._allowances.get(domain.uuid)
         wait = allowance.wait(now) if allowance else 0.0
         if not wait or domain.shutdown:
             return []
-        known = pauses.paused(domain.uuid, self._folder)
-        pauses.pause(self._xen, domain, now + wait, self._folder)
-        if known and known.domid == domain.domid:
+        pauses.pause(self._xen, domain, now + max(wait, LEAST_PAUSE_S), self._folder)
+        if domain.uuid in self._told:
             return []
-        return [f"paused for {wait:.1f} s: it connects its disks anew too often, and is without limits each time"]
+        self._told.add(domain.uuid)
+        return ["paused, and will be again: it connects its disks anew too often, and is without limits each time"]
 
-    def lift(self, now: float) -> dict[str, list[str]]:
-        """Let those go on whose pause is over; return what was done, by guest."""
-        over = [guest for guest, pause in pauses.all_paused(self._folder).items() if pause.until <= now]
-        return {guest: ["goes on"] for guest in over if pauses.release(self._xen, guest, self._folder)}
+    def over(self, now: float) -> list[str]:
+        """Return the guests whose pause is over."""
+        return [guest for guest, pause in pauses.all_paused(self._folder).items() if pause.until <= now]
+
+    def lift(self, guest: str) -> None:
+        """Let a guest go on."""
+        pauses.release(self._xen, guest, self._folder)
 
     def lift_all(self) -> None:
         """Let everybody go on. What was used stays used."""
         for guest in pauses.all_paused(self._folder):
-            pauses.release(self._xen, guest, self._folder)
+            self.lift(guest)
 
     def next(self) -> float:
         """Return when the next pause is over; infinity where nobody is paused."""
