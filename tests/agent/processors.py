@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from teig.agent.contract.failure import host_fault
 from teig.agent.xen.hypervisor import Domain, Pool, Share
@@ -63,13 +63,14 @@ class CpuPools:
         self.commands += 1
         if self.refuses and self.refuses in argv:
             raise host_fault("xl_failed", "xl failed: busy")
-        {
+        commands: dict[str, Callable[..., None]] = {
             "cpupool-cpu-remove": self._remove,
             "cpupool-cpu-add": self._add,
             "cpupool-create": self._create,
             "cpupool-destroy": self._destroy,
             "cpupool-migrate": self._migrate,
-        }[argv[1]](*argv[2:])
+        }
+        commands[argv[1]](*argv[2:])
         return ""
 
     def _number(self, name: str) -> int:

@@ -103,11 +103,11 @@ class Host:
         (root / "module").mkdir()
         (root / "module/max_queues").write_text("4\n")
         self.limits = Limits(
-            self.xen,
+            self.xen,  # type: ignore[arg-type]
             self.groups,
             root / "proc",
             root / "block",
-            root / "module",  # type: ignore[arg-type]
+            root / "module",
         )
         self.disk("254:16")
         self.define()

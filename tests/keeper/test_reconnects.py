@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -173,7 +174,7 @@ def test_a_keeper_that_works_too_much_does_so_less_often(
     times = iter(range(10**6))
     monkeypatch.setattr(host.limits, "threads", slowly)
     monkeypatch.setattr(host.xen, "pause", lambda _: None)
-    monkeypatch.setattr(keeper_module.time, "process_time", lambda: 0.2 * next(times))
+    monkeypatch.setattr(time, "process_time", lambda: 0.2 * next(times))
     guest = Guest(host, 0.01, 0.0, reconnect)
     run(guest)
     looks = 60 / keeper_module.LOOK_S
