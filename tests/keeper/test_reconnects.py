@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from teig.agent.contract.spec import DiskRate
 from teig.agent.keeper import keeper as keeper_module
 from teig.agent.keeper import pauses
 from teig.agent.keeper.keeper import Keeper
@@ -130,6 +131,54 @@ def test_what_the_keeper_did_not_see_counts_too(host: Host, run: Callable[[Guest
     guest = Guest(host, 0.01, 0.0, many)
     run(guest)
     assert guest.outside_s / TEN_MINUTES < 0.02
+
+
+def test_what_is_submitted_in_the_shortest_moment_counts(host: Host, run: Callable[[Guest], Keeper]) -> None:
+    """A guest that connects with full rings: 64 MiB each time, where it may write 8 MiB a second."""
+
+    def full(guest: Guest) -> list[str]:
+        guest.reconnect()
+        host.submitted(7, 0, wr_sect=(64 << 20) // 512)
+        return [state_of(7)] * 2
+
+    host.run(7)
+    host.submitted(7, 0)
+    guest = Guest(host, 0.01, 0.001, full)
+    run(guest)
+    assert 10 < guest.acts < 1.1 * TEN_MINUTES / 8 + BURST_S / PART / 8
+
+
+def test_a_guest_that_uses_all_of_its_limit_in_bursts_is_never_paused(
+    host: Host, run: Callable[[Guest], Keeper]
+) -> None:
+    sectors = [0]
+
+    def burst(_: Guest) -> list[str]:
+        sectors[0] += (64 << 20) // 512
+        host.submitted(7, 0, wr_sect=sectors[0], wr_req=sectors[0] // 88)
+        return []
+
+    host.run(7)
+    guest = Guest(host, 8.0, 0.0, burst)
+    run(guest)
+    assert host.xen.pauses == {}
+
+
+def test_counters_of_each_disk(host: Host) -> None:
+    host.run(7, ("253:0", "253:1"))
+    rate = DiskRate(100, 100, 1 << 20, 1 << 20)
+    submitted = host.limits.submitted
+    host.submitted(7, 0, rd_req=1000)
+    assert submitted.ahead_s(7, rate, 0.0) == 0.0
+    host.submitted(7, 0, rd_req=1500)
+    host.submitted(7, 1, rd_req=500, f_req=300)
+    assert submitted.ahead_s(7, rate, 4.0) == 6.0
+    assert submitted.ahead_s(7, rate, 5.0) == 0.0
+    host.submitted(7, 1, f_req=700, wr_req=400)  # another connection
+    assert submitted.ahead_s(7, rate, 6.0) == 10.0
+    host.root.joinpath("devices/vbd-7-1/statistics/rd_req").write_text("")
+    assert submitted.ahead_s(7, rate, 7.0) == 0.0
+    assert submitted.ahead_s(8, rate, 7.0) == 0.0
 
 
 def lies(guest: Guest) -> list[str]:

@@ -27,9 +27,10 @@ from teig.agent.keeper.allowance import Allowance
 from teig.agent.keeper.limits import Held, Limits, Threads
 from teig.agent.keeper.pauses import RUN
 from teig.agent.keeper.processors import Processors
-from teig.agent.keeper.reconnects import CHANGE_S, MOST_AGAIN_S, MOST_FIRST_S, Reconnects
+from teig.agent.keeper.reconnects import CHANGE_S, MOST_AGAIN_S, MOST_FIRST_S, PART, Reconnects
 from teig.agent.network import shaping
 from teig.agent.xen import backends, processor
+from teig.agent.xen.backends import Device
 from teig.agent.xen.hypervisor import Changes, Domain, Hypervisor, boottime
 
 LOOK_S = 10.0
@@ -75,6 +76,8 @@ class Keeper:
         self._changes: Counter[int] = Counter()
         self._counted: dict[int, float] = {}
         self._connected: set[int] = set()
+        self._left: set[Device] = set()
+        self._anew: set[Device] = set()
         self._unshaped: set[int] = set()
         self._shaped: set[int] = set()
         self._cards_due = 0.0
@@ -111,7 +114,9 @@ class Keeper:
             with self._working():
                 self.notice(changes)
                 self._lift()
-                passes = bool(self._hurried) and boottime() >= passing
+                # What connects is seen to at once, what is waited for every 50 ms.
+                waits = self._work.wait(boottime()) if changes.paths else passing - boottime()
+                passes = bool(self._hurried) and waits <= 0
                 settled = passes and self.catch_up()
             if passes:
                 passing = boottime() + max(_HURRY_S, self._work.wait(boottime()))
@@ -135,9 +140,14 @@ class Keeper:
         device = backends.device_of(path)
         if device is None:
             return
-        kind, domid = device
+        kind, domid, _ = device
         self._changes[domid] += count
         connected = self._xen.read(path) == backends.CONNECTED
+        if not connected:
+            self._left.add(device)
+        elif count > 1 or device in self._left:
+            self._left.discard(device)
+            self._anew.add(device)
         if kind == "vif" and connected and domid not in self._shaped:
             self._unshaped.add(domid)
         # Two changes can be a whole reconnect: its thread has begun since the first of them, and may have gone again.
@@ -191,10 +201,15 @@ class Keeper:
             # Threads that are still to come are counted from here on.
             self._hurried[domain.domid] = hurried._replace(since=None if held.settled else now)
         changes = self._changes.pop(domain.domid, 0)
-        if not (domain.paused and self._reconnects.is_paused(spec.id)) and (begins or changes):
+        anew = {device for device in self._anew if device.domid == domain.domid}
+        self._anew -= anew
+        ahead = self._limits.submitted.ahead_s(
+            domain.domid, spec.disk_rate, now, {device.name for device in anew if device.kind == "vbd"}
+        )
+        if not (domain.paused and self._reconnects.is_paused(spec.id)) and (begins or changes or ahead):
             seconds = max(0.0, now - max(min(begins), last)) if begins else 0.0
             most = MOST_AGAIN_S if domain.domid in self._connected else MOST_FIRST_S
-            self._reconnects.count(spec.id, min(most, max(seconds, CHANGE_S * changes)), now)
+            self._reconnects.count(spec.id, min(most, max(seconds, CHANGE_S * changes, PART * ahead)), now)
             self._did(spec, domain, self._reconnects.enforce(domain, now))
         if hurried and held.settled:
             self._connected.add(domain.domid)
@@ -291,6 +306,9 @@ class Keeper:
         there = {domain.domid for domain in domains}
         self._counted = {domid: when for domid, when in self._counted.items() if domid in there}
         self._connected &= there
+        self._left = {device for device in self._left if device.domid in there}
+        self._anew = {device for device in self._anew if device.domid in there}
+        self._limits.submitted.forget(there)
         self._changes = Counter({domid: count for domid, count in self._changes.items() if domid in there})
         self._specs = {guest: known for guest, known in self._specs.items() if guest in running}
 

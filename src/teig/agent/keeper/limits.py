@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 from teig.agent.contract.spec import DiskRate, Spec
 from teig.agent.keeper.control_groups import UNLIMITED, ControlGroups
+from teig.agent.keeper.submitted import DEVICES, Submitted
 from teig.agent.xen import backends
 from teig.agent.xen.hypervisor import Hypervisor
 
@@ -42,7 +43,9 @@ class Limits:
         proc: Path = backends.PROC,
         block: Path = BLOCK,
         module: Path = backends.MODULE,
+        devices: Path = DEVICES,
     ) -> None:
+        self.submitted = Submitted(xen, devices)
         self.groups = groups or ControlGroups()
         self._xen = xen
         self._proc = proc

@@ -21,7 +21,7 @@ PART = 0.008
 MOST_FIRST_S = 2.0
 MOST_AGAIN_S = 5.0
 """What a domain's first connection and a later one count for at most: a host may be slow to see to them."""
-CHANGE_S = 0.005
+CHANGE_S = 0.02
 """What one change of state counts for at least."""
 LEAST_PAUSE_S = 10.0
 """So that a guest which goes on with it is not paused and let go all the time, which is work too."""

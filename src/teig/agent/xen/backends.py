@@ -86,10 +86,15 @@ def began(thread: int, proc: Path = PROC) -> Optional[float]:
         return None
 
 
-def device_of(path: str) -> Optional[tuple[str, int]]:
-    """Return which kind of device of which domain changed its state, from the path that a watch reports.
+class Device(NamedTuple):
+    """A device: `vbd` or `vif`, the domain that it belongs to, and its name below that."""
 
-    None for all other paths.
-    """
+    kind: str
+    domid: int
+    name: str
+
+
+def device_of(path: str) -> Optional[Device]:
+    """Return which device changed its state, from the path that a watch reports; None for all other paths."""
     match = _PATH.fullmatch(path)
-    return (match[1], int(match[2])) if match else None
+    return Device(match[1], int(match[2]), match[3]) if match else None
