@@ -104,7 +104,7 @@ class Stand:
     def remove(self, guest: GuestId) -> None:
         claim = Claim(guest, 2**40 + next(_fences))
         await_that(lambda: self._stopped(claim), 240, "the guest's last verb to end")
-        for index in range(2):
+        for index in range(8):
             self.host.volume_delete(claim, index)
         self.host.guest_undefine(claim)
 

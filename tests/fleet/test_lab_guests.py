@@ -102,11 +102,11 @@ def test_cores_of_its_own_and_a_larger_disk_from_the_next_start(stand: Stand) ->
     stand.host.guest_reboot(claim, 30)
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
     assert stand.host.guest(spec.id).live == larger.entitled
-    assert _cpupools(stand) == ["Pool-00", f"teig-{spec.id}1"]
+    assert _cpupools(stand) == ["Pool-00", "teig-guests", f"teig-{spec.id}1"]
     size_kib = stand.get(spec, "/cgi-bin/mounts").decode().splitlines()[-1].split()[1]
     assert int(size_kib) > 100_000
     stand.host.guest_stop(claim, 0)
-    assert _cpupools(stand) == ["Pool-00,1"]
+    assert _cpupools(stand) == ["Pool-00", "teig-guests1"]
 
 
 def _cpupools(stand: Stand) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ from teig.agent.contract.spec import Spec, parse_spec
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.keeper.control_groups import ControlGroups, io_max_line, parse_io_max
 from teig.agent.keeper.limits import Limits
-from teig.agent.xen.hypervisor import Domain, Pool, Share
+from teig.agent.xen.hypervisor import Domain, Share, boottime
 from tests.agent.given import GUEST, spec
+from tests.agent.processors import CpuPools, domain
 
 QUEUES = "multi-queue-num-queues"
 
@@ -38,23 +41,22 @@ class KernelGroups(ControlGroups):
         return super().remove(guest)
 
 
-class Xen:
-    """Domains and a xenstore that tests fill."""
+class Xen(CpuPools):
+    """Domains and a xenstore that tests fill. It has one CPU, which is not divided, where nothing else is said."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpus: int = 1) -> None:
+        super().__init__(cpus)
         self.store: dict[str, str] = {}
-        self.running: list[Domain] = [domain(0, "00000000-0000-0000-0000-000000000000", vcpus=2)]
         self.weights = {0: Share(2048, 0)}
         self.shares_fail = False
+        self.weightless: set[int] = set()
+        self.pauses: dict[int, int] = {}
 
     def read(self, path: str) -> str | None:
-        return self.store.get(path)
+        return super().read(path) or self.store.get(path)
 
     def below(self, path: str) -> list[str]:
         return sorted({key[len(path) + 1 :].split("/")[0] for key in self.store if key.startswith(f"{path}/")})
-
-    def domains(self) -> list[Domain]:
-        return list(self.running)
 
     def find(self, guest: str) -> Domain | None:
         return next((found for found in self.running if found.uuid == guest), None)
@@ -64,11 +66,23 @@ class Xen:
             raise OSError("xl is gone")
         return {domid: self.weights[domid] for domid in domids}
 
-    def pools(self) -> list[Pool]:
-        return [Pool(0, (0, 1), len(self.running))]
-
     def set_share(self, domid: int, share: Share) -> None:
-        self.weights[domid] = share
+        if domid in self.weightless:
+            raise OSError(f"Xen refuses the weight of {domid}")
+        super().set_share(domid, share)
+
+    def pause(self, domid: int) -> None:
+        self._count_pause(domid, 1)
+
+    def unpause(self, domid: int) -> None:
+        if not self.pauses.get(domid):
+            raise OSError("Invalid argument")
+        self._count_pause(domid, -1)
+
+    def _count_pause(self, domid: int, more: int) -> None:
+        self.pauses[domid] = self.pauses.get(domid, 0) + more
+        paused = self.pauses[domid] > 0
+        self.running = [found._replace(paused=paused) if found.domid == domid else found for found in self.running]
 
 
 class Host:
@@ -86,7 +100,16 @@ class Host:
         (ours / "cgroup.subtree_control").write_text("")
         (root / "proc").mkdir()
         self.groups = KernelGroups(self.hierarchy)
-        self.limits = Limits(self.xen, self.groups, root / "proc", root / "block")  # type: ignore[arg-type]
+        (root / "module").mkdir()
+        (root / "module/max_queues").write_text("4\n")
+        self.limits = Limits(
+            self.xen,  # type: ignore[arg-type]
+            self.groups,
+            root / "proc",
+            root / "block",
+            root / "module",
+            root / "devices",
+        )
         self.disk("254:16")
         self.define()
 
@@ -118,13 +141,19 @@ class Host:
                 f"{front}/{QUEUES}": str(queues),
             }
 
-    def thread(self, pid: int, name: str, parent: int = 2) -> None:
+    def thread(self, pid: int, name: str, parent: int = 2, age_s: float = 0.0) -> None:
+        """Have a thread that began so long ago."""
         folder = self.root / "proc" / str(pid)
         folder.mkdir()
-        (folder / "stat").write_text(f"{pid} ({name}) S {parent} 0 0 0 -1 2129984 0 0\n")
+        ticks = round((boottime() - age_s) * os.sysconf("SC_CLK_TCK"))
+        (folder / "stat").write_text(f"{pid} ({name}) S {parent} 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 {ticks} 0\n")
 
+    def submitted(self, domid: int, index: int, **counts: int) -> None:
+        """Have blkback's counters of a disk, 0 where nothing is said."""
+        folder = self.root / f"devices/vbd-{domid}-{index}/statistics"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("rd_req", "wr_req", "f_req", "rd_sect", "wr_sect"):
+            (folder / name).write_text(f"{counts.get(name, 0)}\n")
 
-def domain(domid: int, guest: str, vcpus: int = 1) -> Domain:
-    return Domain(
-        domid, guest, 96 << 10, 97 << 10, vcpus, 5, dying=False, shutdown=False, shutdown_reason=0, paused=False
-    )
+    def end(self, pid: int) -> None:
+        shutil.rmtree(self.root / "proc" / str(pid))

@@ -15,9 +15,10 @@ from teig.agent.keeper import keeper
 from teig.agent.keeper.keeper import Keeper
 from teig.agent.network import shaping
 from teig.agent.xen import processor
-from teig.agent.xen.hypervisor import Share
+from teig.agent.xen.hypervisor import Changes, Share, boottime
 from tests.agent.given import GUEST
-from tests.keeper.given import Host, domain
+from tests.agent.processors import domain
+from tests.keeper.given import Host
 
 STATE = "/local/domain/0/backend/vbd/7/0/state"
 OTHER = "11111111-2222-4333-8444-555555555555"
@@ -30,6 +31,10 @@ def keeping(host: Host, monkeypatch: pytest.MonkeyPatch) -> Keeper:
     return Keeper(host.state, host.xen, host.limits, host.root / "run", "v1")  # type: ignore[arg-type]
 
 
+def changed(*paths: str) -> Changes:
+    return Changes(list(paths), boottime())
+
+
 def told(host: Host) -> dict[str, object]:
     record: dict[str, object] = json.loads((host.root / "run/keeper.json").read_text())
     return record
@@ -37,7 +42,7 @@ def told(host: Host) -> dict[str, object]:
 
 def test_a_connecting_guest_is_seen_to_until_its_threads_have_come(host: Host, keeping: Keeper) -> None:
     host.run(7)
-    keeping.notice(STATE)
+    keeping.notice(changed(STATE))
     assert not keeping.catch_up()
     host.thread(100, "7.xvda-0")
     assert keeping.catch_up()
@@ -47,7 +52,7 @@ def test_a_connecting_guest_is_seen_to_until_its_threads_have_come(host: Host, k
 @pytest.mark.parametrize("path", [STATE.replace("state", "params"), "/local/domain/0/backend/vbd", STATE])
 def test_other_changes_are_nothing_to_it(host: Host, keeping: Keeper, path: str) -> None:
     host.xen.store[STATE] = "2"
-    keeping.notice(path)
+    keeping.notice(changed(path))
     assert not keeping.catch_up()
 
 
@@ -103,6 +108,62 @@ def test_one_guest_s_damage_does_not_stop_the_others(
     assert GUEST in str(told(host)["error"])
 
 
+def test_a_guest_whose_weight_cannot_be_set_keeps_no_other_from_its_own(host: Host, keeping: Keeper) -> None:
+    host.define(id=OTHER)
+    host.run(7)
+    host.run(8, guest=OTHER)
+    host.xen.weights |= {0: Share(1, 0), 7: Share(1, 0), 8: Share(1, 0)}
+    host.xen.weightless = {7}
+    keeping.look()
+    assert host.xen.weights[8] == Share(128, 0)
+    assert host.xen.weights[0].weight > 128
+    assert "refuses the weight of 7" in str(told(host)["error"])
+
+
+def test_a_guest_whose_cards_cannot_be_set_keeps_no_other_from_its_own(
+    host: Host, keeping: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def hold(_: object, domid: int, __: object) -> list[str]:
+        seen.append(domid)
+        if domid == 7:
+            raise RuntimeError("tc is gone")
+        return []
+
+    monkeypatch.setattr(shaping, "hold", hold)
+    host.define(id=OTHER)
+    host.run(7)
+    host.run(8, guest=OTHER)
+    keeping.look()
+    assert seen == [7, 8]
+
+
+@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"id": 1}', b"\xff\x00", b"1e999"])
+def test_damage_of_any_kind_stops_neither_a_look_nor_what_is_in_a_hurry(
+    host: Host, keeping: Keeper, damage: bytes
+) -> None:
+    host.define(id=OTHER)
+    host.run(7)
+    host.run(8, guest=OTHER)
+    host.thread(100, "8.xvda-0")
+    (host.state.guest_dir(GUEST) / "spec.json").write_bytes(damage)
+    keeping.notice(changed(STATE, STATE.replace("/7/", "/8/")))
+    keeping.catch_up()
+    assert host.groups.members(OTHER) == {100}
+    host.xen.store["/local/domain/0/backend/vbd/7/0/physical-device"] = "\0:zz"
+    keeping.look()
+    assert host.groups.guests() == [OTHER]
+
+
+def test_a_changed_description_is_read_anew(host: Host, keeping: Keeper) -> None:
+    host.run(7)
+    keeping.look()
+    host.define(weight=77)
+    keeping.look()
+    assert host.xen.weights[7].weight == 77
+
+
 def test_limits_are_kept_where_xl_fails(host: Host, keeping: Keeper) -> None:
     host.run(7)
     host.xen.shares_fail = True
@@ -114,15 +175,49 @@ def test_domain_0_outweighs_the_heaviest_and_has_most_of_a_processor(host: Host,
     dom0 = domain(0, "0", vcpus=2)
     shares = {0: Share(256, 0), 1: Share(1000, 0), 2: Share(500, 0)}
     assert processor.dom0_weight([dom0, domain(1, GUEST), domain(2, OTHER)], shares, 16) == 1250
-    weight = processor.dom0_weight([dom0, domain(1, GUEST, vcpus=4), domain(2, OTHER)], shares, 2)
-    assert 2 * weight / (weight + 4500) == 0.75
+    light = {0: Share(256, 0), 1: Share(100, 0), 2: Share(50, 0)}
+    weight = processor.dom0_weight([dom0, domain(1, GUEST, vcpus=4), domain(2, OTHER)], light, 2)
+    assert 2 * weight / (weight + 450) == 0.75
     elsewhere = domain(2, OTHER)._replace(cpupool=1)
     assert processor.dom0_weight([dom0, elsewhere], shares, 2) == 512
     assert processor.dom0_weight([dom0], shares, 2) == 512
-    assert processor.dom0_weight([domain(1, GUEST, vcpus=1000)], shares, 2) == 65535
+    assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=1000)], shares, 2) == 65535
     host.xen.weights[0] = Share(256, 0)
     keeping.look()
     assert host.xen.weights[0] == Share(512, 0)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "dom0_vcpus", "share"),
+    [(2, 2, 0.25), (4, 2, 0.5), (8, 2, 0.9), (8, 8, 0.9), (16, 16, 0.5), (1, 1, 0.05)],
+)
+def test_where_it_shares_its_processors_everybody_gets_what_is_promised(
+    cpus: int, dom0_vcpus: int, share: float
+) -> None:
+    """All that admission lets in runs, and every vCPU is busy."""
+    room = cpus - 0.75 * min(dom0_vcpus, cpus)
+    guests = int(room / share)
+    assert guests
+    domains = [domain(0, "0", vcpus=dom0_vcpus), *(domain(1 + number, GUEST) for number in range(guests))]
+    weights = {found.domid: Share(round(1024 * share), 0) for found in domains}
+    weight = processor.dom0_weight(domains, weights, cpus)
+    each = parts(cpus, [weight] * dom0_vcpus + [round(1024 * share)] * guests)
+    assert each[-1] > 0.99 * share
+    assert sum(each[:dom0_vcpus]) > 0.99 * min(0.75, cpus - 0.75)
+
+
+def parts(cpus: float, weights: list[int]) -> list[float]:
+    """Return what each busy vCPU gets: by weight, at most a processor; what one cannot use is the others'."""
+    got = [0.0] * len(weights)
+    busy = list(range(len(weights)))
+    while busy:
+        total = sum(weights[vcpu] for vcpu in busy)
+        whole = [vcpu for vcpu in busy if cpus * weights[vcpu] >= total]
+        for vcpu in whole or busy:
+            got[vcpu] = 1.0 if whole else cpus * weights[vcpu] / total
+        busy = [vcpu for vcpu in busy if vcpu not in whole] if whole else []
+        cpus -= len(whole)
+    return got
 
 
 def test_a_heartbeat_only_while_it_runs(host: Host, keeping: Keeper) -> None:
@@ -139,9 +234,21 @@ def test_a_heartbeat_only_while_it_runs(host: Host, keeping: Keeper) -> None:
     assert keeper.beat(folder) is None
 
 
+def test_the_version_is_told_only_while_it_runs(host: Host, keeping: Keeper) -> None:
+    folder = host.root / "run"
+    keeping.look()
+    assert keeper.version(folder) == ""
+    with locked(folder / "keeper.lock", 0, "held"):
+        assert keeper.version(folder) == "v1"
+        (folder / "keeper.json").write_text("[")
+        assert keeper.version(folder) == ""
+        assert keeper.held_back(folder) == {}
+
+
 def test_token_buckets() -> None:
     row = {"kind": "tbf", "handle": "8001:", "dev": "vif7.0", "root": True, "options": {"rate": 5000000, "burst": 9}}
-    rows = [{"kind": "noqueue", "dev": "lo", "root": True, "options": {}}, row]
+    odd = {"kind": "tbf", "dev": "eth0", "root": True}
+    rows = [{"kind": "noqueue", "dev": "lo", "root": True, "options": {}}, odd, row]
     assert shaping.parse_qdiscs(json.dumps(rows)) == {"vif7.0": shaping.bytes_per_second(40000)}
     argv = shaping.replace_argv("vif7.0", 40000)
     assert argv[:8] == ["tc", "qdisc", "replace", "dev", "vif7.0", "root", "tbf", "rate"]

@@ -93,7 +93,53 @@ def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
         stand.run(command)
         await_that(lambda: holds(stand, spec), RIGHT_S, f"this to be put right: {command}")
     stand.run("xl sched-credit2 -d Domain-0 -w 50")
-    await_that(lambda: stand.host.facts().dom0_weight == 127, RIGHT_S, "Domain-0's weight to be put right")
+    await_that(lambda: stand.host.facts().dom0_weight == 512, RIGHT_S, "Domain-0's weight to be put right")
+
+
+def test_domain_0_and_the_guests_have_processors_of_their_own(stand: Stand) -> None:
+    spec = slow_guest(stand)
+    stand.start(spec)
+    assert cpupools(stand) == {"Pool-0": "0", "teig-guests": "1"}
+    assert processors(stand) == {"Domain-0": {"0"}, spec.name: {"1"}}
+    facts = stand.host.facts()
+    assert (facts.cores, facts.dom0_cores, facts.guest_cores) == (2, 1, 1)
+    # As if somebody had been killed over a change: the guest beside Domain-0, its processor in no pool.
+    stand.run("systemctl stop teig-keeper")
+    stand.run(f"xl cpupool-migrate {spec.name} Pool-0 && xl cpupool-cpu-remove teig-guests 1")
+    stand.run("systemctl start teig-keeper")
+    await_that(lambda: holds(stand, spec) and cpupools(stand)["teig-guests"] == "1", RIGHT_S, "the pools to be mended")
+    await_that(lambda: processors(stand)[spec.name] == {"1"}, RIGHT_S, "the guest to be moved")
+
+
+def cpupools(stand: Stand) -> dict[str, str]:
+    """Return the CPUs of each pool."""
+    found = [line.split() for line in stand.run("xl cpupool-list -c").splitlines()[1:]]
+    return {words[0]: "".join(words[1:]) for words in found}
+
+
+def processors(stand: Stand) -> dict[str, set[str]]:
+    """Return the CPUs that each domain's vCPUs were last on."""
+    found: dict[str, set[str]] = {}
+    for line in stand.run("xl vcpu-list").splitlines()[1:]:
+        name, _, _, cpu, *_ = line.split()
+        found.setdefault(name, set()).add(cpu)
+    return {name: cpus - {"-"} for name, cpus in found.items()}
+
+
+def test_a_guest_that_reconnects_all_the_time_is_paused_and_can_be_stopped(stand: Stand) -> None:
+    disks = tuple(Disk(number, 64 << 20 if number == 0 else 4 << 20) for number in range(4))
+    spec = dataclasses.replace(slow_guest(stand), disks=disks, memory_mib=128)
+    claim = stand.start(spec)
+    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
+    stand.get(spec, "/cgi-bin/reconnect?seconds=600")
+    await_that(lambda: spec.id in stand.run("ls /run/teig/paused"), 120, "the guest to be paused")
+    assert "--p---" in stand.run(f"xl list {spec.name}")
+    # The next keeper knows of it, and lets it go when its time is over.
+    stand.run(f'sed -i \'s/"until": .*/"until": 1.0/\' /run/teig/paused/{spec.id}.json')
+    before = stand.host.guest(spec.id).cpu_time_ns
+    stand.run("systemctl kill -s KILL teig-keeper")
+    await_that(lambda: stand.host.guest(spec.id).cpu_time_ns > before, RIGHT_S, "the guest to go on")
+    stand.host.guest_stop(claim, 0)
 
 
 def test_network_rates_are_on_the_card(stand: Stand) -> None:
@@ -131,3 +177,4 @@ def test_a_guest_comes_back_after_its_host_s_reboot(stand: Stand) -> None:
     await_that(lambda: boot_id(stand.lab) not in {"", before}, 400, "the host to answer again")
     stand.host.guest_wait_ready(spec.id, 80, 300)
     await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread after the reboot")
+    assert processors(stand) == {"Domain-0": {"0"}, spec.name: {"1"}}

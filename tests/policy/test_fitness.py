@@ -10,7 +10,7 @@ from teig.fleet.simulated import SimulatedHost
 from teig.model.host import ForeignDomain
 from teig.policy.fitness import judge
 
-SOUND = SimulatedHost("a").facts()
+SOUND = replace(SimulatedHost("a").facts(), dom0_cores=1, guest_cores=7)
 
 
 def test_a_sound_machine_lacks_nothing() -> None:
@@ -38,8 +38,24 @@ def test_each_lack_is_said_once(changes: dict[str, object], words: str) -> None:
     assert words in said
 
 
-def test_a_light_domain_0_and_foreign_domains_are_warned_of() -> None:
+def test_foreign_domains_are_warned_of() -> None:
     foreign = (ForeignDomain(3, "old", "-", 512, 1, 256),)
-    said = " ".join(judge(replace(SOUND, dom0_weight=256, foreign=foreign), "xenbr0").warnings)
-    assert "weight 256" in said
+    [said] = judge(replace(SOUND, foreign=foreign), "xenbr0").warnings
     assert "(old): 512 MiB" in said
+
+
+def test_no_weight_that_the_keeper_gives_is_warned_of() -> None:
+    for weight in (1, 127, 512, 65535):
+        assert judge(replace(SOUND, dom0_weight=weight), "xenbr0").warnings == ()
+
+
+@pytest.mark.parametrize(("cores", "vcpus", "kept"), [(1, 1, "0.75"), (8, 2, "1.5"), (2, 8, "1.5")])
+def test_a_host_that_shares_its_processors_is_told_what_it_cannot_promise(cores: int, vcpus: int, kept: str) -> None:
+    shared = replace(SOUND, cores=cores, dom0_vcpus=vcpus, dom0_cores=0, guest_cores=cores)
+    [said] = judge(shared, "xenbr0").warnings
+    assert f"may need {kept} of them" in said
+    assert ("only one" in said) == (cores == 1)
+
+
+def test_a_machine_that_is_no_host_yet_is_told_nothing_of_processors() -> None:
+    assert judge(replace(SOUND, keeper_beat=None, dom0_cores=0), "xenbr0").warnings == ()

@@ -80,8 +80,8 @@ class HostSettings:
     """A host. `paths` says what of the paths that its configuration files name exists: `file`, `block` or `missing`.
 
     `links` leads from other names of a device to the one that the kernel uses. `time_service` is the program that keeps
-    the clock, empty where none runs; `date` is the host's day as 2026-11-22. Xen's own figures are None where Xen does
-    not run.
+    the clock, empty where none runs; `date` is the host's day as 2026-11-22. `dom0_kept` says that teig-keeper runs
+    there, which gives Domain-0 its processors and its weight. Xen's own figures are None where Xen does not run.
     """
 
     hostname: str
@@ -96,6 +96,7 @@ class HostSettings:
     dom0_memory_mib: int | None = None
     dom0_vcpus: int | None = None
     dom0_pinned: bool | None = None
+    dom0_kept: bool | None = None
     dom0_weight: int | None = None
     heaviest_guest: int | None = None
     autoballoon: bool | None = None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from teig.model.host import HostFacts
 
 LEAST_FREE_MIB = 64
+DOM0_BUSY = 0.75
+"""How much of a processor each vCPU of Domain-0 may take by its weight where it shares them (docs/keeper.md)."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,8 @@ def judge(facts: HostFacts, bridge: str) -> Fitness:
 
 def _warnings(facts: HostFacts) -> list[str]:
     warnings = []
-    heaviest = max((domain.weight for domain in facts.foreign), default=256)
-    if facts.dom0_weight <= heaviest:
-        warnings.append(
-            f"Domain-0 has the scheduler weight {facts.dom0_weight}: busy guests can starve it. "
-            "Give it more: xl sched-credit -d Domain-0 -w 512 (or xl sched-credit2)."
-        )
+    if facts.keeper_beat is not None and facts.xen_version and not facts.dom0_cores:
+        warnings.append(_shared(facts))
     if facts.foreign:
         names = ", ".join(domain.name for domain in facts.foreign[:5])
         memory = sum(domain.memory_mib for domain in facts.foreign)
@@ -58,3 +56,21 @@ def _warnings(facts: HostFacts) -> list[str]:
             "counted as taken, and they are never touched."
         )
     return warnings
+
+
+def _shared(facts: HostFacts) -> str:
+    """Return what a host cannot promise where Domain-0 and the guests share their processors, and why they do.
+
+    The keeper divides a host unless that is impossible (docs/keeper.md, "Domain-0's processors").
+    """
+    kept = DOM0_BUSY * min(facts.dom0_vcpus, facts.cores)
+    reason = (
+        "there is only one"
+        if facts.cores == 1
+        else "there are cpupools of others or too many other domains, or teig-keeper has not divided them yet"
+    )
+    return (
+        f"Domain-0 shares the host's {facts.cores} processors with the guests, for {reason}. It may need {kept:g} of "
+        "them for the guests' disks and networks, so no more than the rest can be promised, and how fast it answers "
+        "depends on how busy the guests are. See xl cpupool-list -c and journalctl -u teig-keeper."
+    )

@@ -19,6 +19,7 @@ from teig.agent.contract.failure import Failure
 from teig.agent.host import audit_devices, audit_words
 from teig.agent.host.facts import autoballoon, guest_types
 from teig.agent.host.process import run
+from teig.agent.keeper import keeper
 
 CONFIGS = ("etc/xen/*.cfg", "var/lib/teig/guests/*/xl.cfg")
 """What a person made, and what Teig made: memory and names count together."""
@@ -86,6 +87,7 @@ def _xen(root: Path) -> dict[str, Any]:
         "guest_types": guest_types(about.get("virt_caps", "pv")),
         "autoballoon": autoballoon(xl_conf, command_line),
         **audit_words.dom0(said([tool, "list", "Domain-0"]) or ""),
+        "dom0_kept": keeper.beat() is not None,
         "dom0_pinned": audit_words.pinned(said([tool, "vcpu-list", "Domain-0"]) or ""),
         **audit_words.weights(shares or ""),
     }

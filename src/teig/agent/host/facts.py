@@ -14,6 +14,7 @@ from teig.agent.disks import pools
 from teig.agent.guests.guests import Guests
 from teig.agent.host.state import State
 from teig.agent.keeper import keeper
+from teig.agent.xen import cpupools
 from teig.agent.xen.hypervisor import Domain, Hypervisor
 
 PROGRAMS = ("xl", "lvm", "lvcreate", "lvremove", "vgs", "ip", "tc")
@@ -38,6 +39,7 @@ def host_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
 
 _NO_XEN: dict[str, Any] = {
     **dict.fromkeys(("cores", "xen_memory_mib", "free_memory_mib", "dom0_memory_mib", "dom0_vcpus", "dom0_weight"), 0),
+    **dict.fromkeys(("dom0_cores", "guest_cores"), 0),
     **dict.fromkeys(("xen_version", "scheduler"), ""),
     "guest_types": [],
     "dom0_maxmem_mib": None,
@@ -51,6 +53,7 @@ def _xen_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
     domains = xen.domains()
     dom0 = domains[0]
     weight = xen.shares([domain.domid for domain in domains]).get(0)
+    dom0_cores, guest_cores = cpupools.counted(cpupools.division(xen), domains, set(state.guests()))
     total_mib = int(physical["total_memory"]) // 1024
     return {
         "xen_version": f"{about['xen_major']}.{about['xen_minor']}{about['xen_extra']}",
@@ -63,6 +66,8 @@ def _xen_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
         "dom0_maxmem_mib": dom0_maximum(dom0.maxmem_kib, total_mib),
         "dom0_vcpus": dom0.vcpus,
         "dom0_weight": weight.weight if weight else 0,
+        "dom0_cores": dom0_cores,
+        "guest_cores": guest_cores,
         "autoballoon": autoballoon(_read(_XL_CONF), str(about.get("xen_commandline", ""))),
         "foreign": foreign(state, xen, domains),
     }

@@ -2,7 +2,8 @@
 
 It watches xenstore and acts at once when a guest's back end connects, and looks at everything every 10 seconds anyway,
 so that whatever somebody changed by hand is put right. It opens no port and takes no orders: what it keeps is what the
-guests' files say. docs/keeper.md says what it does and what was measured.
+guests' files say. What goes wrong with one guest hinders no other, and what a guest does to its devices costs Domain-0
+a bounded time. docs/keeper.md says what it does and what was measured.
 """
 
 from __future__ import annotations
@@ -10,33 +11,54 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
+import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from teig.agent.contract.spec import Spec, parse_spec
 from teig.agent.host.state import State, locked, make_private, read_json, write_json
-from teig.agent.keeper.limits import Limits
+from teig.agent.keeper.allowance import Allowance
+from teig.agent.keeper.limits import Held, Limits, Threads
+from teig.agent.keeper.pauses import RUN
+from teig.agent.keeper.processors import Processors
+from teig.agent.keeper.reconnects import CHANGE_S, MOST_AGAIN_S, MOST_FIRST_S, PART, Reconnects
 from teig.agent.network import shaping
 from teig.agent.xen import backends, processor
-from teig.agent.xen.hypervisor import Domain, Hypervisor
+from teig.agent.xen.backends import Device
+from teig.agent.xen.hypervisor import Changes, Domain, Hypervisor, boottime
 
-RUN = Path("/run/teig")
 LOOK_S = 10.0
 CARDS_S = 60.0
+WORK_PART = 0.05
+"""How much of one vCPU the passes between looks may take, whatever guests do; `_WORK_BURST_S` of it at once."""
+_WORK_BURST_S = 2.0
 _HURRY_S = 0.05
 _AFTER_START_S = 1.0
-_SETTLE_S = 5.0
+_SETTLE_S = 2.0
 _AGAIN_S = 2.0
+_MANY_CHANGES = 20
 _REMEMBERED = 10
 _WATCHED = (f"{backends.BACKENDS}/vbd", f"{backends.BACKENDS}/vif")
 
 
+class _Hurried(NamedTuple):
+    """A domain whose back end has connected: since when its threads may have run, and until when they are waited for.
+
+    `since` is None as long as only the threads themselves tell.
+    """
+
+    since: Optional[float]
+    until: float
+
+
 class Keeper:
-    """What is kept, and what was done last for each guest."""
+    """What is kept, and what was done last for each guest. Times: CLOCK_BOOTTIME, in seconds."""
 
     def __init__(self, state: State, xen: Hypervisor, limits: Limits, folder: Path = RUN, version: str = "") -> None:
         self._state = state
@@ -44,61 +66,107 @@ class Keeper:
         self._limits = limits
         self._folder = folder
         self._version = version
+        self._processors = Processors(xen, state)
+        self._reconnects = Reconnects(xen, folder)
+        self._specs: dict[str, tuple[tuple[int, int, int], Spec]] = {}
         self._guests: dict[str, dict[str, Any]] = {}
         self._errors: dict[str, str] = {}
         self._last_error: Optional[dict[str, Any]] = None
-        self._hurried: dict[int, float] = {}
+        self._hurried: dict[int, _Hurried] = {}
+        self._changes: Counter[int] = Counter()
+        self._counted: dict[int, float] = {}
+        self._connected: set[int] = set()
+        self._left: set[Device] = set()
+        self._anew: set[Device] = set()
         self._unshaped: set[int] = set()
         self._shaped: set[int] = set()
         self._cards_due = 0.0
         self._looked = 0.0
+        self._began = boottime()
+        self._work = Allowance(_WORK_BURST_S, WORK_PART)
 
     def serve(self) -> None:
-        """Keep for ever. Errors are written to the journal, never raised; only a second keeper is refused."""
+        """Keep for ever. Errors are written to the journal, never raised; only a second keeper is refused.
+
+        At its end (SIGTERM) no guest stays paused: nobody would be there to let it go on.
+        """
         make_private(self._folder)
         with locked(self._folder / "keeper.lock", 10, "Another teig-keeper runs."):
-            while True:
-                with self._telling("xenstore"):
-                    self._follow()
-                time.sleep(_AGAIN_S)
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            try:
+                self._reconnects.restore(record(self._folder).get("used"))
+                while True:
+                    with self._telling("xenstore"):
+                        self._follow()
+                    time.sleep(_AGAIN_S)
+            finally:
+                self._reconnects.lift_all()
 
     def _follow(self) -> None:
         watch = self._xen.watch(_WATCHED)
-        due = 0.0
+        due = passing = 0.0
         while True:
-            now = time.monotonic()
-            if now >= due:
+            if boottime() >= due:
                 self.look()
-                due = time.monotonic() + LOOK_S
-            pause = _HURRY_S if self._hurried else due - time.monotonic()
-            for path in watch.wait(pause):
-                self.notice(path)
-            if self._hurried and self.catch_up():
-                due = min(due, time.monotonic() + _AFTER_START_S)
+                due = boottime() + LOOK_S
+            wake = min(due, passing if self._hurried else math.inf, self._reconnects.next())
+            changes = watch.wait(wake - boottime())
+            with self._working():
+                self.notice(changes)
+                self._lift()
+                # What connects is seen to at once, what is waited for every 50 ms.
+                waits = self._work.wait(boottime()) if changes.paths else passing - boottime()
+                passes = bool(self._hurried) and waits <= 0
+                settled = passes and self.catch_up()
+            if passes:
+                passing = boottime() + max(_HURRY_S, self._work.wait(boottime()))
+            if settled and not self._work.wait(boottime()):
+                due = min(due, boottime() + _AFTER_START_S)
 
-    def notice(self, path: str) -> None:
-        """Take in that something changed in xenstore: a back end that has connected is seen to until it is settled."""
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Count the processor time of what guests can make the keeper do."""
+        began = time.process_time()
+        yield
+        self._work.use(time.process_time() - began, boottime())
+
+    def notice(self, changes: Changes) -> None:
+        """Take in what changed in xenstore: a guest whose back end connects is seen to until that is settled."""
+        for path, count in Counter(changes.paths).items():
+            with self._telling(f"the change of {path:.80}"):
+                self._notice(path, count, changes.since)
+
+    def _notice(self, path: str, count: int, since: float) -> None:
         device = backends.device_of(path)
-        if device is None or self._xen.read(path) != backends.CONNECTED:
+        if device is None:
             return
-        kind, domid = device
-        self._hurried[domid] = time.monotonic() + _SETTLE_S
-        if kind == "vif":
+        kind, domid, _ = device
+        self._changes[domid] += count
+        connected = self._xen.read(path) == backends.CONNECTED
+        if not connected:
+            self._left.add(device)
+        elif count > 1 or device in self._left:
+            self._left.discard(device)
+            self._anew.add(device)
+        if kind == "vif" and connected and domid not in self._shaped:
             self._unshaped.add(domid)
+        # Two changes can be a whole reconnect: its thread has begun since the first of them, and may have gone again.
+        if connected or count > 1 or self._changes[domid] >= _MANY_CHANGES:
+            known = self._hurried.get(domid, _Hurried(None, 0.0))
+            unseen = since if count > 1 and kind == "vbd" else None
+            first = min((value for value in (known.since, unseen) if value is not None), default=None)
+            self._hurried[domid] = _Hurried(first, boottime() + _SETTLE_S)
 
     def catch_up(self) -> bool:
         """See to the guests whose back ends have just connected; return whether one is settled now."""
-        threads = self._limits.threads()
-        ours = {domain.domid: (domain, spec) for domain, spec in self._running(self._xen.domains())}
-        settled = {domid for domid, until in self._hurried.items() if domid not in ours or time.monotonic() > until}
-        for domid in self._hurried.keys() & ours.keys():
-            domain, spec = ours[domid]
-            with self._telling(spec.name):
-                held = self._limits.hold(spec, domid, threads)
-                did = held.did + (shaping.hold(spec, domid, {}) if domid in self._unshaped else [])
-                self._unshaped.discard(domid)
-                self._did(spec, domain, did)
-                settled |= {domid} if held.settled else set()
+        settled: set[int] = set()
+        with self._telling("guests that connect"):
+            threads = self._limits.threads()
+            ours = {domain.domid: (domain, spec) for domain, spec in self._running(self._xen.domains())}
+            for domid, hurried in list(self._hurried.items()):
+                settled |= {domid} if domid not in ours or boottime() > hurried.until else set()
+                if domid in ours:
+                    settled |= {domid} if self._settle(*ours[domid], threads) else set()
         for domid in settled:
             del self._hurried[domid]
             self._unshaped.discard(domid)
@@ -106,28 +174,91 @@ class Keeper:
             self._write()
         return bool(settled)
 
+    def _settle(self, domain: Domain, spec: Spec, threads: Threads) -> bool:
+        """Limit a guest whose back end has connected; return whether all threads were there.
+
+        A guest that is paused has time: its threads are seen to again before it goes on.
+        """
+        with self._telling(spec.name):
+            held = self._enforce(domain, spec, threads)
+            if domain.domid in self._unshaped:
+                self._unshaped.discard(domain.domid)
+                self._did(spec, domain, shaping.hold(spec, domain.domid, {}))
+            return held.settled or self._reconnects.is_paused(spec.id)
+        return False
+
+    def _enforce(self, domain: Domain, spec: Spec, threads: Threads) -> Held:
+        """Limit a guest's disks, and count for how long they may have been without limits."""
+        held = self._limits.hold(spec, domain.domid, threads)
+        self._did(spec, domain, held.did)
+        now = boottime()
+        hurried = self._hurried.get(domain.domid)
+        begins = [hurried.since] if hurried and hurried.since is not None else []
+        begins += [held.outside_since] if held.outside_since is not None else []
+        last = self._counted.get(domain.domid, self._began)
+        self._counted[domain.domid] = now
+        if hurried:
+            # Threads that are still to come are counted from here on.
+            self._hurried[domain.domid] = hurried._replace(since=None if held.settled else now)
+        changes = self._changes.pop(domain.domid, 0)
+        anew = {device for device in self._anew if device.domid == domain.domid}
+        self._anew -= anew
+        ahead = self._limits.submitted.ahead_s(
+            domain.domid, spec.disk_rate, now, {device.name for device in anew if device.kind == "vbd"}
+        )
+        if not (domain.paused and self._reconnects.is_paused(spec.id)) and (begins or changes or ahead):
+            seconds = max(0.0, now - max(min(begins), last)) if begins else 0.0
+            most = MOST_AGAIN_S if domain.domid in self._connected else MOST_FIRST_S
+            self._reconnects.count(spec.id, min(most, max(seconds, CHANGE_S * changes, PART * ahead)), now)
+            self._did(spec, domain, self._reconnects.enforce(domain, now))
+        if hurried and held.settled:
+            self._connected.add(domain.domid)
+        return held
+
+    def _lift(self) -> None:
+        """Let those go on whose pause is over, once the threads that they have by now are seen to."""
+        with self._telling("pauses"):
+            over = self._reconnects.over(boottime())
+            running = {spec.id: (domain, spec) for domain, spec in self._running(self._xen.domains())} if over else {}
+            for guest in over:
+                if guest in running:
+                    with self._telling(running[guest][1].name):
+                        self._enforce(*running[guest], self._limits.threads())
+                self._reconnects.lift(guest)
+            if over:
+                self._write()
+
     def look(self) -> None:
         """Look at everything and put right what is not as it must be. What fails hinders nothing else."""
+        with self._telling("processors"):
+            self._say("Processors", self._processors.divide())
         with self._telling("domains"):
             domains = self._xen.domains()
             running = self._running(domains)
             threads = self._limits.threads()
             for domain, spec in running:
-                with self._telling(spec.name):
-                    self._did(spec, domain, self._limits.hold(spec, domain.domid, threads).did)
+                self._look_at(domain, spec, threads)
             with self._telling("weights"):
-                self._look_at_weights(domains, running)
+                self._look_at_weights(running)
             with self._telling("network rates"):
                 self._look_at_cards(running)
             with self._telling("groups of guests that have gone"):
-                self._forget({domain.uuid for domain in domains})
-            self._looked = time.clock_gettime(time.CLOCK_BOOTTIME)
+                self._forget(domains)
+            self._looked = boottime()
         self._write()
 
-    def _look_at_weights(self, domains: list[Domain], running: list[tuple[Domain, Spec]]) -> None:
+    def _look_at(self, domain: Domain, spec: Spec, threads: Threads) -> None:
+        with self._telling(spec.name):
+            self._enforce(domain, spec, threads)
+        with self._telling(f"the cpupool of {spec.name}"):
+            self._did(spec, domain, self._processors.place(domain, spec))
+
+    def _look_at_weights(self, running: list[tuple[Domain, Spec]]) -> None:
+        domains = self._xen.domains()
         shares = self._xen.shares([domain.domid for domain in domains])
         for domain, spec in running:
-            self._did(spec, domain, processor.hold(self._xen, spec, domain.domid, shares.get(domain.domid)))
+            with self._telling(f"the weight of {spec.name}"):
+                self._did(spec, domain, processor.hold(self._xen, spec, domain.domid, shares.get(domain.domid)))
         shares.update({domain.domid: processor.of(spec) for domain, spec in running})
         self._say("Domain-0", processor.hold_dom0(self._xen, domains, shares))
 
@@ -139,7 +270,8 @@ class Keeper:
             return
         rates = shaping.received() if running else {}
         for domain, spec in running:
-            self._did(spec, domain, shaping.hold(spec, domain.domid, rates))
+            with self._telling(f"the network cards of {spec.name}"):
+                self._did(spec, domain, shaping.hold(spec, domain.domid, rates))
         self._shaped = domids
         self._cards_due = now + CARDS_S
 
@@ -149,17 +281,36 @@ class Keeper:
         return [(domain, spec) for domain in alive if (spec := self._spec(domain.uuid))]
 
     def _spec(self, guest: str) -> Optional[Spec]:
-        """Return what a guest is entitled to; None where a domain is not ours."""
+        """Return what a guest is entitled to, read anew when its file has changed; None where a domain is not ours."""
         with self._telling(f"the description of {guest}"):
-            stored = read_json(self._state.guest_dir(guest) / "spec.json")
-            return parse_spec(stored) if stored else None
+            file = self._state.guest_dir(guest) / "spec.json"
+            try:
+                about = file.stat()
+            except FileNotFoundError:
+                self._specs.pop(guest, None)
+                return None
+            stamp = (about.st_mtime_ns, about.st_size, about.st_ino)
+            known = self._specs.get(guest)
+            if known is None or known[0] != stamp:
+                known = self._specs[guest] = (stamp, parse_spec(read_json(file)))
+            return known[1]
         return None
 
-    def _forget(self, running: set[str]) -> None:
-        """Remove the groups of guests that have gone; one that was started since `running` was read is left alone."""
+    def _forget(self, domains: list[Domain]) -> None:
+        """Remove the groups of guests that have gone; one that was started since `domains` was read is left alone."""
+        running = {domain.uuid for domain in domains}
         for guest in self._limits.groups.guests():
-            if guest not in running and self._xen.find(guest) is None and self._limits.groups.remove(guest):
-                self._guests.pop(guest, None)
+            with self._telling(f"the group of {guest}"):
+                if guest not in running and self._xen.find(guest) is None and self._limits.groups.remove(guest):
+                    self._guests.pop(guest, None)
+        there = {domain.domid for domain in domains}
+        self._counted = {domid: when for domid, when in self._counted.items() if domid in there}
+        self._connected &= there
+        self._left = {device for device in self._left if device.domid in there}
+        self._anew = {device for device in self._anew if device.domid in there}
+        self._limits.submitted.forget(there)
+        self._changes = Counter({domid: count for domid, count in self._changes.items() if domid in there})
+        self._specs = {guest: known for guest, known in self._specs.items() if guest in running}
 
     def _did(self, spec: Spec, domain: Domain, did: list[str]) -> None:
         known = self._guests.setdefault(spec.id, {"name": spec.name, "did": []})
@@ -186,33 +337,58 @@ class Keeper:
                 self._say(what, [f"could not be kept: {text}"])
 
     def _write(self) -> None:
-        record = {
-            "version": self._version,
-            "pid": os.getpid(),
-            "time": time.time(),
-            "looked": self._looked,
-            "guests": self._guests,
-            "error": self._last_error,
-        }
+        now = boottime()
         with self._telling("keeper.json"):
-            write_json(self._folder / "keeper.json", record)
+            for guest, known in self._guests.items():
+                known["held"] = self._reconnects.reason(guest, now)
+            told = {
+                "version": self._version,
+                "pid": os.getpid(),
+                "time": time.time(),
+                "looked": self._looked,
+                "guests": self._guests,
+                "used": self._reconnects.stored(now),
+                "error": self._last_error,
+            }
+            write_json(self._folder / "keeper.json", told)
+
+
+def record(folder: Path = RUN) -> dict[str, Any]:
+    """Return what the keeper last wrote down, of whatever keeper it is; nothing where that cannot be read."""
+    try:
+        stored = json.loads((folder / "keeper.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def version(folder: Path = RUN) -> str:
+    """Return the version of the keeper that runs, empty where none does."""
+    return str(record(folder).get("version", "")) if _runs(folder) else ""
+
+
+def held_back(folder: Path = RUN) -> dict[str, str]:
+    """Return why guests are held back, by their ids; those that are not are left out."""
+    guests = record(folder).get("guests")
+    known = guests.items() if isinstance(guests, dict) else ()
+    reasons = {guest: str(about.get("held") or "") for guest, about in known if isinstance(about, dict)}
+    return {guest: reason for guest, reason in reasons.items() if reason}
 
 
 def beat(folder: Path = RUN) -> Optional[float]:
     """Return how many seconds ago the keeper last looked at everything; None where none runs."""
+    if not _runs(folder):
+        return None
+    looked = record(folder).get("looked")
+    return max(0.0, boottime() - looked) if isinstance(looked, (int, float)) and looked > 0 else None
+
+
+def _runs(folder: Path) -> bool:
     try:
         with (folder / "keeper.lock").open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
-        return None
+        return False
     except BlockingIOError:
-        return _since_look(folder)
-    return None  # nobody holds the lock
-
-
-def _since_look(folder: Path) -> Optional[float]:
-    try:
-        looked = float(json.loads((folder / "keeper.json").read_text())["looked"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - looked) if looked else None
+        return True
+    return False  # nobody holds the lock

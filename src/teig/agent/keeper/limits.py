@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 from teig.agent.contract.spec import DiskRate, Spec
 from teig.agent.keeper.control_groups import UNLIMITED, ControlGroups
+from teig.agent.keeper.submitted import DEVICES, Submitted
 from teig.agent.xen import backends
 from teig.agent.xen.hypervisor import Hypervisor
 
@@ -21,10 +22,15 @@ Threads = dict[int, list[int]]
 
 
 class Held(NamedTuple):
-    """What was done for a guest; `settled` says whether every thread that must come was there."""
+    """What was done for a guest; `settled` says whether every thread that must come was there.
+
+    `outside_since` is when the oldest of the threads began that were found outside the guest's group, in seconds after
+    the host's boot: since then the guest was not limited. None where there was none.
+    """
 
     settled: bool
     did: list[str]
+    outside_since: Optional[float] = None
 
 
 class Limits:
@@ -36,11 +42,15 @@ class Limits:
         groups: Optional[ControlGroups] = None,
         proc: Path = backends.PROC,
         block: Path = BLOCK,
+        module: Path = backends.MODULE,
+        devices: Path = DEVICES,
     ) -> None:
+        self.submitted = Submitted(xen, devices)
         self.groups = groups or ControlGroups()
         self._xen = xen
         self._proc = proc
         self._block = block
+        self._module = module
 
     def threads(self) -> Threads:
         """Return the threads that serve disks, by domain."""
@@ -49,7 +59,7 @@ class Limits:
     def hold(self, spec: Spec, domid: int, threads: Optional[Threads] = None) -> Held:
         """Hold a running guest to its rates: its group, the limits there, and all threads that there are yet."""
         did = ["io handed down to the guests' groups"] if self.groups.prepare() else []
-        disks = backends.disks(self._xen, domid)
+        disks = backends.disks(self._xen, domid, backends.most_queues(self._module))
         wanted = shared_out(spec.disk_rate, [disk.device for disk in disks if disk.device], self._block)
         # A domain that is just being taken down has no disks any more; its limits stay for the one that comes after.
         did += [f"io.max {line}" for line in (self.groups.limit(spec.id, wanted) if wanted else [])]
@@ -57,8 +67,10 @@ class Limits:
         inside = self.groups.members(spec.id)
         moved = [thread for thread in serving if thread not in inside and self.groups.add(spec.id, thread)]
         did += [f"threads moved: {len(moved)}"] if moved else []
+        since = [began for thread in moved if (began := backends.began(thread, self._proc)) is not None]
         complete = all(disk.device for disk in disks)
-        return Held(complete and len(serving) >= sum(disk.queues for disk in disks), did)
+        settled = complete and len(serving) >= sum(disk.queues for disk in disks)
+        return Held(settled, did, min(since, default=None))
 
     def held(self, guest: str, domid: int, threads: Threads) -> DiskRate:
         """Return the rates that every thread of a guest is held to; 0 for what at least one of them is not."""

@@ -35,8 +35,12 @@ def received() -> dict[str, int]:
 
 def parse_qdiscs(text: str) -> dict[str, int]:
     """Return the rates of the token buckets in the output of `tc -j qdisc show`."""
-    rows = json.loads(text or "[]")
-    return {row["dev"]: int(row["options"]["rate"]) for row in rows if row["kind"] == "tbf" and row.get("root")}
+    rates = {}
+    for row in json.loads(text or "[]"):
+        rate = row.get("options", {}).get("rate")
+        if row.get("kind") == "tbf" and row.get("root") and isinstance(rate, int):
+            rates[str(row.get("dev"))] = rate
+    return rates
 
 
 def replace_argv(card: str, kbit: int) -> list[str]:

@@ -6,6 +6,7 @@ connects, and new ones whenever it connects again: after a reboot from inside, o
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -15,7 +16,9 @@ from teig.agent.xen.hypervisor import Hypervisor
 CONNECTED = "4"  # xen/include/public/io/xenbus.h, XenbusStateConnected
 BACKENDS = "/local/domain/0/backend"
 PROC = Path("/proc")
+MODULE = Path("/sys/module/xen_blkback/parameters")
 _MOST_QUEUES = 128
+_TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
 _KTHREADD = "2"
 _STAT = re.compile(r"\d+ \((\d+)\.[a-z]+[a-z0-9]*(?:-\d+)?\) \S (\d+) ")
 _PATH = re.compile(r"/local/domain/0/backend/(vbd|vif)/(\d+)/(\d+)/state")
@@ -31,21 +34,29 @@ class Disk(NamedTuple):
     queues: int
 
 
-def disks(xen: Hypervisor, domid: int) -> list[Disk]:
+def disks(xen: Hypervisor, domid: int, most_queues: int = _MOST_QUEUES) -> list[Disk]:
     """Return a domain's disks."""
     folder = f"{BACKENDS}/vbd/{domid}"
-    return [_disk(xen, f"{folder}/{name}") for name in xen.below(folder)]
+    return [_disk(xen, f"{folder}/{name}", most_queues) for name in xen.below(folder)]
 
 
-def _disk(xen: Hypervisor, path: str) -> Disk:
-    number = re.fullmatch(r"([0-9a-f]+):([0-9a-f]+)", xen.read(f"{path}/physical-device") or "")
+def _disk(xen: Hypervisor, path: str, most_queues: int) -> Disk:
+    number = re.fullmatch(r"([0-9a-f]{1,8}):([0-9a-f]{1,8})", xen.read(f"{path}/physical-device") or "")
     device = f"{int(number[1], 16)}:{int(number[2], 16)}" if number else ""
     if xen.read(f"{path}/state") != CONNECTED:
         return Disk(device, 0)
-    # The guest's own word: it may be anything, and only says how long to look for threads.
+    # The guest's own word: it may be anything, and only says how long to wait for threads.
     untrusted_queues = xen.read(f"{xen.read(f'{path}/frontend')}/multi-queue-num-queues") or "1"
     known = re.fullmatch(r"[0-9]{1,3}", untrusted_queues, re.ASCII)
-    return Disk(device, max(1, min(int(untrusted_queues), _MOST_QUEUES)) if known else 1)
+    return Disk(device, max(1, min(int(untrusted_queues), most_queues)) if known else 1)
+
+
+def most_queues(module: Path = MODULE) -> int:
+    """Return how many queues blkback serves a guest with; who wants more is not connected (xenbus.c, connect_ring)."""
+    try:
+        return max(1, min(int((module / "max_queues").read_text()), _MOST_QUEUES))
+    except (OSError, ValueError):
+        return _MOST_QUEUES
 
 
 def threads(proc: Path = PROC) -> dict[int, list[int]]:
@@ -66,10 +77,24 @@ def threads(proc: Path = PROC) -> dict[int, list[int]]:
     return found
 
 
-def device_of(path: str) -> Optional[tuple[str, int]]:
-    """Return which kind of device of which domain changed its state, from the path that a watch reports.
+def began(thread: int, proc: Path = PROC) -> Optional[float]:
+    """Return when a thread began, in seconds after the host's boot; None where it has ended (proc(5), starttime)."""
+    try:
+        words = (proc / str(thread) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        return int(words[19]) * _TICKS_S
+    except (OSError, ValueError, IndexError):
+        return None
 
-    None for all other paths.
-    """
+
+class Device(NamedTuple):
+    """A device: `vbd` or `vif`, the domain that it belongs to, and its name below that."""
+
+    kind: str
+    domid: int
+    name: str
+
+
+def device_of(path: str) -> Optional[Device]:
+    """Return which device changed its state, from the path that a watch reports; None for all other paths."""
     match = _PATH.fullmatch(path)
-    return (match[1], int(match[2])) if match else None
+    return Device(match[1], int(match[2]), match[3]) if match else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import select
 import sys
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ MAXMEM_CONSTANT_KIB = 1024
 """What libxl adds to every domain's maximum (tools/libs/light/libxl_internal.h, LIBXL_MAXMEM_CONSTANT)."""
 _SCHEDULERS = {5: "credit", 6: "credit2", 7: "arinc653", 8: "rtds", 9: "null"}  # xen/include/public/domctl.h
 _CREDIT2_ROW = re.compile(r"\s(\d+)\s+(\d+)\s+(\d+)\s*$")
+_MOST_EVENTS = 1000
 SHUTDOWN_CRASH = 3  # xen/include/public/sched.h, SHUTDOWN_crash
 
 
@@ -158,7 +160,8 @@ class Hypervisor:
         """Return weight and cap of some domains; of all others nothing is promised to be there."""
         scheduler = self.scheduler()
         if scheduler == "credit":
-            return {domid: self._credit(domid) for domid in domids}
+            credit = {domid: self._credit(domid) for domid in domids}
+            return {domid: share for domid, share in credit.items() if share}
         if scheduler == "credit2" and self._credit2:
             found = {domid: self._credit2.get(domid) for domid in domids}
             return {domid: Share(*share) for domid, share in found.items() if share}
@@ -179,8 +182,12 @@ class Hypervisor:
             raise host_fault("xl_failed", f"xl sched-credit2 failed: {done.said}")
         return parse_credit2(done.stdout)
 
-    def _credit(self, domid: int) -> Share:
-        row = self.xc.sched_credit_domain_get(domid)
+    def _credit(self, domid: int) -> Share | None:
+        """Return a domain's weight and cap; None where it is not there (any more), and for one in a pool of credit2."""
+        try:
+            row = self.xc.sched_credit_domain_get(domid)
+        except Exception:  # noqa: BLE001  (xen.lowlevel.xc.Error is known only once the bindings are loaded)
+            return None
         return Share(int(row["weight"]), int(row["cap"]))
 
     def set_share(self, domid: int, share: Share) -> None:
@@ -198,8 +205,20 @@ class Hypervisor:
         """Return a cpupool's name, as xl gave it."""
         return self.read(f"/local/pool/{pool.number}/name") or ""
 
+    def free_cpus(self) -> tuple[int, ...]:
+        """Return the CPUs that are online and in no cpupool: nothing is scheduled on them."""
+        return tuple(self.xc.cpupool_freeinfo())
+
+    def pause(self, domid: int) -> None:
+        """Stop a domain's vCPUs. Xen counts: whoever else pauses it must unpause it too (XEN_DOMCTL_pausedomain)."""
+        self.xc.domain_pause(domid)
+
+    def unpause(self, domid: int) -> None:
+        """Take one `pause` back."""
+        self.xc.domain_unpause(domid)
+
     def core_of(self) -> list[tuple[int, int]]:
-        """Return the socket and core of each CPU: threads of one core have the same."""
+        """Return the socket and core of each CPU, by its number: threads of one core have the same."""
         topology = self.xc.topologyinfo()
         return list(zip(topology["cpu_to_socket"], topology["cpu_to_core"]))  # noqa: B905  (strict: Python 3.10)
 
@@ -208,21 +227,43 @@ class Hypervisor:
         return int(self.xc.physinfo()["free_memory"]) // 1024
 
 
+class Changes(NamedTuple):
+    """The paths that changed, one for each change, in order, and no earlier than `since` (CLOCK_BOOTTIME, seconds)."""
+
+    paths: list[str]
+    since: float
+
+
 class Watch:
     """A connection to xenstore that reports changes."""
 
     def __init__(self, handle: Any, paths: Sequence[str]) -> None:
         self._handle = handle
+        self._emptied = boottime()
         for path in paths:
             handle.watch(path, "")
 
-    def wait(self, seconds: float) -> set[str]:
-        """Return the paths that changed, waiting at most so long for the first; none where none did."""
-        ready, _, _ = select.select([self._handle.fileno()], [], [], max(0.0, seconds))
-        changed: set[str] = set()
-        while ready and (event := self._handle.check_watch()):
-            changed.add(_text(event[0]))
-        return changed
+    def wait(self, seconds: float) -> Changes:
+        """Return what changed, waiting at most so long for the first change; nothing where there was none.
+
+        At most `_MOST_EVENTS` at once: a guest that makes them faster than they are read stops nobody.
+        """
+        since = self._emptied
+        ready, _, _ = select.select([self._handle.fileno()], [], [], 0)
+        if not ready:
+            ready, _, _ = select.select([self._handle.fileno()], [], [], max(0.0, seconds))
+            since = boottime()
+        changed: list[str] = []
+        while ready and len(changed) < _MOST_EVENTS and (event := self._handle.check_watch()):
+            changed.append(_text(event[0]))
+        if len(changed) < _MOST_EVENTS:
+            self._emptied = boottime()
+        return Changes(changed, since)
+
+
+def boottime() -> float:
+    """Return the seconds since the host's boot, which no change of its clock moves."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _text(raw: str | bytes) -> str:

@@ -1,6 +1,7 @@
 """Domain-0 counts no more than a guest.
 
-What: Domain-0's scheduler weight is not above that of the heaviest guest; where no guest runs, not above the usual 256.
+What: Domain-0's scheduler weight is not above that of the heaviest guest in its cpupool; where there is none, not above
+the usual 256. Where teig-keeper runs it is the keeper that says what Domain-0 weighs, and nothing is found.
 
 Why: When all guests compute, Domain-0 waits for its turn among them, and with it every disk and network request of all.
 Their load averages rise, and nobody sees why: the processors are "only" busy.
@@ -31,7 +32,7 @@ DEFAULT_WEIGHT = 256
 def check(host: HostSettings) -> Iterator[Found]:
     """Compare the weights."""
     weight = host.dom0_weight
-    if not weight:
+    if not weight or host.dom0_kept:
         return
     if weight <= (host.heaviest_guest or DEFAULT_WEIGHT):
         command = f"xl sched-{host.scheduler or 'credit'}"

@@ -1,0 +1,79 @@
+"""Keeping Domain-0 and the guests on processors of their own, and everybody's weights: the keeper's part in `xen`.
+
+What `cpupools.mend` cannot see at one moment is seen here over time: a pool whose guest has gone, which is no other
+than one whose guest is just being rebooted, and a pool that somebody was killed over while making it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from teig.agent.contract.failure import Failure
+from teig.agent.contract.spec import Spec
+from teig.agent.host.process import must
+from teig.agent.host.state import State, locked
+from teig.agent.xen import cpupools, own_cores, processor
+from teig.agent.xen.hypervisor import Domain, Hypervisor
+
+ABANDONED_S = 60.0
+"""How long a pool must be empty. xl makes a guest's next domain 2 s after the last one's end (xl_vmcontrol.c)."""
+Running = list[tuple[Domain, Spec]]
+
+
+class Processors:
+    """The cpupools of this host, as they were when they were last looked after."""
+
+    def __init__(self, xen: Hypervisor, state: State, clock: Callable[[], float] = time.monotonic) -> None:
+        self._xen = xen
+        self._state = state
+        self._clock = clock
+        self._empty: dict[str, float] = {}
+
+    def divide(self) -> list[str]:
+        """Divide the host's CPUs as they should be, and remove pools that nobody needs; return what was done."""
+        did = [line for name in self._abandoned() for line in self._remove(name)]
+        with cpupools.changing(self._state):
+            return did + cpupools.mend(self._xen, self._state)
+
+    def place(self, domain: Domain, spec: Spec) -> list[str]:
+        """Move a guest that shares cores from Domain-0's pool to the guests'; return what was done.
+
+        Moving sets its weight back to 256, so that is set again at once.
+        """
+        if domain.cpupool != 0 or spec.own_cores or cpupools.home(self._xen) == cpupools.POOL_0:
+            return []
+        with cpupools.changing(self._state):
+            must(["xl", "cpupool-migrate", str(domain.domid), cpupools.GUESTS], "xl_failed")
+            self._xen.set_share(domain.domid, processor.of(spec))
+        return [f"moved to cpupool {cpupools.GUESTS}"]
+
+    def _abandoned(self) -> list[str]:
+        """Return the pools that have been without a domain for long: the ids of guests, numbers of nameless ones."""
+        found = cpupools.division(self._xen)
+        pools = {**found.own, **{str(pool.number): pool for pool in found.nameless}}
+        now = self._clock()
+        self._empty = {name: self._empty.get(name, now) for name, pool in pools.items() if not pool.domains}
+        return [name for name, since in self._empty.items() if now - since >= ABANDONED_S]
+
+    def _remove(self, name: str) -> list[str]:
+        if name.isdigit():
+            with cpupools.changing(self._state):
+                must(["xl", "cpupool-destroy", name], "xl_failed")
+            return [f"cpupool {name}, which has neither name nor domains, removed"]
+        with contextlib.ExitStack() as stack:
+            if self._in_use(name, stack):
+                return []
+            own_cores.take_back(self._xen, name, self._state)
+        return [f"the cores of guest {name}, which has gone, given back"]
+
+    def _in_use(self, guest: str, stack: contextlib.ExitStack) -> bool:
+        """Lock a guest until the stack's end; say whether somebody else has it, who may be about to start it."""
+        folder = self._state.guest_dir(guest)
+        try:
+            if folder.is_dir():
+                stack.enter_context(locked(folder / "lock", 0.0, "busy"))
+        except Failure:
+            return True
+        return False

@@ -1,0 +1,109 @@
+"""Domain-0 and the guests on processors of their own, kept over time: on CPUs and cpupools in miniature."""
+
+from __future__ import annotations
+
+import pytest
+
+from teig.agent.host.state import locked
+from teig.agent.keeper import processors
+from teig.agent.keeper.keeper import Keeper
+from teig.agent.keeper.processors import ABANDONED_S, Processors
+from teig.agent.network import shaping
+from teig.agent.xen import cpupools, own_cores
+from teig.agent.xen.hypervisor import Share
+from tests.agent.given import GUEST
+from tests.agent.processors import CpuPools, domain
+from tests.keeper.given import Host
+
+OWN = f"teig-{GUEST}"
+
+
+@pytest.fixture
+def xen(host: Host, monkeypatch: pytest.MonkeyPatch) -> CpuPools:
+    """A host of four CPUs."""
+    host.xen.pool[0], host.xen.cores = [0, 1, 2, 3], [(0, number) for number in range(4)]
+    for module in (cpupools, own_cores, processors):
+        monkeypatch.setattr(module, "must", host.xen.xl)
+    monkeypatch.setattr(cpupools, "run", host.xen.xl)
+    monkeypatch.setattr(shaping, "received", dict)
+    (host.root / "run").mkdir()
+    return host.xen
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_look_divides_the_host_and_moves_the_guests_that_run(host: Host, xen: CpuPools) -> None:
+    host.run(7)
+    keeping = Keeper(host.state, host.xen, host.limits, host.root / "run")  # type: ignore[arg-type]
+    keeping.look()
+    assert xen.sizes() == {"Pool-0": [0], "teig-guests": [1, 2, 3]}
+    assert xen.running[-1].cpupool == 1
+    assert xen.weights == {0: Share(512, 0), 7: Share(128, 0)}
+
+
+def test_others_stay_where_they_are(host: Host, xen: CpuPools) -> None:
+    host.run(7, guest="99999999-2222-4333-8444-555555555555")
+    keeping = Keeper(host.state, host.xen, host.limits, host.root / "run")  # type: ignore[arg-type]
+    keeping.look()
+    assert xen.sizes() == {"Pool-0": [0, 1], "teig-guests": [2, 3]}
+    assert xen.running[-1].cpupool == 0
+    assert xen.weights[0].weight >= 128
+
+
+def test_what_cannot_be_divided_hinders_nothing_else(host: Host, xen: CpuPools) -> None:
+    host.run(7)
+    xen.refuses = "cpupool-create"
+    keeping = Keeper(host.state, host.xen, host.limits, host.root / "run")  # type: ignore[arg-type]
+    keeping.look()
+    assert host.groups.rates(GUEST)
+    assert sorted(xen.pool[0]) == [0, 1, 2, 3]
+
+
+@pytest.fixture
+def own(host: Host, xen: CpuPools) -> Processors:
+    """A guest's own pool, without its domain, and the clock of who looks after it."""
+    kept = Processors(host.xen, host.state, Clock())  # type: ignore[arg-type]
+    own_cores.give(host.xen, host.define(own_cores=True), host.state)  # type: ignore[arg-type]
+    kept.divide()
+    return kept
+
+
+def pass_by(kept: Processors, seconds: float) -> list[str]:
+    kept._clock.now += seconds  # type: ignore[attr-defined]
+    return kept.divide()
+
+
+def test_the_pool_of_a_guest_that_reboots_stays(host: Host, xen: CpuPools, own: Processors) -> None:
+    assert pass_by(own, 10) == []
+    xen.running.append(domain(8, GUEST, cpupool=2))
+    assert pass_by(own, ABANDONED_S) == []
+    xen.running.pop()
+    assert pass_by(own, ABANDONED_S) == []
+    assert OWN in xen.sizes()
+
+
+def test_the_pool_of_a_guest_that_has_gone_is_removed(host: Host, xen: CpuPools, own: Processors) -> None:
+    assert pass_by(own, ABANDONED_S)
+    assert {name: sorted(cpus) for name, cpus in xen.sizes().items()} == {"Pool-0": [0], "teig-guests": [1, 2, 3]}
+
+
+def test_the_pool_of_a_guest_that_is_being_started_stays(host: Host, xen: CpuPools, own: Processors) -> None:
+    with locked(host.state.guest_dir(GUEST) / "lock", 0, "held"):
+        assert pass_by(own, ABANDONED_S) == []
+    assert OWN in xen.sizes()
+    assert pass_by(own, 1)
+
+
+def test_a_pool_that_somebody_was_killed_over_is_removed(host: Host, xen: CpuPools) -> None:
+    xen.pool[0], xen.pool[5] = [0, 1], [2, 3]
+    kept = Processors(host.xen, host.state, Clock())  # type: ignore[arg-type]
+    assert kept.divide()
+    assert xen.sizes() == {"Pool-0": [0], "teig-guests": [1], "": [2, 3]}
+    assert pass_by(kept, ABANDONED_S)
+    assert {name: sorted(cpus) for name, cpus in xen.sizes().items()} == {"Pool-0": [0], "teig-guests": [1, 2, 3]}
