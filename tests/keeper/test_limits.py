@@ -51,6 +51,20 @@ def test_only_the_kernel_s_own_threads_of_that_guest_are_moved(host: Host) -> No
     assert host.groups.members(GUEST) == {100}
 
 
+def test_a_thread_that_has_no_name_yet_is_read_again(host: Host) -> None:
+    host.thread(100, "kthreadd")
+    host.thread(101, "kworker/0:1")
+    assert host.limits.threads() == {}
+    for pid, name in ((100, "7.xvda-0"), (101, "7.xvda-1"), (102, "7.xvdb-0")):
+        if pid < 102:
+            host.end(pid)
+        host.thread(pid, name)
+    assert set(host.limits.threads(afresh=False)[7]) == {100, 102}
+    assert set(host.limits.threads()[7]) == {100, 101, 102}
+    host.end(100)
+    assert set(host.limits.threads(afresh=False)[7]) == {101, 102}
+
+
 def test_a_thread_outside_means_that_nothing_limits_the_guest(host: Host) -> None:
     host.run(7)
     host.thread(100, "7.xvda-0")

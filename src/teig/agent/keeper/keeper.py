@@ -37,7 +37,7 @@ LOOK_S = 10.0
 CARDS_S = 60.0
 WORK_PART = 0.05
 """How much of one vCPU the passes between looks may take, whatever guests do; `_WORK_BURST_S` of it at once."""
-_WORK_BURST_S = 2.0
+_WORK_BURST_S = 5.0
 _HURRY_S = 0.05
 _AFTER_START_S = 1.0
 _SETTLE_S = 2.0
@@ -50,10 +50,11 @@ _WATCHED = (f"{backends.BACKENDS}/vbd", f"{backends.BACKENDS}/vif")
 class _Hurried(NamedTuple):
     """A domain whose back end has connected: since when its threads may have run, and until when they are waited for.
 
-    `since` is None as long as only the threads themselves tell.
+    `since` is None as long as only the threads themselves tell; `noticed` is when the keeper heard of it.
     """
 
     since: Optional[float]
+    noticed: float
     until: float
 
 
@@ -72,6 +73,7 @@ class Keeper:
         self._guests: dict[str, dict[str, Any]] = {}
         self._errors: dict[str, str] = {}
         self._last_error: Optional[dict[str, Any]] = None
+        self._ours: dict[int, tuple[Domain, Spec]] = {}
         self._hurried: dict[int, _Hurried] = {}
         self._changes: Counter[int] = Counter()
         self._counted: dict[int, float] = {}
@@ -113,6 +115,7 @@ class Keeper:
             changes = watch.wait(wake - boottime())
             with self._working():
                 self.notice(changes)
+                self._stop_overdue()
                 self._lift()
                 # What connects is seen to at once, what is waited for every 50 ms.
                 waits = self._work.wait(boottime()) if changes.paths else passing - boottime()
@@ -152,17 +155,17 @@ class Keeper:
             self._unshaped.add(domid)
         # Two changes can be a whole reconnect: its thread has begun since the first of them, and may have gone again.
         if connected or count > 1 or self._changes[domid] >= _MANY_CHANGES:
-            known = self._hurried.get(domid, _Hurried(None, 0.0))
+            known = self._hurried.get(domid, _Hurried(None, boottime(), 0.0))
             unseen = since if count > 1 and kind == "vbd" else None
             first = min((value for value in (known.since, unseen) if value is not None), default=None)
-            self._hurried[domid] = _Hurried(first, boottime() + _SETTLE_S)
+            self._hurried[domid] = _Hurried(first, known.noticed, boottime() + _SETTLE_S)
 
     def catch_up(self) -> bool:
         """See to the guests whose back ends have just connected; return whether one is settled now."""
         settled: set[int] = set()
         with self._telling("guests that connect"):
-            threads = self._limits.threads()
-            ours = {domain.domid: (domain, spec) for domain, spec in self._running(self._xen.domains())}
+            threads = self._limits.threads(afresh=False)
+            ours = self._ours = {found[0].domid: found for found in self._running(self._xen.domains())}
             for domid, hurried in list(self._hurried.items()):
                 settled |= {domid} if domid not in ours or boottime() > hurried.until else set()
                 if domid in ours:
@@ -199,21 +202,46 @@ class Keeper:
         self._counted[domain.domid] = now
         if hurried:
             # Threads that are still to come are counted from here on.
-            self._hurried[domain.domid] = hurried._replace(since=None if held.settled else now)
+            self._hurried[domain.domid] = hurried._replace(since=None if held.settled else now, noticed=now)
         changes = self._changes.pop(domain.domid, 0)
-        anew = {device for device in self._anew if device.domid == domain.domid}
-        self._anew -= anew
-        ahead = self._limits.submitted.ahead_s(
-            domain.domid, spec.disk_rate, now, {device.name for device in anew if device.kind == "vbd"}
-        )
+        ahead = self._ahead(domain, spec, now)
         if not (domain.paused and self._reconnects.is_paused(spec.id)) and (begins or changes or ahead):
             seconds = max(0.0, now - max(min(begins), last)) if begins else 0.0
-            most = MOST_AGAIN_S if domain.domid in self._connected else MOST_FIRST_S
-            self._reconnects.count(spec.id, min(most, max(seconds, CHANGE_S * changes, PART * ahead)), now)
-            self._did(spec, domain, self._reconnects.enforce(domain, now))
-        if hurried and held.settled:
+            self._charge(domain, spec, max(seconds, CHANGE_S * changes, PART * ahead), now)
+        if held.settled and threads.get(domain.domid):
             self._connected.add(domain.domid)
         return held
+
+    def _ahead(self, domain: Domain, spec: Spec, now: float) -> float:
+        """Return how many seconds a guest is ahead of its limit; asked where a disk is another's, and at each look."""
+        anew = {device for device in self._anew if device.domid == domain.domid}
+        if not anew and domain.domid in self._hurried:
+            return 0.0
+        self._anew -= anew
+        names = {device.name for device in anew if device.kind == "vbd"}
+        return self._limits.submitted.ahead_s(domain.domid, spec.disk_rate, now, names)
+
+    def _charge(self, domain: Domain, spec: Spec, seconds: float, now: float) -> None:
+        """Count what a guest had without limits, and pause it where that is too much."""
+        most = MOST_AGAIN_S if domain.domid in self._connected else MOST_FIRST_S
+        self._reconnects.count(spec.id, min(most, seconds), now)
+        self._did(spec, domain, self._reconnects.enforce(domain, now))
+
+    def _stop_overdue(self) -> None:
+        """Pause guests that have used all they may while they wait to be seen to: a keeper that is slow is no way out.
+
+        A domain's first connection is not counted like this, for that may be the host's slowness alone.
+        """
+        now = boottime()
+        for domid, hurried in self._hurried.items():
+            domain, spec = self._ours.get(domid, (None, None))
+            if domain is None or spec is None or domid not in self._connected or self._reconnects.is_paused(spec.id):
+                continue
+            seconds = now - max(hurried.noticed, self._counted.get(domid, self._began))
+            if seconds > self._reconnects.left(spec.id, now):
+                with self._telling(spec.name):
+                    self._counted[domid] = now
+                    self._charge(domain, spec, seconds, now)
 
     def _lift(self) -> None:
         """Let those go on whose pause is over, once the threads that they have by now are seen to."""
@@ -235,6 +263,7 @@ class Keeper:
         with self._telling("domains"):
             domains = self._xen.domains()
             running = self._running(domains)
+            self._ours = {domain.domid: (domain, spec) for domain, spec in running}
             threads = self._limits.threads()
             for domain, spec in running:
                 self._look_at(domain, spec, threads)

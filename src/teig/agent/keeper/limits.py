@@ -49,12 +49,13 @@ class Limits:
         self.groups = groups or ControlGroups()
         self._xen = xen
         self._proc = proc
+        self._processes = backends.Processes(proc)
         self._block = block
         self._module = module
 
-    def threads(self) -> Threads:
-        """Return the threads that serve disks, by domain."""
-        return backends.threads(self._proc)
+    def threads(self, *, afresh: bool = True) -> Threads:
+        """Return the threads that serve disks, by domain; only those that came since the last call if not `afresh`."""
+        return self._processes.threads(afresh=afresh)
 
     def hold(self, spec: Spec, domid: int, threads: Optional[Threads] = None) -> Held:
         """Hold a running guest to its rates: its group, the limits there, and all threads that there are yet."""

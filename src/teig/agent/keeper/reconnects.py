@@ -54,6 +54,11 @@ class Reconnects:
         if seconds > 0:
             self._allowances.setdefault(guest, Allowance(BURST_S, PART)).use(seconds, now)
 
+    def left(self, guest: str, now: float) -> float:
+        """Return how many seconds a guest may still use at once."""
+        allowance = self._allowances.get(guest)
+        return BURST_S - (allowance.used(now) if allowance else 0.0)
+
     def enforce(self, domain: Domain, now: float) -> list[str]:
         """Pause a domain whose guest has used more than it may; return what was done, once until it has all again."""
         allowance = self._allowances.get(domain.uuid)

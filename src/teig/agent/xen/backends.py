@@ -59,22 +59,44 @@ def most_queues(module: Path = MODULE) -> int:
         return _MOST_QUEUES
 
 
-def threads(proc: Path = PROC) -> dict[int, list[int]]:
-    """Return the kernel threads that serve disks, by the domain whose disks they serve.
+class Processes:
+    """What runs in Domain-0. Reading all of it is most of the work, so that what is known need not be read again.
 
-    Only children of kthreadd count: any process may give itself such a name.
+    An id is given again only after thousands of others.
     """
-    found: dict[int, list[int]] = {}
-    for folder in proc.iterdir():
-        if not folder.name.isdigit():
-            continue
+
+    def __init__(self, proc: Path = PROC) -> None:
+        self._proc = proc
+        self._known: dict[int, Optional[int]] = {}
+
+    def threads(self, *, afresh: bool = True) -> dict[int, list[int]]:
+        """Return the kernel threads that serve disks, by domain; all processes are read again if `afresh`."""
+        known = {} if afresh else self._known
+        numbers = [int(name) for name in os.listdir(self._proc) if name.isdigit()]  # noqa: PTH208  (many, and often)
+        self._known = {number: known[number] for number in numbers if number in known}
+        for number in numbers:
+            if number not in known:
+                self._read(number)
+        found: dict[int, list[int]] = {}
+        for number, domid in self._known.items():
+            if domid is not None:
+                found.setdefault(domid, []).append(number)
+        return found
+
+    def _read(self, number: int) -> None:
+        """Learn whose disk a thread serves. Only children of kthreadd count: any process may give itself such a name.
+
+        A kernel thread that has just begun is called kthreadd for a moment; what it will be is not known then.
+        """
         try:
-            match = _STAT.match((folder / "stat").read_text(errors="replace"))
+            text = (self._proc / str(number) / "stat").read_text(errors="replace")
         except OSError:
-            continue  # it ended
+            return  # it ended
+        match = _STAT.match(text)
         if match and match[2] == _KTHREADD:
-            found.setdefault(int(match[1]), []).append(int(folder.name))
-    return found
+            self._known[number] = int(match[1])
+        elif "(kthreadd)" not in text:
+            self._known[number] = None
 
 
 def began(thread: int, proc: Path = PROC) -> Optional[float]:
