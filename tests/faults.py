@@ -8,7 +8,7 @@ from typing import Any
 from teig.fleet.driver import Fleet, HostAddress
 from teig.model.errors import HostFault
 
-STEPS = ("image_put", "volume_create", "volume_write_image", "guest_define", "guest_start", "guest_wait_ready")
+STEPS = ("image_put", "volume_create", "volume_write_image", "guest_define", "guest_start")
 
 
 class FaultyFleet:

@@ -34,7 +34,7 @@ class Call:
     error: str | None
     result: object
     alone: bool
-    """Whether no other changing call was under way on the host."""
+    """Whether no other changing call was under way for the guest."""
 
 
 class Hosts:
@@ -47,7 +47,7 @@ class Hosts:
         self.holding = threading.Event()
         self.go_on = threading.Event()
         self._call_s = call_s
-        self._under_way: dict[str, int] = dict.fromkeys(names, 0)
+        self._under_way: dict[GuestId, int] = {}
         self._lock = threading.Lock()
 
     def answer(self, name: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -61,8 +61,9 @@ class Hosts:
         if not claims:
             return getattr(host, method)(*args, **kwargs)
         with self._lock:
-            self._under_way[name] += 1
-            alone = self._under_way[name] == 1
+            guest = claims[0].guest
+            self._under_way[guest] = self._under_way.get(guest, 0) + 1
+            alone = self._under_way[guest] == 1
         error, result = None, None
         try:
             time.sleep(self._call_s)
@@ -73,7 +74,7 @@ class Hosts:
             raise
         finally:
             with self._lock:
-                self._under_way[name] -= 1
+                self._under_way[claims[0].guest] -= 1
                 self.calls.append(Call(name, method, claims[0].guest, claims[0].fence, error, result, alone))
 
     def hold(self, method: str) -> None:
@@ -150,7 +151,11 @@ class _SharedHost:
         self._name = name
 
     def __getattr__(self, method: str) -> Any:
-        return lambda *args, **kwargs: self._fleet.ask(self._name, method, *args, **kwargs)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            plain = [None if callable(arg) else arg for arg in args]  # what is to be called cannot be sent
+            return self._fleet.ask(self._name, method, *plain, **kwargs)
+
+        return call
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def test_a_host_is_shown_with_its_key_and_its_room(client: TestClient) -> None:
     shown = client.get("/v1/hosts/sim1").json()
     assert shown["host_key_fingerprint"].startswith("SHA256:")
     assert shown["state"] == "ready"
-    assert shown["room"] == {"memory_mib": 2048 - 1024 - 32, "disk_bytes": 1 << 40, "cores": 3.6}
+    assert shown["room"] == {"memory_mib": 2048 - 1024 - 32, "disk_bytes": 1 << 40, "cores": 3.0}
 
 
 def test_a_hosts_settings_are_read_for_the_audit(client: TestClient) -> None:

@@ -114,7 +114,7 @@ def test_a_paused_server_cannot_act_late(servers: list[Served], fleet: SharedFle
     assert whole(fleet) == [(True, True, (0,))]
 
 
-def test_the_work_on_a_host_is_serial_whoever_does_it(servers: list[Served], fleet: SharedFleet) -> None:
+def test_a_guest_is_worked_on_by_one_whoever_does_it(servers: list[Served], fleet: SharedFleet) -> None:
     asked = [(servers[number % 2], f"web{number}") for number in range(8)]
     begun = [(server, create(server, name, host="sim1")) for server, name in asked]
     assert [ended(server, operation)["state"] for server, operation in begun] == ["done"] * 8

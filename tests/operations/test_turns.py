@@ -34,9 +34,9 @@ def join(db: Database, ident: str, version: str = "2", key: str = "a key") -> No
     db.note(lambda connection: servers.join(connection, Server(ident, ident, version, key), alone=False))
 
 
-def operation(db: Database, ident: str, host: str = "h1") -> None:
+def operation(db: Database, ident: str, host: str = "h1", guest: str = "") -> None:
     made = Operation(ident, "guest_create", "web", host, OperationState.QUEUED, (), None, 1.0, None)  # type: ignore[arg-type]
-    db.write(lambda connection: operations.add(connection, made, "g", {}))
+    db.write(lambda connection: operations.add(connection, made, guest or f"guest-{ident}", {}))
 
 
 def claim(db: Database, server: str) -> str | None:
@@ -44,19 +44,21 @@ def claim(db: Database, server: str) -> str | None:
     return turn.operation.id if turn else None
 
 
-def test_one_operation_of_a_host_is_worked_on_at_a_time(db: Database) -> None:
+def test_some_operations_of_a_host_are_worked_on_at_a_time(db: Database) -> None:
     join(db, "a")
     join(db, "b")
-    for ident, host in (("1", "h1"), ("2", "h1"), ("3", "h2")):
-        operation(db, ident, host)
-    assert [claim(db, "a"), claim(db, "b"), claim(db, "a")] == ["1", "3", None]
+    there = [f"{number:02}" for number in range(operations.MOST_ON_A_HOST)]
+    for ident in (*there, "too many"):
+        operation(db, ident, "h1")
+    operation(db, "z elsewhere", "h2")
+    claimed = [claim(db, "ab"[number % 2]) for number in range(len(there) + 2)]
+    assert claimed == [*there, "z elsewhere", None]
 
 
 def test_the_database_itself_refuses_a_second_one(db: Database) -> None:
-    operation(db, "1")
-    operation(db, "2")
+    operation(db, "1", guest="g")
     with pytest.raises(sa.exc.IntegrityError):
-        db.note(lambda connection: connection.exec_driver_sql("UPDATE operations SET server = 'a'"))
+        operation(db, "2", guest="g")
 
 
 def test_who_has_lost_an_operation_can_no_longer_write(db: Database) -> None:
@@ -71,8 +73,8 @@ def test_who_has_lost_an_operation_can_no_longer_write(db: Database) -> None:
     assert new is not None
     assert new.fence > old.fence
     with pytest.raises(Fenced, match="taken over"):
-        db.note(lambda connection: operations.hold(connection, old))
-    db.note(lambda connection: operations.hold(connection, new))
+        db.note(lambda connection: operations.check_lease(connection, old))
+    db.note(lambda connection: operations.check_lease(connection, new))
     assert db.note(lambda connection: operations.take_over(connection, left, "b")) is None
 
 

@@ -13,6 +13,7 @@ from teig.agent.contract.arguments import (
     fence,
     file_name,
     guest_id,
+    label_of,
     port,
     seconds,
     sha256,
@@ -20,12 +21,13 @@ from teig.agent.contract.arguments import (
     whole,
 )
 from teig.agent.contract.failure import Failure, failure_of, invalid
-from teig.agent.contract.protocol import PROTOCOL, Channel, ChannelClosed, check_protocol, parse_request
+from teig.agent.contract.protocol import CAPABILITIES, PROTOCOL, Channel, ChannelClosed, check_protocol, parse_request
 from teig.agent.contract.spec import MOST_DISK_BYTES, size
 from teig.agent.disks import images, pool_bench
 from teig.agent.disks.volumes import Volumes
 from teig.agent.guests import streams
 from teig.agent.guests.guests import Guests
+from teig.agent.guests.jobs import Jobs, Order
 from teig.agent.host import audit_facts, facts, services
 from teig.agent.host.state import State
 from teig.agent.host.version import replaced, version
@@ -34,6 +36,21 @@ from teig.agent.xen.hypervisor import Hypervisor
 
 _CHANGE: dict[str, Check] = {"guest": guest_id, "fence": fence}
 _GRACE = seconds(3600)
+
+
+JOBS: dict[str, dict[str, Check]] = {
+    "guest_start": {},
+    "guest_stop": {"grace_s": _GRACE},
+    "guest_reboot": {"grace_s": _GRACE},
+    "volume_create": {"index": disk_index, "size_bytes": size, "pool": volume_group},
+    "volume_write_image": {"index": disk_index, "image": sha256},
+    "volume_delete": {"index": disk_index},
+}
+"""What is done as a job, and its arguments besides guest and fence."""
+BODIES = {"guest_start": "start", "guest_stop": "stop", "guest_reboot": "reboot"} | {
+    name: name for name in JOBS if name.startswith("volume_")
+}
+"""The methods of Guests that do them."""
 
 
 class Verb(NamedTuple):
@@ -51,7 +68,8 @@ class Agent:
         self._channel = channel
         self._xen = hypervisor or Hypervisor()
         self._guests = Guests(state, self._xen, Volumes())
-        self._verbs = {**self._host_verbs(), **self._guest_verbs()}
+        self._jobs = Jobs(state)
+        self._verbs = {**self._host_verbs(), **self._guest_verbs(), **self._job_verbs()}
         self._streams: dict[str, dict[str, Check]] = {
             "image_receive": {
                 "image": sha256, "file": file_name, "size": whole(1, MOST_DISK_BYTES), "sha256": sha256,
@@ -75,9 +93,6 @@ class Agent:
                 {"image": sha256, "manifest": anything},
             ),
             "image_present": Verb(lambda image: images.image_present(state, image), {"image": sha256}),
-            "image_delete": Verb(
-                lambda image: images.image_delete(state, image, lambda: guests.using(image)), {"image": sha256}
-            ),
         }
 
     def _guest_verbs(self) -> dict[str, Verb]:
@@ -85,21 +100,37 @@ class Agent:
         return {
             "guest_show": Verb(guests.show, {"guest": guest_id}),
             "guest_define": Verb(guests.define, {**_CHANGE, "spec": anything}),
-            "guest_undefine": Verb(guests.undefine, _CHANGE),
-            "guest_start": Verb(guests.start, _CHANGE),
+            "guest_undefine": Verb(self._undefine, _CHANGE),
             "guest_enforce": Verb(guests.enforce, _CHANGE),
-            "guest_stop": Verb(guests.stop, {**_CHANGE, "grace_s": _GRACE}),
-            "guest_reboot": Verb(guests.reboot, {**_CHANGE, "grace_s": _GRACE}),
-            "guest_wait_ready": Verb(guests.wait_ready, {"guest": guest_id, "port": port, "timeout_s": _GRACE}),
-            "volume_create": Verb(guests.volume_create, {**_CHANGE, "index": disk_index, "size_bytes": size}),
-            "volume_write_image": Verb(guests.volume_write_image, {**_CHANGE, "index": disk_index, "image": sha256}),
-            "volume_delete": Verb(guests.volume_delete, {**_CHANGE, "index": disk_index}),
         }
+
+    def _job_verbs(self) -> dict[str, Verb]:
+        jobs = self._jobs
+        return {
+            "job_begin": Verb(self._job_begin, {**_CHANGE, "verb": label_of(JOBS), "args": anything}),
+            "job_show": Verb(jobs.show, _CHANGE),
+            "job_cancel": Verb(jobs.cancel, _CHANGE),
+        }
+
+    def _job_begin(self, guest: str, fence: int, verb: str, args: Any) -> dict[str, Any]:
+        """Begin what takes long, in a process of its own, which asks Xen over connections of its own."""
+        checked = check(JOBS[verb], args)
+
+        def body(**given: Any) -> dict[str, Any]:
+            guests = Guests(self._state, type(self._xen)(), Volumes())
+            return dict(getattr(guests, BODIES[verb])(**given))
+
+        return self._jobs.begin(Order(guest, fence, verb, checked), body)
+
+    def _undefine(self, guest: str, fence: int) -> dict[str, Any]:
+        answer = self._guests.undefine(guest, fence)
+        self._jobs.forget(guest)
+        return answer
 
     def _hello(self, protocol: int) -> dict[str, Any]:
         check_protocol(protocol)
         self._greeted = True
-        return {"protocol": PROTOCOL, "version": version()}
+        return {"protocol": PROTOCOL, "version": version(), "capabilities": list(CAPABILITIES)}
 
     def serve(self) -> None:
         """Answer requests until the channel closes; a verb that has begun is carried out to its end."""

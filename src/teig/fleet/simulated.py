@@ -8,39 +8,51 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from teig.audit.host import AuditedHost, HostSettings
+from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import ByteStream, Claim, HostAddress
-from teig.model.errors import Fenced, HostFault, NotFound, TeigError, Unreachable
-from teig.model.guest import Disk, GuestSpec
+from teig.model.errors import Busy, Conflict, Fenced, HostFault, NotFound, TeigError, Unreachable
+from teig.model.guest import Disk, Entitled, GuestSpec
 from teig.model.host import ForeignDomain, GuestOnHost, HostFacts, Inventory, VolumeGroup, VolumeOnHost
 from teig.model.image import Image
 from teig.model.job import Job, JobState
 from teig.model.names import GuestId, ImageId
-from teig.model.pool import DiskRate, PoolRating, Medium, Redundancy
-from teig.model.units import GIB
+from teig.model.pool import DiskRate, Medium, PoolRating, Redundancy
+from teig.model.units import GIB, MIB
 from teig.policy.admission import memory_for
 from teig.policy.placement import PlacementDecision
 
 DOM0_MIB = 1024
+DOM0_VCPUS = 2
 
 
 @dataclass
 class SimulatedGuest:
-    """What a simulated host keeps of one guest."""
+    """What a simulated host keeps of one guest; `started` is what its domain was started with."""
 
     fence: int = 0
     spec: GuestSpec | None = None
     domid: int | None = None
-    volumes: dict[int, Disk] = field(default_factory=dict)
+    started: GuestSpec | None = None
+    started_ns: int = 0
+    volumes: dict[int, VolumeOnHost] = field(default_factory=dict)
+    job: tuple[int, tuple[object, ...], Job] | None = None
+    deaf: bool = False
+    """It takes no notice of being asked to shut down."""
 
 
 class SimulatedHost:
-    """One host in memory. `answers` set to False makes it unreachable."""
+    """One host in memory. `answers` False makes it unreachable; `silence_s` is how long it then keeps one waiting.
+
+    LVM gives space out in extents of `extent_bytes`, and others have taken `others_bytes` of the volume group. Jobs
+    take `job_s` seconds; `lose_jobs` kills the processes that do them.
+    """
 
     def __init__(self, name: str, memory_mib: int = 16384, disk_bytes: int = 1024 * GIB, cores: int = 8) -> None:
         self.name = name
@@ -48,19 +60,26 @@ class SimulatedHost:
         self.disk_bytes = disk_bytes
         self.cores = cores
         self.disk_iops = 1_000_000
+        self.extent_bytes = 4 * MIB
+        self.others_bytes = 0
         self.keeper_beat: float | None = 1.0
         self.answers = True
+        self.silence_s = 0.0
+        self.job_s = 0.0
+        self.ready_s = 0.0
         self.images: set[ImageId] = set()
         self.guests: dict[GuestId, SimulatedGuest] = {}
         self.foreign: tuple[ForeignDomain, ...] = ()
         self.audited: AuditedHost | None = None
+        self.boot = str(uuid.uuid4())
         self._next_domid = 1
-        self.jobs: dict[GuestId, Job] = {}
+        self._work: dict[GuestId, tuple[float, Callable[[SimulatedGuest], None]]] = {}
         self._lock = threading.RLock()
 
     def facts(self, timeout_s: float = 60.0) -> HostFacts:
         """Return the facts of a sound host of this size."""
-        self._reach()
+        self._reach(timeout_s)
+        dom0_cores = 0 if self.cores < 2 else min(DOM0_VCPUS, max(1, self.cores // 8))
         return HostFacts(
             hostname=self.name,
             machine_id=f"machine-of-{self.name}",
@@ -73,28 +92,26 @@ class SimulatedHost:
             guest_types=("pv", "pvh"),
             dom0_memory_mib=DOM0_MIB,
             dom0_maxmem_mib=DOM0_MIB,
-            dom0_vcpus=2,
+            dom0_vcpus=DOM0_VCPUS,
             dom0_weight=2048,
             autoballoon=False,
             cgroup2=True,
             bridges=("xenbr0",),
-            volume_groups=(
-                VolumeGroup(
-                    "vg0",
-                    self.disk_bytes,
-                    self.disk_bytes - self._used_bytes(),
-                    Medium.SSD,
-                    Redundancy.RAID10,
-                    "",
-                    guests_bytes=self._used_bytes(),
-                ),
-            ),
+            volume_groups=(self._group(),),
             missing_programs=(),
             foreign=self.foreign,
             keeper_beat=self.keeper_beat,
-            dom0_cores=1 if self.cores > 1 else 0,
-            guest_cores=self.cores - 1 if self.cores > 1 else 1,
+            dom0_cores=dom0_cores,
+            guest_cores=self.cores - dom0_cores,
+            agent_version=bundle().version,
+            keeper_version=bundle().version,
+            capabilities=("jobs",),
         )
+
+    def _group(self) -> VolumeGroup:
+        free = self.disk_bytes - self._used_bytes()
+        ours = sum(disk.size_bytes for kept in self.guests.values() for disk in kept.volumes.values())
+        return VolumeGroup("vg0", self.disk_bytes, free, Medium.SSD, Redundancy.RAID10, "", self.extent_bytes, ours)
 
     def audit_facts(self) -> AuditedHost:
         """Return what was put into `audited`; of its own, a simulated host has no settings and no files."""
@@ -103,33 +120,39 @@ class SimulatedHost:
 
     def inventory(self, timeout_s: float = 60.0) -> Inventory:
         """Return all guests that left something here."""
-        self._reach()
+        self._reach(timeout_s)
         with self._lock:
-            there = [guest for guest, kept in self.guests.items() if kept.spec is not None or kept.volumes]
             now = time.monotonic_ns()
-            return Inventory(tuple(self.guest(guest) for guest in there), self.foreign, "b", now)
+            there = [guest for guest, kept in self.guests.items() if kept.spec is not None or kept.volumes]
+            return Inventory(tuple(self._told(guest, now) for guest in there), self.foreign, self.boot, now)
 
     def guest(self, guest: GuestId, timeout_s: float = 60.0) -> GuestOnHost:
         """Return one guest."""
-        self._reach()
-        kept = self.guests.get(guest)
-        if kept is None or (kept.spec is None and not kept.volumes):
-            raise NotFound(f"Host {self.name} knows nothing of guest {guest}.")
-        running = kept.domid is not None and kept.spec is not None
+        self._reach(timeout_s)
+        with self._lock:
+            kept = self.guests.get(guest)
+            if kept is None or (kept.spec is None and not kept.volumes):
+                raise NotFound(f"Host {self.name} knows nothing of guest {guest}.")
+            return self._told(guest, time.monotonic_ns())
+
+    def _told(self, guest: GuestId, now: int) -> GuestOnHost:
+        kept = self.guests[guest]
+        running = kept.domid is not None and kept.started is not None
+        ran_s = (now - kept.started_ns) / 1e9 if running else None
         return GuestOnHost(
             id=guest,
             fence=kept.fence,
             spec=kept.spec,
             domid=kept.domid,
             state="running" if running else "stopped",
-            live=kept.spec.entitled if running and kept.spec else None,
+            live=_live(kept) if running else None,
             volumes=tuple(sorted(kept.volumes)),
-            disks=tuple(VolumeOnHost(d.index, "vg0", d.size_bytes) for d in kept.volumes.values()),
-            started=kept.spec if running else None,
-            answers=True if running else None,
-            ran_s=1.0 if running else None,
-            boot="b",
-            uptime_ns=time.monotonic_ns(),
+            disks=tuple(kept.volumes.values()),
+            started=kept.started if running else None,
+            answers=ran_s >= self.ready_s if ran_s is not None else None,
+            ran_s=ran_s,
+            boot=self.boot,
+            uptime_ns=now,
         )
 
     def image_present(self, image: ImageId) -> bool:
@@ -143,51 +166,72 @@ class SimulatedHost:
         self.images.add(image.id)
 
     def pool_bench(self, name: str) -> PoolRating:  # noqa: ARG002
-        """Return what every simulated pool can do."""
+        """Return what every simulated pool can do, both ways at once."""
         self._reach()
-        return PoolRating(DiskRate(self.disk_iops, self.disk_iops, self.disk_iops * 4096, self.disk_iops * 4096))
+        rate = DiskRate(self.disk_iops, self.disk_iops, self.disk_iops * 4096, self.disk_iops * 4096)
+        return PoolRating(rate, together=True)
 
-    def _volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk) -> None:  # noqa: ARG002
-        """Remember the volume, if the volume group has room."""
-        with self._lock:
-            kept = self._claimed(claim)
-            if disk.index not in kept.volumes and self._used_bytes() + disk.size_bytes > self.disk_bytes:
-                raise HostFault(f"The volume group of {self.name} is full.", code="volume_group_full")
-            kept.volumes[disk.index] = disk
+    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk, pool: str) -> Job:  # noqa: ARG002
+        """Remember the volume, if its group is there and has room."""
 
-    def _volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> None:  # noqa: ARG002
+        def work(kept: SimulatedGuest) -> None:
+            if pool != "vg0":
+                raise HostFault(f"Host {self.name} has no volume group {pool}.", code="no_volume_group")
+            if disk.index not in kept.volumes:
+                self._take(kept, disk)
+
+        return self._job(claim, ("volume_create", disk, pool), work)
+
+    def _take(self, kept: SimulatedGuest, disk: Disk) -> None:
+        """Make a volume, or make one larger: LVM rounds its size up."""
+        size = -(-disk.size_bytes // self.extent_bytes) * self.extent_bytes
+        there = kept.volumes[disk.index].size_bytes if disk.index in kept.volumes else 0
+        if self._used_bytes() + size - there > self.disk_bytes:
+            raise HostFault(f"The volume group of {self.name} is full.", code="volume_group_full")
+        kept.volumes[disk.index] = VolumeOnHost(disk.index, "vg0", max(size, there))
+
+    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> Job:  # noqa: ARG002
         """Check that volume and image are here."""
-        with self._lock:
-            if disk.index not in self._claimed(claim).volumes or image not in self.images:
+
+        def work(kept: SimulatedGuest) -> None:
+            if disk.index not in kept.volumes or image not in self.images:
                 raise HostFault(f"Host {self.name} has no such volume or image.")
 
-    def _volume_delete(self, claim: Claim, index: int) -> None:
-        """Forget the volume."""
-        with self._lock:
-            self._claimed(claim).volumes.pop(index, None)
+        return self._job(claim, ("volume_write_image", disk, image), work)
+
+    def volume_delete(self, claim: Claim, index: int) -> Job:
+        """Forget the volume of a guest that does not run."""
+
+        def work(kept: SimulatedGuest) -> None:
+            if kept.domid is not None:
+                raise HostFault(f"Guest {claim.guest} runs.")
+            kept.volumes.pop(index, None)
+
+        return self._job(claim, ("volume_delete", index), work)
 
     def guest_define(self, claim: Claim, decision: PlacementDecision, spec: GuestSpec) -> None:  # noqa: ARG002
         """Remember the spec."""
         with self._lock:
             self._claimed(claim).spec = spec
 
-    def _guest_start(self, claim: Claim) -> int:
+    def guest_start(self, claim: Claim) -> Job:
         """Give the guest a domid, if there is memory for it."""
-        with self._lock:
-            kept = self._claimed(claim)
-            if kept.spec is None:
-                raise NotFound(f"Guest {claim.guest} is not defined on {self.name}.")
-            if kept.domid is None:
-                if memory_for(kept.spec.memory_mib, kept.spec.vcpus) > self.memory_mib - DOM0_MIB - self._used_mib():
-                    raise HostFault(f"Xen on {self.name} has not enough memory.", code="out_of_memory")
-                for disk in kept.spec.disks:
-                    kept.volumes[disk.index] = disk
-                kept.domid = self._next_domid
-                self._next_domid += 1
-            return kept.domid
+        return self._job(claim, ("guest_start",), self._start)
+
+    def _start(self, kept: SimulatedGuest) -> None:
+        if kept.spec is None:
+            raise NotFound(f"A guest is not defined on {self.name}.")
+        if kept.domid is not None:
+            return
+        for disk in kept.spec.disks:
+            self._take(kept, disk)
+        if memory_for(kept.spec.memory_mib, kept.spec.vcpus) > self.memory_mib - DOM0_MIB - self._used_mib():
+            raise HostFault(f"Xen on {self.name} has not enough memory.", code="out_of_memory")
+        kept.started, kept.started_ns, kept.domid = kept.spec, time.monotonic_ns(), self._next_domid
+        self._next_domid += 1
 
     def guest_enforce(self, claim: Claim) -> None:
-        """A simulated guest is what its spec says."""
+        """Weight, cap and rates of a simulated guest are always what its files say."""
         with self._lock:
             self._claimed(claim)
 
@@ -196,50 +240,92 @@ class SimulatedHost:
         self._reach()
         self.keeper_beat = 0.0
 
-    def _guest_stop(self, claim: Claim, grace_s: float) -> None:  # noqa: ARG002
-        """Take the domid away."""
-        with self._lock:
-            self._claimed(claim).domid = None
-
-    def _guest_reboot(self, claim: Claim, grace_s: float) -> int:
-        """Give the guest another domid."""
-        with self._lock:
-            self._guest_stop(claim, grace_s)
-            return self._guest_start(claim)
-
-    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk, pool: str) -> Job:
-        return self._job("volume_create", claim, lambda: self._volume_create(claim, decision, disk))
-
-    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> Job:
-        return self._job("volume_write_image", claim, lambda: self._volume_write_image(claim, decision, disk, image))
-
-    def volume_delete(self, claim: Claim, index: int) -> Job:
-        return self._job("volume_delete", claim, lambda: self._volume_delete(claim, index))
-
-    def guest_start(self, claim: Claim) -> Job:
-        return self._job("guest_start", claim, lambda: self._guest_start(claim))
-
     def guest_stop(self, claim: Claim, grace_s: float) -> Job:
-        return self._job("guest_stop", claim, lambda: self._guest_stop(claim, grace_s))
+        """Take the domid away; one that is deaf keeps it until its grace is over."""
+        deaf = claim.guest in self.guests and self.guests[claim.guest].deaf
+        return self._job(claim, ("guest_stop", grace_s), self._stop, grace_s if deaf else 0.0)
+
+    def _stop(self, kept: SimulatedGuest) -> None:
+        kept.domid, kept.started = None, None
 
     def guest_reboot(self, claim: Claim, grace_s: float) -> Job:
-        return self._job("guest_reboot", claim, lambda: self._guest_reboot(claim, grace_s))
+        """Give the guest another domid."""
+
+        def work(kept: SimulatedGuest) -> None:
+            self._stop(kept)
+            self._start(kept)
+
+        deaf = claim.guest in self.guests and self.guests[claim.guest].deaf
+        return self._job(claim, ("guest_reboot", grace_s), work, grace_s if deaf else 0.0)
 
     def job(self, claim: Claim) -> Job:
-        return self.jobs[claim.guest]
+        """Return the guest's newest job, after doing its work where its time has come."""
+        with self._lock:
+            self._claimed(claim)
+            return self._newest(claim.guest)
 
     def job_cancel(self, claim: Claim) -> Job:
-        return self.jobs[claim.guest]
+        """End the running job of a guest."""
+        with self._lock:
+            self._claimed(claim)
+            job = self._newest(claim.guest)
+            if job.state is JobState.RUNNING:
+                self._end(claim.guest, Conflict("It was cancelled.", code="job_cancelled"))
+            return self._newest(claim.guest)
 
-    def _job(self, verb: str, claim: Claim, work: Callable[[], object]) -> Job:
-        self._claimed(claim)
-        try:
-            domid = work()
-            job = Job(verb, JobState.DONE, result={"domid": domid})
-        except TeigError as error:
-            job = Job(verb, JobState.FAILED, error=error.as_record())
-        self.jobs[claim.guest] = job
-        return job
+    def lose_jobs(self) -> None:
+        """Kill what does the jobs that run."""
+        with self._lock:
+            for guest in list(self._work):
+                self._end(guest, Busy("It was cut short on its host.", code="job_lost"))
+
+    def host_reboot(self) -> None:
+        """Take all domains away, and let those that ran start again."""
+        with self._lock:
+            self.lose_jobs()
+            self.boot = str(uuid.uuid4())
+            for kept in [kept for kept in self.guests.values() if kept.domid is not None]:
+                self._stop(kept)
+                self._start(kept)
+
+    def _job(
+        self, claim: Claim, key: tuple[object, ...], work: Callable[[SimulatedGuest], None], more_s: float = 0.0
+    ) -> Job:
+        with self._lock:
+            kept = self._claimed(claim)
+            if kept.job is not None and self._newest(claim.guest).state is JobState.RUNNING:
+                if kept.job[1] != key:
+                    raise Busy("Another job of the guest is under way.", code="job_running")
+                kept.job = (claim.fence, key, kept.job[2])
+                return kept.job[2]
+            if kept.job is not None and kept.job[:2] == (claim.fence, key) and kept.job[2].state is JobState.DONE:
+                return kept.job[2]
+            kept.job = (claim.fence, key, Job(str(key[0]), JobState.RUNNING))
+            self._work[claim.guest] = (time.monotonic() + self.job_s + more_s, work)
+            return self._newest(claim.guest)
+
+    def _newest(self, guest: GuestId) -> Job:
+        kept = self.guests[guest]
+        if kept.job is None:
+            raise NotFound(f"Host {self.name} knows of no job of guest {guest}.", code="no_job")
+        due, work = self._work.get(guest, (float("inf"), self._stop))
+        if time.monotonic() >= due:
+            try:
+                work(kept)
+            except TeigError as error:
+                self._end(guest, error)
+            else:
+                self._end(guest, None)
+        return kept.job[2]
+
+    def _end(self, guest: GuestId, error: TeigError | None) -> None:
+        kept = self.guests[guest]
+        self._work.pop(guest, None)
+        if kept.job is not None:
+            fence, key, job = kept.job
+            state = JobState.DONE if error is None else JobState.FAILED
+            told = None if error is None else error.as_record()
+            kept.job = (fence, key, Job(job.verb, state, result={"domid": kept.domid}, error=told))
 
     def guest_undefine(self, claim: Claim) -> None:
         """Forget the spec, keep the fence."""
@@ -259,8 +345,9 @@ class SimulatedHost:
         self.guest(guest)
         return _echo("console")
 
-    def _reach(self) -> None:
+    def _reach(self, timeout_s: float = 60.0) -> None:
         if not self.answers:
+            time.sleep(min(self.silence_s, timeout_s))
             raise Unreachable(f"Host {self.name} does not answer.", "Look whether it runs.")
 
     def _claimed(self, claim: Claim) -> SimulatedGuest:
@@ -272,11 +359,23 @@ class SimulatedHost:
         return kept
 
     def _used_mib(self) -> int:
-        running = [kept.spec for kept in self.guests.values() if kept.domid and kept.spec]
+        running = [kept.started for kept in list(self.guests.values()) if kept.started]
         return sum(memory_for(spec.memory_mib, spec.vcpus) for spec in running)
 
     def _used_bytes(self) -> int:
-        return sum(disk.size_bytes for kept in self.guests.values() for disk in kept.volumes.values())
+        ours = [disk.size_bytes for kept in list(self.guests.values()) for disk in list(kept.volumes.values())]
+        return self.others_bytes + sum(ours)
+
+
+def _live(kept: SimulatedGuest) -> Entitled | None:
+    """Return what Xen says: memory and vCPUs are the domain's own, the rest is what the keeper keeps it at."""
+    if kept.started is None:
+        return None
+    own, held = kept.started.entitled, (kept.spec or kept.started).entitled
+    return replace(
+        held, memory_mib=own.memory_mib, maxmem_mib=max(own.memory_mib, held.maxmem_mib), vcpus=own.vcpus,
+        own_cores=own.own_cores,
+    )  # fmt: skip
 
 
 class SimulatedFleet:

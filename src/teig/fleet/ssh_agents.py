@@ -99,13 +99,14 @@ class Agents:
             try:
                 return await AgentChannel.open(self._host, connection)
             except asyncssh.ChannelOpenError as error:
-                if connection.is_closed() or error.reason == _LOST:
-                    self._connection.drop(connection)
-                    if lost:
-                        raise
-                    lost = True
-                elif time.monotonic() > began + REFUSED_S:
+                gone = connection.is_closed() or error.reason == _LOST
+                if gone and lost:
+                    raise
+                if not gone and time.monotonic() > began + REFUSED_S:
                     raise self._refused() from error
+                lost = lost or gone
+                if gone:
+                    self._connection.drop(connection)
                 else:
                     await asyncio.sleep(_PAUSE_S)
 

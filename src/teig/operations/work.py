@@ -18,7 +18,16 @@ import sqlalchemy as sa
 import structlog
 
 from teig.fleet.driver import Claim, Fleet, Host, HostAddress
-from teig.model.errors import Busy, Conflict, DatabaseFault, Fenced, InternalFault, Unreachable, from_record
+from teig.model.errors import (
+    Busy,
+    Conflict,
+    DatabaseFault,
+    Fenced,
+    InternalFault,
+    NotFound,
+    Unreachable,
+    from_record,
+)
 from teig.model.image import Image
 from teig.model.job import Job, JobState
 from teig.model.names import GuestId, OperationId
@@ -289,6 +298,8 @@ class Work:
             except Unreachable:
                 if time.monotonic() > deadline:
                     raise
+            except NotFound as error:  # the host was booted meanwhile: what was done is to be begun once more
+                raise Busy(error.message, error.todo, code="job_lost") from error
             if self.parts.closing.is_set():
                 raise Dropped
             self.parts.pause(JOB_PAUSES_S[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from teig.agent.contract.failure import invalid
@@ -70,6 +70,18 @@ label = _matching(_LABEL, "a name of a-z, 0-9 and -")
 fence = whole(0, MOST_FENCE)
 port = whole(1, 65535)
 disk_index = whole(0, 7)
+
+
+def label_of(known: Iterable[str]) -> Check:
+    """Return the check for one of some words."""
+    words = frozenset(known)
+
+    def is_known(name: str, untrusted: Any) -> str:
+        if not isinstance(untrusted, str) or untrusted not in words:
+            raise invalid(f"{name} must be one of {', '.join(sorted(words))}, not {untrusted!r:.80}.")
+        return untrusted
+
+    return is_known
 
 
 def guest_id(name: str, untrusted: Any) -> str:

@@ -19,6 +19,8 @@ from teig.agent.contract.failure import invalid
 from teig.agent.guests.streams import write_all
 
 PROTOCOL = 1
+CAPABILITIES = ("jobs", "started", "answers")
+"""What this agent can do beyond the first one; it says so in its answer to hello."""
 MOST_LINE = 1 << 20
 _READ = 1 << 18
 

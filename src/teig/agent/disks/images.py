@@ -67,25 +67,6 @@ def manifest_of(state: State, image: str) -> Manifest:
     return checked
 
 
-def image_delete(state: State, image: str, users: Callable[[], list[str]]) -> dict[str, Any]:
-    """Remove an image that no guest boots from; `users` gives the names of the guests that do."""
-    with state.images_locked(exclusive=True):
-        names = users()
-        if names:
-            raise Failure(
-                "conflict",
-                f"Image {image} is what {', '.join(names)} boots from.",
-                "Delete the guests first.",
-                code="image_in_use",
-            )
-        folder = state.image_dir(image)
-        with contextlib.suppress(FileNotFoundError):
-            # The manifest goes first: without it the image is not there, whatever a crash leaves behind.
-            (folder / "manifest.json").unlink()
-            shutil.rmtree(folder)
-    return {}
-
-
 class Receiver:
     """A file of an image while it arrives: its bytes go to a temporary file and through SHA-256."""
 

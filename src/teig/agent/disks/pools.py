@@ -16,9 +16,9 @@ from teig.agent.host.process import must
 CLASS_BLOCK = Path("/sys/class/block")
 _REPORT = (
     "lvm", "fullreport", "--reportformat", "json", "--units", "b", "--nosuffix",
-    "--configreport", "vg", "-o", "vg_name,vg_size,vg_free,vg_missing_pv_count",
+    "--configreport", "vg", "-o", "vg_name,vg_size,vg_free,vg_missing_pv_count,vg_extent_size",
     "--configreport", "pv", "-o", "pv_name",
-    "--configreport", "lv", "-o", "lv_name,lv_health_status",
+    "--configreport", "lv", "-o", "lv_name,lv_health_status,lv_size,lv_tags",
     "--configreport", "pvseg", "-o", "pvseg_start",
     "--configreport", "seg", "-o", "segtype",
 )  # fmt: skip
@@ -34,6 +34,8 @@ class Group(NamedTuple):
     medium: str
     redundancy: str
     problem: str
+    extent_bytes: int = 4 << 20
+    guests_bytes: int = 0
 
 
 def groups(block: Path = CLASS_BLOCK) -> list[Group]:
@@ -59,6 +61,8 @@ def _group(report: dict[str, Any], block: Path) -> Group:
         medium_of(below),
         redundancy_of(there),
         "; ".join([*_lvm_problems(report), *md_problems(below)]),
+        int(about.get("vg_extent_size") or 4 << 20),
+        sum(int(row["lv_size"]) for row in report.get("lv", []) if "teig" in row.get("lv_tags", "").split(",")),
     )
 
 

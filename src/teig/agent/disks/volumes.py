@@ -1,7 +1,7 @@
 """Guests' volumes: logical volumes that read as zeros before a guest first sees them.
 
-A volume is `teig-GUEST-diskN` in the host's largest volume group, linear, tagged `teig` and `teig-guest-GUEST`. What
-was measured and why it is linear and wiped is in docs/agent.md.
+A volume is `teig-GUEST-diskN` in the volume group that the server names, linear, tagged `teig` and `teig-guest-GUEST`.
+What was measured and why it is linear and wiped is in docs/agent.md.
 
 LVM gives a new volume with its previous owner's bytes. So it is wiped, and only then is `diskN.json` written, with the
 volume's own device-mapper UUID: a crash in between leaves a volume without that file, which `guest_start` refuses and
@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.contract.spec import ImageFile
 from teig.agent.disks import pools
+from teig.agent.host import progress
 from teig.agent.host.process import must, run
 from teig.agent.host.state import read_json, sync_dir, write_json
 
@@ -87,26 +88,15 @@ def disks_of(guest: str, volumes: list[Volume]) -> list[int]:
 
 
 class Volumes:
-    """Making, filling and removing volumes. Remembers which volume group it makes them in."""
+    """Making, growing and removing volumes."""
 
-    def __init__(self) -> None:
-        self._group: str | None = None
+    def create(self, folder: Path, guest: str, what: str, size_bytes: int, pool: str = "") -> Volume:
+        """Make a volume that reads as zeros, or return the one that is there already and clean.
 
-    def group(self) -> str:
-        """Return the name of the volume group for guests: the largest."""
-        if self._group is None:
-            all_groups = pools.groups()
-            if not all_groups:
-                raise host_fault(
-                    "no_volume_group", "The host has no LVM volume group.", "Make one on it: vgcreate NAME DEVICE"
-                )
-            self._group = all_groups[0].name
-        return self._group
-
-    def create(self, folder: Path, guest: str, what: str, size_bytes: int) -> Volume:
-        """Make a volume that reads as zeros, or return the one that is there already and clean."""
+        It is made in the volume group `pool`, or where the guest's first volume is. LVM rounds its size up.
+        """
         volume = find(guest, what)
-        if volume and is_clean(folder, volume) and size_of(volume.path) != size_bytes:
+        if volume and is_clean(folder, volume) and not _fits(folder, volume, size_bytes):
             raise Failure(
                 "conflict",
                 f"Volume {volume.path} is there and has {size_of(volume.path)} bytes, not {size_bytes}.",
@@ -114,24 +104,30 @@ class Volumes:
             )
         if volume and is_clean(folder, volume):
             return volume
-        if volume and size_of(volume.path) != size_bytes:
-            self.delete(folder, guest, what)
-            volume = None
-        volume = volume or self._lvcreate(guest, what, size_bytes)
-        wipe(volume.path, size_bytes)
-        write_json(_mark(folder, what), {"uuid": volume.uuid})
+        if volume:
+            self.delete(folder, guest, what)  # half made: its size may be another
+        volume = self._lvcreate(guest, what, size_bytes, pool or self._beside(guest))
+        wipe(volume.path, size_of(volume.path))
+        write_json(_mark(folder, what), {"uuid": volume.uuid, "size_bytes": size_bytes})
         return volume
 
-    def _lvcreate(self, guest: str, what: str, size_bytes: int) -> Volume:
-        name, group = volume_name(guest, what), self.group()
+    def _beside(self, guest: str) -> str:
+        first = find(guest, "disk0")
+        if first is None:
+            raise Failure("conflict", "The volume of xvda is not there.", "Create it first.", code="no_volume")
+        return first.vg
+
+    def _lvcreate(self, guest: str, what: str, size_bytes: int, group: str) -> Volume:
+        name = volume_name(guest, what)
+        there = [found for found in logical_volumes() if found.name == name]
+        for other in there:  # one that is not active, or lies elsewhere: nobody knows what is on it
+            remove(other)
         done = run(
             ["lvcreate", "--quiet", "--yes", "--wipesignatures", "n", "--zero", "n", "--size", f"{size_bytes}b",
              "--addtag", "teig", "--addtag", f"teig-guest-{guest}", "--name", name, group]
         )  # fmt: skip
-        if done.status != 0 and "already exists" in done.stderr:
-            must(["lvchange", "--activate", "y", f"{group}/{name}"], "lvm_failed")
-        elif done.status != 0:
-            raise self._refused(done.said, size_bytes)
+        if done.status != 0:
+            raise _refused(done.said, group, size_bytes)
         volume = find(guest, what)
         if volume is None:
             raise host_fault("lvm_failed", f"lvcreate made no volume {name}: {done.said}")
@@ -154,42 +150,80 @@ class Volumes:
         if size < size_bytes:
             done = run(["lvextend", "--quiet", "--size", f"{size_bytes}b", f"{volume.vg}/{volume_name(guest, what)}"])
             if done.status != 0:
-                raise self._refused(done.said, size_bytes - size)
-        wipe(volume.path, max(size, size_bytes), start)
-        write_json(_mark(folder, what), {key: value for key, value in mark.items() if key != _GROWING})
-
-    def _refused(self, said: str, size_bytes: int) -> Failure:
-        group, self._group = self._group, None
-        free = next((one.free_bytes for one in pools.groups() if one.name == group), 0)
-        if "insufficient" in said.lower():
-            return host_fault(
-                "volume_group_full",
-                f"Volume group {group} has {free >> 20} MiB free, and the volume needs {size_bytes >> 20} MiB.",
-                "Delete a guest, extend the volume group (vgextend), or use another host.",
-            )
-        return host_fault("lvm_failed", f"LVM made no volume in {group}: {said}")
+                raise _refused(done.said, volume.vg, size_bytes - size)
+        wipe(volume.path, size_of(volume.path), start)
+        grown = {key: value for key, value in mark.items() if key != _GROWING}
+        write_json(_mark(folder, what), {**grown, "size_bytes": size_bytes})
 
     def delete(self, folder: Path, guest: str, what: str) -> None:
-        """Remove a volume; one that is not there is removed already.
+        """Remove a volume, in whatever group it is; one that LVM knows nothing of is removed already.
 
-        Its bytes are wiped first: the extents may next go to a volume that somebody makes without Teig.
+        Its bytes are wiped first: the extents may next go to a volume that somebody makes without Teig. One that cannot
+        be wiped, because a disk is missing, is not removed, and that is told.
         """
         _mark(folder, what).unlink(missing_ok=True)
         if folder.exists():
             sync_dir(folder)
-        volume = find(guest, what)
-        if volume:
-            wipe(volume.path, size_of(volume.path))
-        name = f"{volume.vg if volume else self.group()}/{volume_name(guest, what)}"
-        deadline = time.monotonic() + _REMOVE_WAIT_S
-        while True:
-            done = run(["lvremove", "--quiet", "--yes", name])
-            if done.status == 0 or "Failed to find logical volume" in done.stderr:
-                return
-            # The domain has gone, but blkback or udev may hold the device for a moment longer.
-            if time.monotonic() >= deadline:
-                raise host_fault("volume_in_use", f"Volume {name} could not be removed: {done.said}")
-            time.sleep(0.3)
+        for volume in [found for found in logical_volumes() if found.name == volume_name(guest, what)]:
+            remove(volume)
+
+
+class LogicalVolume(NamedTuple):
+    """A logical volume as LVM knows it, active or not."""
+
+    vg: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """The block device that it has while it is active."""
+        return f"/dev/{self.vg}/{self.name}"
+
+
+def logical_volumes() -> list[LogicalVolume]:
+    """Return all logical volumes of all groups, active or not; a host fault where LVM cannot say."""
+    argv = ["lvs", "--noheadings", "--separator", "/", "-o", "vg_name,lv_name"]
+    rows = (line.strip().split("/") for line in must(argv, "lvm_failed").splitlines() if line.strip())
+    return [LogicalVolume(*row) for row in rows if len(row) == 2]
+
+
+def remove(volume: LogicalVolume) -> None:
+    """Wipe a volume, activating it where it is not, and remove it."""
+    name = f"{volume.vg}/{volume.name}"
+    if not Path(volume.path).exists():
+        must(["lvchange", "--quiet", "--yes", "--ignoreactivationskip", "--activate", "y", name], "lvm_failed")
+    wipe(volume.path, size_of(volume.path))
+    deadline = time.monotonic() + _REMOVE_WAIT_S
+    while True:
+        done = run(["lvremove", "--quiet", "--yes", name])
+        if done.status == 0:
+            return
+        # The domain has gone, but blkback or udev may hold the device for a moment longer.
+        if time.monotonic() >= deadline:
+            raise host_fault("volume_in_use", f"Volume {name} could not be removed: {done.said}")
+        time.sleep(0.3)
+
+
+def _refused(said: str, group: str, size_bytes: int) -> Failure:
+    there = {one.name: one for one in pools.groups()}
+    if group not in there:
+        return host_fault(
+            "no_volume_group", f"The host has no volume group {group}: {said}", "Look at its disks on the host: vgs"
+        )
+    if "insufficient" in said.lower():
+        return host_fault(
+            "volume_group_full",
+            f"Volume group {group} has {there[group].free_bytes >> 20} MiB free, and the volume needs "
+            f"{size_bytes >> 20} MiB.",
+            "Delete a guest, extend the volume group (vgextend), or use another host.",
+        )
+    return host_fault("lvm_failed", f"LVM made no volume in {group}: {said}")
+
+
+def _fits(folder: Path, volume: Volume, size_bytes: int) -> bool:
+    """Say whether a clean volume is the one that was asked for, before LVM rounded its size up."""
+    size = size_of(volume.path)
+    return size == size_bytes or _marked(folder, volume).get("size_bytes") == size_bytes
 
 
 def _mark(folder: Path, what: str) -> Path:
@@ -220,11 +254,20 @@ def size_of(path: str) -> int:
         os.close(handle)
 
 
+def size_of_active(volume: Volume) -> int:
+    """Return an active volume's size in bytes, 0 where it has just gone."""
+    try:
+        return size_of(volume.path)
+    except OSError:
+        return 0
+
+
 def wipe(path: str, size_bytes: int, start: int = 0) -> None:
     """Make every byte of a block device from `start` on zero. Where the device can do it, it does (BLKZEROOUT)."""
     handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         for offset in range(start, size_bytes, _WIPE_STEP):
+            progress.step(offset - start, size_bytes - start)
             fcntl.ioctl(handle, BLKZEROOUT, struct.pack("=QQ", offset, min(_WIPE_STEP, size_bytes - offset)))
         os.fsync(handle)
     finally:
@@ -250,7 +293,8 @@ def write_image(folder: Path, volume: Volume, image: str, source: Path, entry: I
             "Use a larger disk.", code="disk_too_small",
         )  # fmt: skip
     half_written = "writing" in mark
-    write_json(_mark(folder, volume.what), {"uuid": volume.uuid, "writing": image})
+    kept = {key: mark[key] for key in ("uuid", "size_bytes") if key in mark}
+    write_json(_mark(folder, volume.what), {**kept, "writing": image})
     try:
         copy(source, entry, volume.path, skip_zeros=not half_written)
     except Failure as failure:
@@ -258,7 +302,7 @@ def write_image(folder: Path, volume: Volume, image: str, source: Path, entry: I
             # Without it the image is not there whole, and the server sends it again.
             source.unlink(missing_ok=True)
         raise
-    write_json(_mark(folder, volume.what), {"uuid": volume.uuid, "image": image})
+    write_json(_mark(folder, volume.what), {**kept, "image": image})
 
 
 def copy(source: Path, entry: ImageFile, target: str, *, skip_zeros: bool) -> None:
@@ -274,6 +318,7 @@ def copy(source: Path, entry: ImageFile, target: str, *, skip_zeros: bool) -> No
             if not (skip_zeros and block == _ZEROS[: len(block)]):
                 _write_all(handle, block, written)
             written += len(block)
+            progress.step(written, entry.raw_size or entry.size)
         os.fsync(handle)
     except zlib.error as error:
         raise _corrupt(source, str(error)) from error

@@ -7,21 +7,26 @@ sshd takes it away.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from teig.agent.contract.failure import Failure, host_fault
+from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.contract.spec import DiskRate, Spec, device, dump_spec, parse_spec
 from teig.agent.disks import images, volumes
 from teig.agent.disks.seed import seed
 from teig.agent.disks.volumes import Volume, Volumes
+from teig.agent.guests import daemons
+from teig.agent.guests.answering import answering
+from teig.agent.guests.start_failures import TOO_SLOW, no_memory, not_started
+from teig.agent.host import progress
+from teig.agent.host.clock import Clock, clock
 from teig.agent.host.process import Done, must, run
 from teig.agent.host.state import State, read_json, sync_dir, write_json, write_whole
+from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import neighbours, shaping
 from teig.agent.xen import own_cores, processor
@@ -29,6 +34,7 @@ from teig.agent.xen.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domai
 from teig.agent.xen.xlcfg import render
 
 CREATE_TIMEOUT_S = 180.0
+STARTED = "started.json"
 GONE_WAIT_S = 120.0
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
@@ -37,16 +43,6 @@ _KEPT = ("fence", "lock")
 WANTED = "wanted"
 RUNNING = "running"
 STOPPED = "stopped"
-_TOO_SLOW = "because of timeout"
-_REASONS = (
-    (_TOO_SLOW, "dom0_too_slow", "Domain-0 was too busy to attach its devices in time"),
-    (r"populate_physmap|can't allocate low memory|failed to free memory|[Oo]ut of memory|Cannot allocate memory",
-     "out_of_memory", "Xen has not enough memory for it"),
-    (r"[Dd]omain.*already exists|name already", "domain_exists", "a domain with this name or UUID exists already"),
-    (r"kernel|ramdisk|xc_dom_(?:kernel|parse|ramdisk)", "bad_kernel", "Xen cannot boot its kernel"),
-    (r"unable to add disk|vbd.*hotplug|disk", "disk_failed", "its disks could not be attached"),
-    (r"unable to add (?:vif|nic)|vif|bridge", "network_failed", "its network cards could not be attached"),
-)  # fmt: skip
 
 
 class Guests:
@@ -64,11 +60,6 @@ class Guests:
         if stored is None:
             raise Failure("not_found", f"The host has no guest {guest}.", code="no_guest")
         return parse_spec(stored)
-
-    def using(self, image: str) -> list[str]:
-        """Return the names of the guests that boot from an image."""
-        stored = (read_json(self._state.guest_dir(guest) / "spec.json") for guest in self._state.guests())
-        return [spec["name"] for spec in stored if spec and spec["image"] == image]
 
     def define(self, guest: str, fence: int, spec: Any) -> dict[str, Any]:
         """Write a guest's files; starts nothing."""
@@ -103,9 +94,8 @@ class Guests:
         """Remove a guest's files; its volumes stay, and its fence, so that an old owner who comes late is refused."""
         with self._state.changing(guest, fence) as folder:
             self._refuse_running(guest)
-            if volumes.find(guest, "seed"):
-                self._disks.delete(folder, guest, "seed")
-            own_cores.take_back(self._xen, guest)
+            self._disks.delete(folder, guest, "seed")
+            own_cores.take_back(self._xen, guest, self._state)
             for path in folder.iterdir():
                 if path.name not in _KEPT and not path.name.startswith("disk"):
                     path.unlink()
@@ -113,8 +103,20 @@ class Guests:
         return {}
 
     def _refuse_running(self, guest: str) -> None:
-        if self._xen.find(guest):
+        if not self._ended(guest):
             raise Failure("conflict", f"Guest {guest} is running.", "Stop it first.", code="guest_running")
+
+    def _ended(self, guest: str) -> bool:
+        """Say whether a guest has ended for good: Xen has no domain of it, and nothing is about to make one."""
+        daemon = daemons.of(self._state.guest_dir(guest) / "xl.cfg", self._name(guest))
+        return not daemon and self._xen.find(guest) is None
+
+    def _name(self, guest: str) -> str:
+        """Return a guest's name, empty where its description is gone or damaged."""
+        with contextlib.suppress(Failure):
+            stored = read_json(self._state.guest_dir(guest) / "spec.json")
+            return str(stored.get("name", "")) if isinstance(stored, dict) else ""
+        return ""
 
     def start(self, guest: str, fence: int) -> dict[str, Any]:
         """Start a guest; one that runs is left alone. From here on it is started after each boot of the host too."""
@@ -128,11 +130,13 @@ class Guests:
             spec, domain = self.spec(guest), self._xen.find(guest)
             if domain is None or domain.dying:
                 return {}
-            if maxmem_mib(domain) != spec.memory_mib:
-                must(["xl", "mem-max", str(domain.domid), str(spec.memory_mib)], "xl_failed")
-            processor.hold(self._xen, spec, domain.domid, self._xen.shares([domain.domid]).get(domain.domid))
-            self._limits.hold(spec, domain.domid)
-            shaping.hold(spec, domain.domid, shaping.received())
+            domid = domain.domid
+            _all_of(
+                lambda: _enforce_memory(spec, domain),
+                lambda: processor.hold(self._xen, spec, domid, self._xen.shares([domid]).get(domid)),
+                lambda: self._limits.hold(spec, domid),
+                lambda: shaping.hold(spec, domid, shaping.received()),
+            )
         return {}
 
     def stop(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
@@ -167,23 +171,23 @@ class Guests:
         spec = self.spec(guest)
         marker = folder / "starting"
         domain = self._xen.find(guest)
-        if domain and domain.shutdown:
-            # It is between two lives: its xl is about to reboot it, or has died and never will.
-            self._wait(lambda: not self._in_shutdown(guest), REBOOT_GAP_S)
+        if not self._ended(guest) and (domain is None or domain.shutdown):
+            # It is between two lives: its xl is about to make it anew, or never will.
+            self._wait(lambda: self._ended(guest) or self._lives(guest), REBOOT_GAP_S)
             domain = self._xen.find(guest)
-        if domain and not domain.shutdown and not (domain.paused and marker.exists()):
-            marker.unlink(missing_ok=True)
+        if domain and not domain.shutdown and not marker.exists():
             return domain.domid
-        if domain:
-            self._destroy(guest)
+        # A start that was cut short may have left a domain without limits.
+        self._destroy(guest)
         for disk in spec.disks:
             self._disks.grow(folder, guest, f"disk{disk.number}", disk.size_bytes)
         self._check_startable(spec, folder)
-        own_cores.give(self._xen, spec)
+        pool = own_cores.give(self._xen, spec, self._state)
         neighbours.forget(spec.nics)
         marker.touch(mode=0o600)
+        write_json(folder / STARTED, {"spec": dump_spec(spec), "at": time.clock_gettime(time.CLOCK_BOOTTIME)})
         free = self._xen.free_mib()
-        done = self._create(guest, folder)
+        done = self._create(guest, folder, pool)
         domain = self._xen.find(guest)
         if done.status == 0 and domain and not domain.shutdown and not domain.dying:
             self._limit(spec, domain.domid)
@@ -191,32 +195,32 @@ class Guests:
             return domain.domid
         self._destroy(guest)
         marker.unlink()
-        raise _not_started(spec, done, free)
+        raise not_started(spec, done, free)
+
+    def _lives(self, guest: str) -> bool:
+        domain = self._xen.find(guest)
+        return domain is not None and not domain.shutdown and not domain.dying
 
     def _limit(self, spec: Spec, domid: int) -> None:
-        """Hold a guest to its disk rates, or stop it: one without limits would harm all others."""
+        """Hold a guest to its disk rates, or stop it, whatever the reason: one without limits would harm all others."""
         try:
             self._limits.hold(spec, domid)
-        except OSError as error:
+        except Exception as error:
             self._destroy(spec.id)
             raise host_fault(
                 "limits_failed",
-                f"Guest {spec.name} was stopped: its disks could not be limited: {error}.",
+                f"Guest {spec.name} was stopped: its disks could not be limited: {failure_of(error).message}",
                 "The host needs cgroup v2 with the io controller: see /sys/fs/cgroup/cgroup.controllers.",
             ) from error
 
-    def _create(self, guest: str, folder: Path) -> Done:
+    def _create(self, guest: str, folder: Path, pool: str) -> Done:
         """Run `xl create`, and once more where Dom0 was too slow: xl gives a hotplug script only some seconds."""
-        argv = ["xl", "create", str(folder / "xl.cfg")]
+        argv = ["xl", "create", str(folder / "xl.cfg"), own_cores.create_option(pool)]
         done = run(argv, CREATE_TIMEOUT_S)
-        if _TOO_SLOW in done.said:
-            self._destroy(guest)
+        if TOO_SLOW in done.said:
+            self._destroy(guest, forget=False)
             done = run(argv, CREATE_TIMEOUT_S)
         return done
-
-    def _in_shutdown(self, guest: str) -> bool:
-        domain = self._xen.find(guest)
-        return domain is not None and domain.shutdown
 
     def _check_startable(self, spec: Spec, folder: Path) -> None:
         active = {volume.what: volume for volume in volumes.mapped() if volume.guest == spec.id}
@@ -238,27 +242,31 @@ class Guests:
             )
         free = self._xen.free_mib()
         if free < spec.memory_mib:
-            raise _no_memory(spec, free)
+            raise no_memory(spec, free)
 
     def _stop(self, guest: str, grace_s: float) -> None:
+        """Stop a guest for good. What would make its domain anew is ended first: a guest may answer with a reboot."""
+        self._end_daemon(guest)
+        pauses.release(self._xen, guest)
         deadline = time.monotonic() + grace_s
         asked: set[int] = set()
         while time.monotonic() < deadline:
             domain = self._xen.find(guest)
-            if domain is None:
+            if domain is None or domain.shutdown:
                 break
             if domain.domid not in asked:
-                # A guest that was just rebooting comes back with another id, and is asked again.
                 self._xen.ask_to_stop(domain.domid)
                 asked.add(domain.domid)
-            if domain.shutdown:
-                self._wait(lambda: not self._in_shutdown(guest), min(REBOOT_GAP_S, grace_s))
-                if self._in_shutdown(guest):
-                    break
+            progress.step()
             time.sleep(_POLL_S)
         self._destroy(guest)
 
-    def _destroy(self, guest: str) -> None:
+    def _end_daemon(self, guest: str) -> None:
+        daemons.end(self._state.guest_dir(guest) / "xl.cfg", self._name(guest))
+
+    def _destroy(self, guest: str, *, forget: bool = True) -> None:
+        """Destroy a guest's domain and see that it is gone for good; what it was started with is then forgotten."""
+        self._end_daemon(guest)
         said = ""
         deadline = time.monotonic() + GONE_WAIT_S
         tried: set[int] = set()
@@ -271,7 +279,9 @@ class Guests:
                     "domain_stuck", f"Domain {domain.domid} of guest {guest} does not go away. {said}".strip()
                 )
             time.sleep(_POLL_S)
-        own_cores.take_back(self._xen, guest)
+        own_cores.take_back(self._xen, guest, self._state)
+        if forget:
+            (self._state.guest_dir(guest) / STARTED).unlink(missing_ok=True)
 
     def _wait(self, holds: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -281,32 +291,11 @@ class Guests:
             time.sleep(_POLL_S)
         return True
 
-    def wait_ready(self, guest: str, port: int, timeout_s: float) -> dict[str, Any]:
-        """Wait until a guest takes TCP connections on a port."""
-        spec = self.spec(guest)
-        deadline = time.monotonic() + timeout_s
-        last_seen = time.monotonic()
-        while not answers(spec.nics[0].ip, port):
-            now = time.monotonic()
-            if self._xen.find(guest):
-                last_seen = now
-            if now - last_seen > REBOOT_GAP_S / 2:
-                raise host_fault(
-                    "guest_died", f"Guest {spec.name} stopped before it answered on port {port}.",
-                    f"Look at its console: teig guest console {spec.name}",
-                )  # fmt: skip
-            if now >= deadline:
-                raise host_fault(
-                    "guest_not_ready",
-                    f"Guest {spec.name} did not answer on {spec.nics[0].ip} port {port} within {timeout_s:g} seconds.",
-                    f"Look at its console: teig guest console {spec.name}",
-                )
-        return {}
-
-    def volume_create(self, guest: str, fence: int, index: int, size_bytes: int) -> dict[str, Any]:
-        """Make a volume that reads as zeros."""
+    def volume_create(self, guest: str, fence: int, index: int, size_bytes: int, pool: str) -> dict[str, Any]:
+        """Make a volume in a volume group that reads as zeros."""
         with self._state.changing(guest, fence) as folder:
-            self._disks.create(folder, guest, f"disk{index}", size_bytes)
+            self._refuse_running(guest)
+            self._disks.create(folder, guest, f"disk{index}", size_bytes, pool)
         return {}
 
     def volume_write_image(self, guest: str, fence: int, index: int, image: str) -> dict[str, Any]:
@@ -329,48 +318,92 @@ class Guests:
         """Return one guest as teig.model.host.GuestOnHost; NotFound where nothing of it is here."""
         domain = self._xen.find(guest)
         shares = self._xen.shares([domain.domid]) if domain else {}
-        found = self.describe(guest, domain, shares, volumes.mapped(), self._limits.threads() if domain else {})
+        threads = self._limits.threads() if domain else {}
+        found = self.describe(guest, domain, shares, Read(volumes.mapped(), threads, keeper.held_back(), clock()))
         if found is None:
             raise Failure("not_found", f"The host has no guest {guest}.", code="no_guest")
-        return found
+        return self._with_answers([found])[0]
 
-    def all(self, domains: list[Domain], shares: dict[int, Share]) -> list[dict[str, Any]]:
+    def all(self, domains: list[Domain], shares: dict[int, Share], now: Clock) -> list[dict[str, Any]]:
         """Return all guests as teig.model.host.GuestOnHost. One pass over each source, however many there are."""
         by_uuid = {domain.uuid: domain for domain in domains}
-        active, threads = volumes.mapped(), self._limits.threads()
-        described = (
-            self.describe(guest, by_uuid.get(guest), shares, active, threads) for guest in self._state.guests()
-        )
-        return [guest for guest in described if guest]
+        read = Read(volumes.mapped(), self._limits.threads(), keeper.held_back(), now)
+        described = (self.describe(guest, by_uuid.get(guest), shares, read) for guest in self._state.guests())
+        return self._with_answers([guest for guest in described if guest])
 
     def describe(
-        self,
-        guest: str,
-        domain: Domain | None,
-        shares: dict[int, Share],
-        active: list[Volume],
-        threads: Threads,
+        self, guest: str, domain: Domain | None, shares: dict[int, Share], read: Read
     ) -> dict[str, Any] | None:
         """Return a guest's record from what was read already; None where only its fence is left."""
         stored = read_json(self._state.guest_dir(guest) / "spec.json")
-        disks = volumes.disks_of(guest, active)
+        disks = [volume for volume in read.volumes if volume.guest == guest and volume.what.startswith("disk")]
         if stored is None and not disks and domain is None:
             return None
         if domain:
             domain = domain._replace(vcpus=self._xen.vcpus(domain))
-        cores = own_cores.count(self._xen, domain) if domain else 0
+        started = self._started(guest, domain, stored)
         return {
             "id": guest,
             "fence": self._state.fence(guest),
             "spec": stored,
             "domid": domain.domid if domain else None,
             "state": state_word(domain),
-            "live": live(domain, shares.get(domain.domid), self._limits.held(guest, domain.domid, threads), cores)
-            if domain
-            else None,
-            "volumes": disks,
+            "live": self._live(guest, domain, shares, read.threads) if domain else None,
+            "volumes": sorted(int(volume.what[4:]) for volume in disks),
+            "disks": [
+                {"index": int(volume.what[4:]), "pool": volume.vg, "size_bytes": volumes.size_of_active(volume)}
+                for volume in disks
+            ],
             "cpu_time_ns": domain.cpu_time_ns if domain else 0,
+            "started": started["spec"] if started else None,
+            "ran_s": max(0.0, read.now.uptime_ns / 1e9 - started["at"]) if started else None,
+            "answers": None,
+            "held": read.held.get(guest, ""),
+            **read.now._asdict(),
         }
+
+    def _live(self, guest: str, domain: Domain, shares: dict[int, Share], threads: Threads) -> dict[str, int]:
+        rate = self._limits.held(guest, domain.domid, threads)
+        return live(domain, shares.get(domain.domid), rate, own_cores.count(self._xen, domain))
+
+    def _started(self, guest: str, domain: Domain | None, stored: Any) -> dict[str, Any] | None:
+        """Return what a guest was started with, and when; for one that an older agent started, what it has.
+
+        It is kept while the guest reboots, when there is no domain for a moment.
+        """
+        known = read_json(self._state.guest_dir(guest) / STARTED)
+        if known is not None and (domain is not None or not self._ended(guest)):
+            return dict(known)
+        if domain is None or stored is None or known is not None:
+            return None
+        has = {"memory_mib": (domain.mem_kib + 512) // 1024, "vcpus": domain.vcpus}
+        return {"spec": {**stored, **{name: max(stored[name], value) for name, value in has.items()}}, "at": 0.0}
+
+    def _with_answers(self, described: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Fill in whether the guests that run take connections on their images' ports."""
+        targets = {}
+        for guest in described:
+            port = self._ready_port(guest["spec"]) if guest["domid"] is not None and guest["spec"] else None
+            if port is not None:
+                targets[guest["id"]] = (guest["spec"]["nics"][0]["address"].split("/", 1)[0], port)
+        found = answering(targets)
+        return [{**guest, "answers": found.get(guest["id"])} for guest in described]
+
+    def _ready_port(self, stored: dict[str, Any]) -> int | None:
+        with contextlib.suppress(Failure):
+            manifest = read_json(self._state.image_dir(str(stored["image"])) / "manifest.json")
+            port = manifest.get("ready_port") if isinstance(manifest, dict) else None
+            return port if type(port) is int and 0 < port < 65536 else None
+        return None
+
+
+class Read(NamedTuple):
+    """What was read of the host once, for all guests."""
+
+    volumes: list[Volume]
+    threads: Threads
+    held: dict[str, str]
+    now: Clock
 
 
 def state_word(domain: Domain | None) -> str:
@@ -409,16 +442,26 @@ def _want(folder: Path, state: str) -> None:
         write_whole(file, f"{state}\n".encode())
 
 
-def answers(ip: str, port: int) -> bool:
-    """Say whether a TCP connection is accepted; waits a quarter of a second at most, and a little where refused."""
-    try:
-        socket.create_connection((ip, port), timeout=0.25).close()
-    except socket.timeout:
-        return False
-    except OSError:
-        time.sleep(_POLL_S)
-        return False
-    return True
+def _enforce_memory(spec: Spec, domain: Domain) -> None:
+    """Set the most memory that a domain may have. Less than it has now is its next start's: xl refuses that.
+
+    Source: tools/libs/light/libxl_mem.c, libxl_domain_setmaxmem.
+    """
+    if maxmem_mib(domain) != spec.memory_mib and domain.mem_kib // 1024 <= spec.memory_mib:
+        must(["xl", "mem-max", str(domain.domid), str(spec.memory_mib)], "xl_failed")
+
+
+def _all_of(*parts: Callable[[], object]) -> None:
+    """Do all parts, also where one fails; then tell of what failed."""
+    failures = []
+    for part in parts:
+        try:
+            part()
+        except Exception as error:  # noqa: BLE001  (what fails must not keep the rest from being done)
+            failures.append(failure_of(error))
+    if failures:
+        told = " ".join(failure.message for failure in failures)
+        raise host_fault(failures[0].code, told, failures[0].todo)
 
 
 def _fill(path: str, data: bytes) -> None:
@@ -429,23 +472,3 @@ def _fill(path: str, data: bytes) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _no_memory(spec: Spec, free: int) -> Failure:
-    return host_fault(
-        "out_of_memory",
-        f"Guest {spec.name} did not start: Xen has {free} MiB free, and it needs {spec.memory_mib} MiB and a little "
-        "for Xen itself.",
-        "Stop another guest on this host or choose a smaller plan.",
-    )
-
-
-def _not_started(spec: Spec, done: Done, free: int) -> Failure:
-    """Return why `xl create` made no running domain, from what it said; its exit status is not telling."""
-    for pattern, code, reason in _REASONS:
-        if re.search(pattern, done.said) and code == "out_of_memory":
-            return _no_memory(spec, free)
-        if re.search(pattern, done.said):
-            return host_fault(code, f"Guest {spec.name} did not start: {reason}. xl says: {done.said}")
-    said = done.said or "nothing"
-    return host_fault("not_started", f"Guest {spec.name} did not start, or stopped at once. xl says: {said}")

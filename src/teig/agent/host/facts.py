@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from teig.agent.contract.failure import Failure
+from teig.agent.contract.protocol import CAPABILITIES
 from teig.agent.disks import pools
 from teig.agent.guests.guests import Guests
+from teig.agent.host.clock import clock
 from teig.agent.host.state import State
+from teig.agent.host.version import version
 from teig.agent.keeper import keeper
 from teig.agent.xen import cpupools
 from teig.agent.xen.hypervisor import Domain, Hypervisor
@@ -33,6 +36,9 @@ def host_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
         "volume_groups": [] if "vgs" in missing else _groups(),
         "missing_programs": missing,
         "keeper_beat": keeper.beat(),
+        "agent_version": version(),
+        "keeper_version": keeper.version(),
+        "capabilities": list(CAPABILITIES),
         **(_xen_facts(state, xen) if xen.present() else _NO_XEN),
     }
 
@@ -75,9 +81,10 @@ def _xen_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
 
 def inventory(state: State, xen: Hypervisor, guests: Guests) -> dict[str, Any]:
     """Return all guests and foreign domains. One pass over each source, however many guests there are."""
+    now = clock()
     domains = xen.domains()
     shares = xen.shares([domain.domid for domain in domains])
-    return {"guests": guests.all(domains, shares), "foreign": foreign(state, xen, domains)}
+    return {"guests": guests.all(domains, shares, now), "foreign": foreign(state, xen, domains), **now._asdict()}
 
 
 def foreign(state: State, xen: Hypervisor, domains: list[Domain]) -> list[dict[str, Any]]:

@@ -33,6 +33,8 @@ class State:
 
     def __init__(self, root: Path = DEFAULT_ROOT) -> None:
         self.root = root
+        self.locked_here: set[str] = set()
+        """Guests whose lock this process has from the one that forked it."""
 
     def guest_dir(self, guest: str) -> Path:
         """Return a guest's directory; its name is checked again here, where paths are made."""
@@ -67,6 +69,9 @@ class State:
     def changing(self, guest: str, fence: int, wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:
         """Hold a guest for a whole verb and give its directory; Busy after `wait_s`, Fenced for a number too low."""
         folder = self.guest_dir(guest)
+        if guest in self.locked_here:
+            yield folder
+            return
         make_private(folder)
         with locked(folder / "lock", wait_s, f"Another operation holds guest {guest}."):
             stored = self.fence(guest)

@@ -1,0 +1,68 @@
+"""What xl leaves behind for each guest: the daemon that makes its domain anew after a reboot.
+
+After a shutdown with the reason *reboot* that daemon destroys the domain, sleeps 2 s and makes it again, in the same
+process (tools/xl/xl_vmcontrol.c of Xen 4.17, create_domain). So a guest has ended only where there is neither a domain
+nor a daemon. A daemon is known by the file that it was started with, and by its log, /var/log/xen/xl-NAME.log.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from teig.agent.contract.failure import host_fault
+
+PROC = Path("/proc")
+LOG = "/var/log/xen/xl-{name}.log"
+_TERM_S = 3.0
+_KILL_S = 15.0
+_POLL_S = 0.05
+
+
+def of(config: Path, name: str, proc: Path = PROC) -> list[int]:
+    """Return the processes of xl that look after a guest: made from `config`, or writing the log of that name."""
+    processes = (folder for folder in proc.iterdir() if folder.name.isdigit() and int(folder.name) != os.getpid())
+    return sorted(int(folder.name) for folder in processes if _looks_after(folder, config, name))
+
+
+def _looks_after(folder: Path, config: Path, name: str) -> bool:
+    try:
+        argv = (folder / "cmdline").read_bytes().split(b"\0")
+        if Path(os.fsdecode(argv[0])).name != "xl":
+            return False
+        if os.fsencode(config) in argv:
+            return True
+        outputs = {os.readlink(folder / "fd" / number) for number in ("1", "2")}  # noqa: PTH115  (a target as it is)
+    except OSError:
+        return False  # it ended
+    return bool(name) and LOG.format(name=name) in outputs
+
+
+def end(config: Path, name: str, proc: Path = PROC) -> list[int]:
+    """End them, and return those that were there once they are known to be gone; a host fault where one is not."""
+    ended = of(config, name, proc)
+    for number, wait_s in ((signal.SIGTERM, _TERM_S), (signal.SIGKILL, _KILL_S)):
+        deadline = time.monotonic() + wait_s
+        for pid in of(config, name, proc):
+            _send(pid, number)
+        while of(config, name, proc):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(_POLL_S)
+        else:
+            return ended
+    left = ", ".join(str(pid) for pid in of(config, name, proc))
+    raise host_fault(
+        "xl_stuck",
+        f"The xl process {left} of guest {name or config.parent.name} does not end: it would make the domain anew.",
+        f"Look at it on the host: ps -fp {left}",
+    )
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
