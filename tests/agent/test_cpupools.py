@@ -23,11 +23,11 @@ def state(tmp_path: Path) -> State:
     return state
 
 
-def mend(xen: CpuPools, state: State, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def mend(xen: CpuPools, state: State, monkeypatch: pytest.MonkeyPatch, beside: int | None = None) -> list[str]:
     monkeypatch.setattr(cpupools, "must", xen.xl)
     monkeypatch.setattr(cpupools, "run", xen.xl)
     with cpupools.changing(state):
-        return cpupools.mend(xen, state)  # type: ignore[arg-type]
+        return cpupools.mend(xen, state, beside)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,15 @@ def test_domains_that_are_not_ours_keep_a_cpu_for_each_vcpu(state: State, monkey
     mend(xen, state, monkeypatch)
     assert xen.sizes() == {"Pool-0": [0, 1, 2, 3], "teig-guests": [4, 5, 6, 7]}
     xen.running = [found for found in xen.running if found.domid != 5]
-    assert len(mend(xen, state, monkeypatch)) == 3
+    assert mend(xen, state, monkeypatch) == []
+    assert mend(xen, state, monkeypatch, 3) == []
+    assert len(mend(xen, state, monkeypatch, 0)) == 3
     assert {name: sorted(cpus) for name, cpus in xen.sizes().items()} == {
         "Pool-0": [0],
         "teig-guests": [1, 2, 3, 4, 5, 6, 7],
     }
     xen.running.append(domain(7, STRANGER, vcpus=3))
-    assert mend(xen, state, monkeypatch) == []  # what guests were promised is not taken from them
+    assert mend(xen, state, monkeypatch, 3) == []  # what guests were promised is not taken from them
 
 
 def test_strangers_among_the_guests_take_from_what_there_is_for_them(

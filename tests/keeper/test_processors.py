@@ -65,6 +65,19 @@ def test_what_cannot_be_divided_hinders_nothing_else(host: Host, xen: CpuPools) 
     assert sorted(xen.pool[0]) == [0, 1, 2, 3]
 
 
+def test_the_cpus_of_others_are_kept_while_they_reboot(host: Host, xen: CpuPools) -> None:
+    host.run(7, guest="99999999-2222-4333-8444-555555555555")
+    kept = Processors(host.xen, host.state, Clock())  # type: ignore[arg-type]
+    kept.divide()
+    there = xen.running.pop()
+    assert pass_by(kept, 10) == []
+    xen.running.append(there)
+    assert pass_by(kept, ABANDONED_S) == []
+    xen.running.pop()
+    assert pass_by(kept, 10) == []
+    assert pass_by(kept, ABANDONED_S) == ["CPU 1 moved from Pool-0 to teig-guests"]
+
+
 @pytest.fixture
 def own(host: Host, xen: CpuPools) -> Processors:
     """A guest's own pool, without its domain, and the clock of who looks after it."""

@@ -253,6 +253,27 @@ def test_a_boot_is_held_back_by_nothing_and_a_loop_of_boots_is(host: Host, run: 
     assert host.xen.pauses == {}
 
 
+def test_a_boot_of_many_disks_on_a_slow_host_leaves_something_to_use(
+    host: Host, run: Callable[[Guest], Keeper]
+) -> None:
+    def boot(guest: Guest) -> list[str]:
+        if guest.acts < 8:
+            guest.reconnect()
+            host.xen.store[disk(guest.acts)] = "4"
+            return [disk(guest.acts)] * 3
+        return []
+
+    host.run(7)
+    guest = Guest(host, 0.5, 1.5, boot)
+    keeping = run(guest)
+    assert host.xen.pauses == {}
+    assert keeping._reconnects.left(GUEST, START + 20) > 1
+
+
+def disk(number: int) -> str:
+    return f"/local/domain/0/backend/vbd/7/{number}/state"
+
+
 def test_one_that_is_paused_is_told_of_and_goes_on(host: Host, run: Callable[[Guest], Keeper]) -> None:
     host.run(7)
     guest = Guest(host, 0.01, 1.0, reconnect)

@@ -29,7 +29,8 @@ def _keeper(agent: str) -> str:
     return f"""# Made by teig. What it does: docs/keeper.md.
 [Unit]
 Description=Keeps Xen guests within their plans (Teig)
-After=local-fs.target {_XEN}
+# After others' domains: each of their vCPUs keeps a CPU when the host's are divided.
+After=local-fs.target {_XEN} xendomains.service
 ConditionPathExists=/proc/xen/capabilities
 StartLimitIntervalSec=0
 

@@ -27,7 +27,7 @@ from teig.agent.keeper.allowance import Allowance
 from teig.agent.keeper.limits import Held, Limits, Threads
 from teig.agent.keeper.pauses import RUN
 from teig.agent.keeper.processors import Processors
-from teig.agent.keeper.reconnects import CHANGE_S, MOST_AGAIN_S, MOST_FIRST_S, PART, Reconnects
+from teig.agent.keeper.reconnects import CHANGE_S, MOST_AT_ONCE_S, MOST_FIRST_S, PART, Reconnects
 from teig.agent.network import shaping
 from teig.agent.xen import backends, processor
 from teig.agent.xen.backends import Device
@@ -43,6 +43,7 @@ _AFTER_START_S = 1.0
 _SETTLE_S = 2.0
 _AGAIN_S = 2.0
 _MANY_CHANGES = 20
+_CHANGES_OF_FIRST = 4
 _REMEMBERED = 10
 _WATCHED = (f"{backends.BACKENDS}/vbd", f"{backends.BACKENDS}/vif")
 
@@ -77,7 +78,9 @@ class Keeper:
         self._hurried: dict[int, _Hurried] = {}
         self._changes: Counter[int] = Counter()
         self._counted: dict[int, float] = {}
-        self._connected: set[int] = set()
+        self._seen: set[Device] = set()
+        self._again: set[int] = set()
+        self._first_s: dict[int, float] = {}
         self._left: set[Device] = set()
         self._anew: set[Device] = set()
         self._unshaped: set[int] = set()
@@ -151,6 +154,9 @@ class Keeper:
         elif count > 1 or device in self._left:
             self._left.discard(device)
             self._anew.add(device)
+            if device in self._seen or count > _CHANGES_OF_FIRST:
+                self._again.add(domid)
+            self._seen.add(device)
         if kind == "vif" and connected and domid not in self._shaped:
             self._unshaped.add(domid)
         # Two changes can be a whole reconnect: its thread has begun since the first of them, and may have gone again.
@@ -207,9 +213,12 @@ class Keeper:
         ahead = self._ahead(domain, spec, now)
         if not (domain.paused and self._reconnects.is_paused(spec.id)) and (begins or changes or ahead):
             seconds = max(0.0, now - max(min(begins), last)) if begins else 0.0
+            if hurried and domain.domid not in self._again:
+                seconds = min(seconds, MOST_FIRST_S - self._first_s.get(domain.domid, 0.0))
+                self._first_s[domain.domid] = self._first_s.get(domain.domid, 0.0) + seconds
             self._charge(domain, spec, max(seconds, CHANGE_S * changes, PART * ahead), now)
-        if held.settled and threads.get(domain.domid):
-            self._connected.add(domain.domid)
+        if held.settled:
+            self._again.discard(domain.domid)
         return held
 
     def _ahead(self, domain: Domain, spec: Spec, now: float) -> float:
@@ -223,19 +232,18 @@ class Keeper:
 
     def _charge(self, domain: Domain, spec: Spec, seconds: float, now: float) -> None:
         """Count what a guest had without limits, and pause it where that is too much."""
-        most = MOST_AGAIN_S if domain.domid in self._connected else MOST_FIRST_S
-        self._reconnects.count(spec.id, min(most, seconds), now)
+        self._reconnects.count(spec.id, min(MOST_AT_ONCE_S, seconds), now)
         self._did(spec, domain, self._reconnects.enforce(domain, now))
 
     def _stop_overdue(self) -> None:
         """Pause guests that have used all they may while they wait to be seen to: a keeper that is slow is no way out.
 
-        A domain's first connection is not counted like this, for that may be the host's slowness alone.
+        Disks that connect for the first time are not counted like this, for that may be the host's slowness alone.
         """
         now = boottime()
         for domid, hurried in self._hurried.items():
             domain, spec = self._ours.get(domid, (None, None))
-            if domain is None or spec is None or domid not in self._connected or self._reconnects.is_paused(spec.id):
+            if domain is None or spec is None or domid not in self._again or self._reconnects.is_paused(spec.id):
                 continue
             seconds = now - max(hurried.noticed, self._counted.get(domid, self._began))
             if seconds > self._reconnects.left(spec.id, now):
@@ -334,7 +342,9 @@ class Keeper:
                     self._guests.pop(guest, None)
         there = {domain.domid for domain in domains}
         self._counted = {domid: when for domid, when in self._counted.items() if domid in there}
-        self._connected &= there
+        self._again &= there
+        self._seen = {device for device in self._seen if device.domid in there}
+        self._first_s = {domid: used for domid, used in self._first_s.items() if domid in there}
         self._left = {device for device in self._left if device.domid in there}
         self._anew = {device for device in self._anew if device.domid in there}
         self._limits.submitted.forget(there)

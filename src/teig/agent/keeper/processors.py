@@ -30,12 +30,21 @@ class Processors:
         self._state = state
         self._clock = clock
         self._empty: dict[str, float] = {}
+        self._strangers: dict[int, float] = {}
 
     def divide(self) -> list[str]:
         """Divide the host's CPUs as they should be, and remove pools that nobody needs; return what was done."""
         did = [line for name in self._abandoned() for line in self._remove(name)]
+        beside = self._beside()
         with cpupools.changing(self._state):
-            return did + cpupools.mend(self._xen, self._state)
+            return did + cpupools.mend(self._xen, self._state, beside)
+
+    def _beside(self) -> int:
+        """Return how many vCPUs of domains that are not ours are beside Domain-0, or were a short while ago."""
+        now = self._clock()
+        self._strangers[cpupools.strangers(self._xen.domains(), set(self._state.guests()))] = now
+        self._strangers = {count: when for count, when in self._strangers.items() if now - when < ABANDONED_S}
+        return max(self._strangers)
 
     def place(self, domain: Domain, spec: Spec) -> list[str]:
         """Move a guest that shares cores from Domain-0's pool to the guests'; return what was done.

@@ -19,8 +19,9 @@ from teig.agent.xen.hypervisor import Domain, Hypervisor
 BURST_S = 4.0
 PART = 0.008
 MOST_FIRST_S = 2.0
-MOST_AGAIN_S = 5.0
-"""What a domain's first connection and a later one count for at most: a host may be slow to see to them."""
+"""What the first connections of all of a domain's disks count for together: a host may be slow to see to a boot."""
+MOST_AT_ONCE_S = 5.0
+"""What is counted at once at most."""
 CHANGE_S = 0.02
 """What one change of state counts for at least."""
 LEAST_PAUSE_S = 10.0

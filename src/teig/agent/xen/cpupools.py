@@ -78,8 +78,8 @@ def counted(found: Division, domains: Sequence[Domain], ours: set[str]) -> tuple
         return 0, found.ours
     pools = [found.guests, *found.own.values()]
     numbers = {pool.number for pool in pools}
-    strangers = sum(domain.vcpus for domain in domains if domain.cpupool in numbers and domain.uuid not in ours)
-    return len(found.pool_0.cpus), max(0, sum(len(pool.cpus) for pool in pools) - strangers)
+    taken = sum(domain.vcpus for domain in domains if domain.cpupool in numbers and domain.uuid not in ours)
+    return len(found.pool_0.cpus), max(0, sum(len(pool.cpus) for pool in pools) - taken)
 
 
 @contextlib.contextmanager
@@ -90,17 +90,20 @@ def changing(state: State) -> Iterator[None]:
         yield
 
 
-def mend(xen: Hypervisor, state: State) -> list[str]:
-    """Divide the host as it should be, or put right what is not; call it inside `changing`. Return what was done."""
+def mend(xen: Hypervisor, state: State, beside: Optional[int] = None) -> list[str]:
+    """Divide the host as it should be, or put right what is not; call it inside `changing`. Return what was done.
+
+    `beside` is how many CPUs are left in Pool-0 beside Domain-0's; where it is not said, those that are there.
+    """
     found, domains = division(xen), xen.domains()
-    strangers = _strangers(domains, set(state.guests()))
     least = dom0_count(found.cpus, xen.core_of(), found.ours, domains[0].vcpus)
     if found.guests is None:
-        return _divide(xen, found, least + strangers)
+        return _divide(xen, found, least + strangers(domains, set(state.guests())))
     if found.free:
-        return _assign(found, POOL_0 if len(found.pool_0.cpus) < least else GUESTS) + mend(xen, state)
+        return _assign(found, POOL_0 if len(found.pool_0.cpus) < least else GUESTS) + mend(xen, state, beside)
     order = by_core(found.cpus, xen.core_of())
-    surplus = [cpu for cpu in order if cpu in found.pool_0.cpus][least + strangers :]
+    most = len(order) if beside is None else least + beside
+    surplus = [cpu for cpu in order if cpu in found.pool_0.cpus][most:]
     lent = [cpu for cpu in order if cpu in found.guests.cpus][: max(0, least - len(found.pool_0.cpus))]
     if found.guests.domains:
         lent = lent[: len(found.guests.cpus) - 1]
@@ -175,7 +178,7 @@ def _move(cpu: int, source: str, target: str) -> str:
     return f"CPU {cpu} moved from {source} to {target}"
 
 
-def _strangers(domains: Sequence[Domain], ours: set[str]) -> int:
+def strangers(domains: Sequence[Domain], ours: set[str]) -> int:
     """Return the vCPUs of the domains in Pool-0 that Teig did not make: they stay there, with a CPU for each."""
     return sum(
         domain.vcpus for domain in domains if domain.domid != 0 and domain.cpupool == 0 and domain.uuid not in ours
