@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.given import FILES, GUEST, IMAGE, Asking, manifest, sha256
+from tests.agent.given import FILES, IMAGE, Asking, manifest, sha256
 
 FILE = "root.img.gz"
 
@@ -77,17 +77,3 @@ def test_another_manifest_under_the_same_id(asking: Asking) -> None:
     asking.ask("image_begin", image=IMAGE, manifest=manifest())
     answer = asking.ask("image_begin", image=IMAGE, manifest=manifest(version="other"))
     assert answer["error"]["code"] == "image_differs"
-
-
-def test_deleting(asking: Asking, tmp_path: Path) -> None:
-    asking.put_image()
-    folder = tmp_path / "guests" / GUEST
-    folder.mkdir(parents=True)
-    (folder / "spec.json").write_text(f'{{"name": "web1", "image": "{IMAGE}"}}')
-    error = asking.ask("image_delete", image=IMAGE)["error"]
-    assert error["code"] == "image_in_use"
-    assert "web1" in error["message"]
-    (folder / "spec.json").unlink()
-    assert asking.ask("image_delete", image=IMAGE)["ok"] == {}
-    assert asking.ask("image_delete", image=IMAGE)["ok"] == {}
-    assert not (tmp_path / "images" / IMAGE).exists()

@@ -72,7 +72,7 @@ def test_one_plain_disk(block: Sys) -> None:
 def test_a_partition_of_a_solid_state_disk(block: Sys) -> None:
     block.disk("nvme0n1")
     block.partition("nvme0n1", "nvme0n1p3")
-    assert only(report("/dev/nvme0n1p3"), block)[3:] == ("ssd", "none", "")
+    assert only(report("/dev/nvme0n1p3"), block)[3:6] == ("ssd", "none", "")
 
 
 def test_a_mirror_that_lacks_a_disk(block: Sys) -> None:
@@ -80,7 +80,7 @@ def test_a_mirror_that_lacks_a_disk(block: Sys) -> None:
         block.disk(disk)
         block.partition(disk, f"{disk}2")
     block.array("md0", "raid1", "sda2", "sdb2", degraded="1")
-    assert only(report("/dev/md0"), block)[3:] == ("ssd", "raid1", "md0 (raid1) lacks 1 of its 2 disks")
+    assert only(report("/dev/md0"), block)[3:6] == ("ssd", "raid1", "md0 (raid1) lacks 1 of its 2 disks")
 
 
 def test_the_weakest_and_the_slowest_count(block: Sys) -> None:

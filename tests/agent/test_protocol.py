@@ -32,6 +32,10 @@ def test_another_protocol_is_refused_naming_both(tmp_path: Path) -> None:
         assert asking.ask("image_present", image=IMAGE)["error"]["code"] == "no_hello"
 
 
+def job(verb: str, **args: Any) -> dict[str, Any]:
+    return {"guest": GUEST, "fence": 1, "verb": verb, "args": args}
+
+
 @pytest.mark.parametrize(
     ("verb", "args", "code"),
     [
@@ -43,13 +47,15 @@ def test_another_protocol_is_refused_naming_both(tmp_path: Path) -> None:
         ("image_present", [], "invalid"),
         ("guest_show", {"guest": GUEST.upper()}, "invalid"),
         ("guest_show", {"guest": "../" + GUEST}, "invalid"),
-        ("guest_start", {"guest": GUEST, "fence": -1}, "invalid"),
-        ("guest_start", {"guest": GUEST, "fence": True}, "invalid"),
-        ("guest_start", {"guest": GUEST, "fence": 1.5}, "invalid"),
-        ("guest_stop", {"guest": GUEST, "fence": 1, "grace_s": float("inf")}, "invalid"),
-        ("guest_wait_ready", {"guest": GUEST, "port": 0, "timeout_s": 1}, "invalid"),
-        ("volume_create", {"guest": GUEST, "fence": 1, "index": 8, "size_bytes": 4 << 20}, "invalid"),
-        ("volume_create", {"guest": GUEST, "fence": 1, "index": 0, "size_bytes": 5 << 20 | 1}, "invalid"),
+        ("guest_enforce", {"guest": GUEST, "fence": -1}, "invalid"),
+        ("guest_enforce", {"guest": GUEST, "fence": True}, "invalid"),
+        ("guest_enforce", {"guest": GUEST, "fence": 1.5}, "invalid"),
+        ("job_begin", job("guest_stop", grace_s=float("inf")), "invalid"),
+        ("job_begin", job("guest_explode"), "invalid"),
+        ("job_begin", job("guest_start", force=True), "unknown_argument"),
+        ("guest_start", {"guest": GUEST, "fence": 1}, "unknown_verb"),
+        ("job_begin", job("volume_create", index=8, size_bytes=4 << 20, pool="vg0"), "invalid"),
+        ("job_begin", job("volume_create", index=0, size_bytes=5 << 20 | 1, pool="vg0"), "invalid"),
         ("image_receive", {"image": IMAGE, "file": "../x", "size": 1, "sha256": "0" * 64}, "invalid"),
         ("image_receive", {"image": IMAGE, "file": "x", "size": 0, "sha256": "0" * 64}, "invalid"),
         ("connect", {"guest": GUEST, "port": 65536}, "invalid"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from teig.agent.contract.spec import DiskRate, parse_spec
-from teig.agent.guests.guests import _not_started, live, state_word
+from teig.agent.guests.guests import live, state_word
+from teig.agent.guests.start_failures import not_started
 from teig.agent.host.facts import autoballoon, dom0_maximum, guest_types
 from teig.agent.host.process import Done
 from teig.agent.keeper.control_groups import UNLIMITED
@@ -93,6 +94,6 @@ def test_guest_types() -> None:
     ],
 )
 def test_why_a_guest_did_not_start(said: str, code: str) -> None:
-    failure = _not_started(parse_spec(spec()), Done(3, "", said), 12)
+    failure = not_started(parse_spec(spec()), Done(3, "", said), 12)
     assert (failure.kind, failure.code) == ("host_fault", code)
     assert "web1" in failure.message

@@ -21,13 +21,14 @@ ENTITLED = {
 }  # fmt: skip
 GUEST = {
     "name": "web", "id": "6f1b0f2e-2b1a-4b6e-9a53-0c8f9f0f7a10", "plan": "tiny", "image": "micro", "host": "lab-1",
-    "site": "lab", "type": "pv", "state": "running", "addresses": ["10.77.16.0"],
+    "site": "lab", "type": "pv", "state": "running", "addresses": ["10.77.16.0"], "attention": None, "seen_at": 1.0,
 }  # fmt: skip
 DETAIL = {
     **GUEST, "entitled": ENTITLED, "set": ENTITLED, "live": ENTITLED, "drift": [],
     "disks": [{"device": "xvda", "size_bytes": 67108864}],
     "nics": [{"mac": "00:16:3e:00:00:01", "bridge": "xenbr0", "address": "10.77.16.0/16", "gateway": "10.77.0.1"}],
-    "domid": 3, "on_crash": "restart", "ssh_user": None, "ready_port": 80, "operation": None, "observed": 1.0,
+    "domid": 3, "on_crash": "restart", "ssh_user": None, "ready_port": 80, "operation": None,
+    "attention": None, "seen_at": 1.0, "live_now": True, "answers": True, "held": "", "todo": None,
 }  # fmt: skip
 RATE = {"read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608}
 PLAN = {

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 
 from teig.cli import enrolment
-from teig.cli.demo_names import LAB_RATING
+from teig.cli.demo_names import LAB_RATE
 from teig.cli.enrolment import Login
 from teig.control import guests, hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
@@ -23,7 +23,7 @@ from teig.lab.lab import running_lab
 from teig.lab.options import LabOptions
 from teig.model.image import Manifest
 from teig.model.operation import Operation
-from teig.model.pool import DiskRate
+from teig.model.pool import DiskRate, PoolRating
 from teig.model.site import Site
 from teig.record import load
 from tests.faults import FaultyFleet
@@ -63,7 +63,9 @@ class Stand:
 
     def rows(self) -> int:
         """How many guests and network cards the database holds."""
-        count = "select (select count(*) from guests) + (select count(*) from nics)"
+        count = (
+            "select (select count(*) from guests) + (select count(*) from nics) + (select count(*) from reservations)"
+        )
         found = self.services.db.read(lambda connection: connection.exec_driver_sql(count).scalar_one())
         return int(found)
 
@@ -111,7 +113,11 @@ def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Itera
             place = enrolment.resolve(login)
             sites.add(services, SITE)
             hosts.add(services, host.name, place.address, place.port, enrolment.host_key(known), SITE.name)
-            pools.rate(services, host.name, DiskRate(**LAB_RATING))
+            pools.rate(
+                services,
+                host.name,
+                PoolRating(DiskRate(**LAB_RATE), together=True),
+            )
             built = build("micro")
             manifest = load(Manifest, built.manifest)
             (services.image_dir / images.identity(manifest)).symlink_to(built.folder)

@@ -31,22 +31,22 @@ def _mended(stand: Stand) -> None:
     """Mend what differs; afterwards nothing may differ."""
     for operation in drift.mend(stand.services).operations:
         assert stand.finish(operation).state is OperationState.DONE
-    assert await_that(lambda: drift.look(stand.services), lambda found: not found, 60) == []
+    assert await_that(lambda: drift.found(stand.services, now=True), lambda found: not found, 60) == []
 
 
 def _figures(stand: Stand) -> dict[str, int | None]:
-    return {found.field: found.live for found in drift.look(stand.services) if found.field}
+    return {found.field: found.live for found in drift.found(stand.services, now=True) if found.field}
 
 
 def test_what_is_changed_by_hand_is_found_and_mended(clean: Stand) -> None:
     assert clean.create("web").state is OperationState.DONE
     group = GROUP.format(_id(clean, "web"))
-    await_that(lambda: drift.look(clean.services), lambda found: not found, 60)
+    await_that(lambda: drift.found(clean.services, now=True), lambda found: not found, 60)
     clean.host.run("systemctl stop teig-keeper")  # which would put it right before anybody looks
 
     clean.host.run("xl sched-credit2 -d web -w 1 && xl mem-max web 128")
     assert _figures(clean) == {"weight": 1, "maxmem_mib": 128}
-    assert KEEPER_DEAD in {found.kind for found in drift.look(clean.services)}
+    assert KEEPER_DEAD in {found.kind for found in drift.found(clean.services, now=True)}
     clean.host.run(f"sed 's/=[0-9]*/=max/g' {group}/io.max >{group}/io.max")
     assert {field: live for field, live in _figures(clean).items() if field.startswith(("read", "write"))} == {
         "read_iops": 0, "write_iops": 0, "read_bps": 0, "write_bps": 0,
@@ -70,7 +70,7 @@ def test_a_volume_that_was_removed_by_hand_is_missed_and_its_guest_can_be_delete
     assert clean.create("web").state is OperationState.DONE
     assert clean.finish(guests.stop(clean.services, "web", 0)).state is OperationState.DONE
     clean.host.run(f"lvremove --quiet --yes vg0/teig-{_id(clean, 'web')}-disk0")
-    [found] = drift.look(clean.services)
+    [found] = drift.found(clean.services, now=True)
     assert (found.kind, found.guest, found.fixable) == (VOLUME_MISSING, "web", False)
     failed = clean.finish(guests.start(clean.services, "web"))
     assert failed.error is not None

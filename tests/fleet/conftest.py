@@ -16,7 +16,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from teig.fleet.driver import Claim, Host, HostAddress
+from teig.fleet.driver import Claim, HostAddress
 from teig.fleet.install import installed, installer
 from teig.fleet.ssh import SshFleet
 from teig.lab import images
@@ -31,6 +31,7 @@ from teig.model.pool import DiskRate
 from teig.policy import placement
 from teig.policy.placement import PlacementDecision
 from teig.record import load
+from tests.carried import CarriedHost
 
 HOST_ID = HostId("lab-host")
 SITE = "lab"
@@ -53,8 +54,8 @@ class Stand:
     made: list[GuestId] = dataclasses.field(default_factory=list)
 
     @property
-    def host(self) -> Host:
-        return self.fleet.host(self.address)
+    def host(self) -> CarriedHost:
+        return CarriedHost(self.fleet.host(self.address))
 
     def run(self, command: str) -> str:
         return self.lab.run(command, timeout_s=240)

@@ -16,6 +16,7 @@ from teig.lab.options import LabOptions, Scheduler
 from teig.model.errors import Fenced, HostFault, ImageCorrupt, NotFound, TeigError
 from teig.model.guest import Disk, GuestSpec, GuestType, OnCrash
 from teig.model.names import GuestId
+from tests.carried import CarriedHost
 from tests.fleet.conftest import READY_S, Stand, await_that, decided, stand_of
 
 pytestmark = pytest.mark.lab
@@ -123,7 +124,7 @@ def test_reboots(stand: Stand) -> None:
     fleet = SshFleet(stand.key)
     spec = stand.spec(vcpus=2)
     claim = stand.prepare(spec)
-    first = fleet.host(stand.address).guest_start(claim)
+    first = CarriedHost(fleet.host(stand.address)).guest_start(claim)
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
     fleet.close()
     stand.run("systemctl restart ssh")

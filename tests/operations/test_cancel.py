@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Conflict
 from teig.model.operation import OperationState
 from teig.store import schema
+from teig.store.operations import MOST_ON_A_HOST
 from tests.faults import STEPS, FaultyFleet
 from tests.simulated import enrol, server, wait, wish
 
@@ -80,14 +82,41 @@ def test_a_create_that_is_cancelled_leaves_nothing_behind(
 
 
 def test_one_that_waits_for_its_host_is_gone_at_once(services: Services, fleet: SlowFleet, host: SimulatedHost) -> None:
-    fleet.fail = "volume_create"
-    first = guests.create(services, wish("web"))
-    assert fleet.reached.wait(30)
-    second = guests.create(services, wish("shop"))
-    assert operations.cancel(services, second.id).state is OperationState.CANCELLED
-    assert rows(services) == [1, 1]
-    fleet.go_on.set()
-    assert wait(services, first).state is OperationState.DONE
+    host.job_s = 60
+    there = [guests.create(services, wish(f"web{number}")) for number in range(MOST_ON_A_HOST)]
+    waits = guests.create(services, wish("shop"))
+    assert operations.cancel(services, waits.id).state is OperationState.CANCELLED
+    assert rows(services) == [MOST_ON_A_HOST, MOST_ON_A_HOST]
+    for operation in there:
+        operations.cancel(services, operation.id)
+    host.job_s = 0
+    assert {wait(services, operation).state for operation in there} == {OperationState.CANCELLED}
+
+
+def test_a_job_that_takes_long_is_ended_at_once(services: Services, host: SimulatedHost) -> None:
+    wait(services, guests.create(services, wish("web")))
+    kept = next(iter(host.guests.values()))
+    kept.deaf = True
+    operation = guests.stop(services, "web", 3600)
+    deadline = time.monotonic() + 30
+    while kept.job is None or kept.job[1][0] != "guest_stop":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    operations.cancel(services, operation.id)
+    assert wait(services, operation).state is OperationState.CANCELLED
+    assert kept.domid is not None
+    view = guests.view(services, "web")
+    assert (view.guest.phase.value, view.todo) == ("running", "teig guest mend web")
+
+
+def test_a_guest_that_takes_long_delays_no_other(services: Services, host: SimulatedHost) -> None:
+    for name in ("deaf", "shop"):
+        wait(services, guests.create(services, wish(name)))
+    host.guests[guests.view(services, "deaf").guest.id].deaf = True
+    slow = guests.stop(services, "deaf", 3600)
+    assert wait(services, guests.reboot(services, "shop", 0)).state is OperationState.DONE
+    operations.cancel(services, slow.id)
+    assert wait(services, slow).state is OperationState.CANCELLED
 
 
 def test_what_has_ended_cannot_be_cancelled(services: Services) -> None:

@@ -16,6 +16,7 @@ from teig.control.services import Services
 from teig.fleet.driver import Claim
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import HostFault
+from teig.model.job import Job
 from teig.model.operation import OperationState
 from teig.operations import workflows
 from teig.operations.workflows import VERSION
@@ -81,7 +82,7 @@ def test_postgresql_may_be_restarted_in_the_middle(tmp_path: Path, host: Simulat
         reached, go_on = threading.Event(), threading.Event()
         start = host.guest_start
 
-        def slow(claim: Claim) -> int:
+        def slow(claim: Claim) -> Job:
             reached.set()
             go_on.wait(30)
             return start(claim)

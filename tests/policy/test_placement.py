@@ -12,20 +12,23 @@ from hypothesis import strategies as st
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import InternalFault, Refused
 from teig.model.guest import Disk
-from teig.model.host import ForeignDomain, VolumeGroup
+from teig.model.host import ForeignDomain, HostFacts, Inventory, VolumeGroup
 from teig.model.names import GuestId, HostId
-from teig.model.pool import DiskRate, Medium, PoolClass, Redundancy
+from teig.model.pool import DiskRate, Medium, PoolClass, PoolRating, Redundancy
 from teig.model.units import GIB, MIB
 from teig.policy.admission import (
     NOTHING,
+    Amounts,
     Candidate,
     Demand,
-    Promised,
+    amounts,
+    capacity_of,
     core_room,
     disk_room,
+    entitled_to,
     memory_for,
     memory_room,
-    promised_to,
+    oversold,
     rate_room,
     refusal,
 )
@@ -33,11 +36,11 @@ from teig.policy.placement import PlacementDecision, affirm, decide
 from tests.model.test_model import SPEC
 
 GUEST = GuestId("6e0b3a52-0000-4000-8000-000000000001")
-CAPACITY = DiskRate(1000, 1000, 100 * MIB, 100 * MIB)
+RATE = DiskRate(1000, 1000, 100 * MIB, 100 * MIB)
 SMALL = Demand(
     memory_mib=1024,
     vcpus=1,
-    disk_bytes=10 * GIB,
+    disks=(10 * GIB,),
     share_cores=0.5,
     disk_rate=DiskRate(100, 100, MIB, MIB),
     pool=PoolClass(),
@@ -45,17 +48,21 @@ SMALL = Demand(
 )
 
 
-def candidate(name: str, memory_mib: int = 8192, **changes: object) -> Candidate:
-    facts = SimulatedHost(name, memory_mib=memory_mib, disk_bytes=100 * GIB, cores=4).facts()
-    made = Candidate(HostId(name), name, "oslo", False, facts, {"vg0": CAPACITY}, NOTHING)
-    return replace(made, **changes)  # type: ignore[arg-type]
+def seen(name: str, memory_mib: int = 8192, **changes: Any) -> HostFacts:
+    return replace(SimulatedHost(name, memory_mib=memory_mib, disk_bytes=100 * GIB, cores=4).facts(), **changes)
+
+
+def candidate(name: str, memory_mib: int = 8192, facts: HostFacts | None = None, **changes: Any) -> Candidate:
+    capacity = capacity_of(facts or seen(name, memory_mib), Inventory((), ()), ())
+    made = Candidate(HostId(name), name, "oslo", capacity, PoolRating(RATE, together=True), NOTHING)
+    return replace(made, **changes)
 
 
 def taken(
     memory_mib: int = 1, share_cores: float = 0.001, disk_bytes: int = 4 * MIB, rate: DiskRate | None = None
-) -> Promised:
+) -> Amounts:
     least = DiskRate(10, 10, 65536, 65536)
-    return promised_to(
+    return entitled_to(
         replace(
             SPEC,
             vcpus=2,
@@ -63,7 +70,8 @@ def taken(
             share_cores=share_cores,
             disks=(Disk(0, disk_bytes),),
             disk_rate=rate or least,
-        )
+        ),
+        4 * MIB,
     )
 
 
@@ -88,19 +96,18 @@ def test_no_host_of_another_site_is_taken() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"draining": True}, "is being drained"),
-        ({"promised": taken(memory_mib=6200)}, r"memory: \d+ MiB wanted, \d+ MiB free"),
-        ({"promised": taken(disk_bytes=95 * GIB)}, "disk: 10240 MiB wanted, 5120 MiB free"),
-        ({"promised": taken(share_cores=1.9) + taken(share_cores=1.5)}, "processor: 0.5 cores wanted, 0.2 free"),
+        ({"reserved": taken(memory_mib=6200)}, r"memory: \d+ MiB wanted, \d+ MiB free"),
+        ({"reserved": taken(disk_bytes=95 * GIB)}, "disk: 10244 MiB wanted, 5116 MiB free"),
+        ({"reserved": taken(share_cores=1.9) + taken(share_cores=0.9)}, "processor: 0.5 cores wanted, 0.2 free"),
         (
-            {"promised": taken(rate=DiskRate(10, 950, 65536, 65536))},
+            {"reserved": taken(rate=DiskRate(10, 950, 65536, 65536))},
             "disk write_iops: 100 wanted, 50 free of 1000",
         ),
         (
-            {"promised": taken(rate=DiskRate(10, 10, 99 * MIB + 1, 65536))},
+            {"reserved": taken(rate=DiskRate(10, 10, 99 * MIB + 1, 65536))},
             f"disk read_bps: {MIB} wanted, {MIB - 1} free of {100 * MIB}",
         ),
-        ({"capacity": {}}, "pool vg0 was never rated: run teig pool bench a"),
+        ({"rating": None}, "pool vg0 was never rated: run teig pool bench a"),
     ],
 )
 def test_a_refusal_names_host_resource_and_numbers(changes: dict[str, Any], reason: str) -> None:
@@ -109,8 +116,7 @@ def test_a_refusal_names_host_resource_and_numbers(changes: dict[str, Any], reas
 
 
 def test_a_type_that_the_host_cannot_run_is_refused() -> None:
-    host = candidate("a")
-    host = replace(host, facts=replace(host.facts, guest_types=("pv",)))
+    host = candidate("a", facts=seen("a", guest_types=("pv",)))
     with pytest.raises(Refused, match="a: cannot run pvh guests"):
         decide(GUEST, replace(SMALL, guest_type="pvh"), "oslo", [host], None)
 
@@ -127,8 +133,7 @@ def test_a_type_that_the_host_cannot_run_is_refused() -> None:
 def test_a_pool_of_another_class_or_in_bad_health_is_refused(
     group: tuple[Medium, Redundancy, str], wanted: PoolClass, reason: str
 ) -> None:
-    host = candidate("a")
-    host = replace(host, facts=replace(host.facts, volume_groups=(VolumeGroup("vg0", GIB * 100, GIB * 100, *group),)))
+    host = candidate("a", facts=seen("a", volume_groups=(VolumeGroup("vg0", GIB * 100, GIB * 100, *group),)))
     assert reason in str(refusal(host, replace(SMALL, pool=wanted)))
 
 
@@ -138,7 +143,7 @@ def test_raid10_is_good_for_raid1() -> None:
 
 def test_foreign_domains_count() -> None:
     host = candidate("a")
-    crowded = replace(host, facts=replace(host.facts, foreign=(ForeignDomain(7, "old", "-", 2048, 1, 256),)))
+    crowded = candidate("a", facts=seen("a", foreign=(ForeignDomain(7, "old", "-", 2048, 1, 256),)))
     assert memory_room(host) - memory_room(crowded) == memory_for(2048, 1)
     assert core_room(host) - core_room(crowded) == 1
 
@@ -156,7 +161,7 @@ demands = st.builds(
     Demand,
     memory_mib=st.integers(64, 3000),
     vcpus=st.just(2),
-    disk_bytes=st.integers(1, 10_000).map(lambda extents: extents * 4 * MIB),
+    disks=st.lists(st.integers(1, 10_000).map(lambda extents: extents * 4 * MIB), min_size=1, max_size=3).map(tuple),
     share_cores=st.integers(1, 2000).map(lambda thousandths: thousandths / 1000),
     disk_rate=rates,
     pool=st.just(PoolClass()),
@@ -164,15 +169,30 @@ demands = st.builds(
 )
 
 
-@given(st.lists(demands, max_size=40))
-def test_whatever_is_asked_for_nothing_is_promised_twice(wanted: list[Demand]) -> None:
-    host = candidate("a")
+@given(st.lists(demands, max_size=40), st.booleans(), st.sampled_from([4 * MIB, 32 * MIB]))
+def test_whatever_is_asked_for_nothing_is_promised_twice(wanted: list[Demand], together: bool, extent: int) -> None:
+    facts = seen("a", volume_groups=(VolumeGroup("vg0", 100 * GIB, 60 * GIB, Medium.SSD, Redundancy.NONE, "", extent),))
+    host = candidate("a", facts=facts, rating=PoolRating(RATE, together))
     for demand in wanted:
         if refusal(host, demand) is None:
-            given_now = taken(demand.memory_mib, demand.share_cores, demand.disk_bytes, demand.disk_rate)
-            host = replace(host, promised=host.promised + given_now)
-    assert memory_room(host) >= 0
-    assert disk_room(host) >= 0
-    assert core_room(host) >= 0
+            host = replace(host, reserved=host.reserved + amounts(demand, extent))
+    assert oversold(host) == []
+    assert host.reserved.disk_bytes <= 60 * GIB  # what others have of the group is theirs
+    reads, writes = host.reserved.rates[0] / RATE.read_iops, host.reserved.rates[1] / RATE.write_iops
+    assert (max(reads, writes) if together else reads + writes) <= 1
+    assert host.reserved.millicores <= 3000  # Domain-0 has one of the four for itself
     assert min(rate_room(host).values()) >= 0
-    assert host.promised.millicores <= 1000 * host.facts.cores
+    assert disk_room(host) >= 0
+
+
+def test_a_guest_can_always_be_given_less() -> None:
+    has = amounts(SMALL, 4 * MIB)
+    host = candidate("a", reserved=has + taken(memory_mib=9000))
+    assert oversold(host) == ["memory"]
+    assert refusal(host, replace(SMALL, memory_mib=512), has) is None
+    assert "memory" in str(refusal(host, replace(SMALL, memory_mib=1025), has))
+
+
+def test_where_domain_0_shares_its_processors_its_weight_counts() -> None:
+    shared = candidate("a", facts=seen("a", dom0_cores=0, guest_cores=4, dom0_vcpus=2))
+    assert core_room(shared) == 2.5

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from teig.model.errors import DatabaseFault, InvalidRequest
 from teig.model.names import HostId
-from teig.policy.admission import promised_to
+from teig.model.units import MIB
+from teig.policy.admission import entitled_to
 from teig.record import dump
-from teig.store import archive, guests, operations, schema
+from teig.store import archive, guests, operations, reservations, schema
 from teig.store import database as databases
-from teig.store.database import Database, migrate, shared_url, sqlite_url
+from teig.store.database import Database, shared_url, sqlite_url
 from tests.model.test_model import SPEC
 from tests.postgres import Postgres, cluster
 from tests.simulated import SITE
@@ -47,6 +48,7 @@ def fill_the_first(connection: sa.Connection) -> None:
         "guests", id=SPEC.id, name=SPEC.name, host="h1", spec=dump(SPEC), phase="running", fence=7, operation=None,
         created=1.0,
     )  # fmt: skip
+    add("nics", mac="00:16:3e:00:00:05", guest=SPEC.id, site=SITE.name, address="10.77.16.5")
     add(
         "operations", id="o1", kind="guest_create", subject="web", guest=SPEC.id, host="h1", params={}, state="running",
         steps=[], error=None, created=1.0, ended=None,
@@ -57,7 +59,9 @@ def test_the_first_schema_goes_forwards_with_what_is_in_it(empty: sa.URL) -> Non
     with Database(empty, "0001") as db:
         db.note(fill_the_first)
     with Database(empty) as db:
-        assert db.read(guests.promised) == {HostId("h1"): promised_to(SPEC)}
+        assert list(db.read(lambda it: reservations.of_guest(it, SPEC.id, HostId("h1"))).values()) == [
+            entitled_to(SPEC, 4 * MIB)
+        ]
         guest = db.read(lambda connection: guests.by_id(connection, SPEC.id))
         assert guest is not None
         assert (guest.spec, guest.fence) == (SPEC, 7)
@@ -90,7 +94,7 @@ def test_servers_that_start_at_once_migrate_once(postgres: Postgres) -> None:
 def test_a_backup_is_restored_into_either_database(empty: sa.URL, tmp_path: Path, postgres: Postgres) -> None:
     with Database(empty, "0001") as db:
         db.note(fill_the_first)
-        db.note(migrate)
+        db.migrate()
         backup = db.read(lambda connection: archive.dump_all(connection, 2.0))
     for url in (sqlite_url(tmp_path / "restored.sqlite"), postgres.database()):
         assert archive.load_all(url, backup, 3.0)["guests"] == 1

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from teig.api.given import Given
 from teig.control import pools
 from teig.control.pools import PoolView
-from teig.model.pool import PoolRating
+from teig.model.pool import DiskRate, PoolRating
 from teig.record import load
 
 router = APIRouter()
@@ -33,5 +33,7 @@ def bench_pool(services: Given, host: str) -> PoolView:
 
 @router.put("/pools/{host}/rating")
 def rate_pool(services: Given, host: str, untrusted: dict[str, object]) -> PoolView:
-    """Rate a host's pool at a stated capacity."""
-    return pools.rate(services, host, load(PoolRating, untrusted))
+    """Rate a host's pool at a stated capacity: the rates, and whether it does reads and writes `together`."""
+    rates = {name: value for name, value in untrusted.items() if name != "together"}
+    together = load(bool, untrusted.get("together", False))
+    return pools.rate(services, host, PoolRating(load(DiskRate, rates), together))

@@ -17,4 +17,10 @@ SITE: Final = {
 GUEST: Final = "demo"
 PLAN: Final = "tiny"
 IMAGE: Final = "micro"
-LAB_RATING: Final = {"read_iops": 4000, "write_iops": 2000, "read_bps": 128 << 20, "write_bps": 64 << 20}
+LAB_RATE: Final = {
+    "read_iops": 4000,
+    "write_iops": 2000,
+    "read_bps": 128 << 20,
+    "write_bps": 64 << 20,
+}
+LAB_RATING: Final = {**LAB_RATE, "together": True}

@@ -18,13 +18,14 @@ app = noun_app("What differs between what is promised, what hosts are set to, an
 @app.command("drift")
 def drift(
     fix: Annotated[bool, typer.Option("--fix", help="Mend what is Teig's; never touch what is not.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Observe every host before.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Look at every host now and list what differs. Ends with 1 where anything does."""
+    """List what differs, as it was when hosts were last observed (twice a minute). Ends with 1 where anything does."""
     api = Api()
     if fix:
         _mend(api)
-    found = api.get("/drift")
+    found = api.get("/drift", now=str(now or fix).lower())
     if output is Format.JSON:
         print_json(found)
     else:

@@ -26,7 +26,7 @@ _IN_WORDS = {
     "write": "write the image onto the first",
     "define": "write its xl.cfg",
     "start": "let Xen start it",
-    "ready": "wait for its network",
+    "observe": "read it back",
     "stop": "shut it down",
     "reboot": "shut it down and start it",
     "volumes": "remove its volumes",
@@ -35,6 +35,8 @@ _IN_WORDS = {
 }
 """What a step does; the API's names are for programs. A step that is not here is shown by its name."""
 
+ANSWER_S = 180.0
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until its network answers, not only until it runs.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the operation's id and do not wait for its end.")]
 
 
@@ -70,6 +72,22 @@ def follow(api: Api, operation: dict[str, Any], board: Board, before: list[Row] 
         ) from error
     _raise_its_error(operation)
     return operation
+
+
+def await_answer(api: Api, path: str, name: str) -> None:
+    """Wait until a guest's network answers; raise where it does not within three minutes of its start."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        guest = api.get(path)
+        if guest["answers"]:
+            return
+        if time.monotonic() > deadline or guest["state"] not in {"running", "unknown"}:
+            raise OperatorError(
+                f"Guest {name} does not answer on port {guest['ready_port']}: it is {guest['state']}.",
+                f"Look at its console: teig guest console {name}",
+                code="not_answering",
+            )
+        time.sleep(0.5)
 
 
 def _poll(api: Api, operation: dict[str, Any]) -> dict[str, Any]:

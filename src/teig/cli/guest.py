@@ -10,7 +10,7 @@ import typer
 
 from teig.cli import guest_reach
 from teig.cli.client import Api, name_path, suggesting
-from teig.cli.following import NoWait, carry_out
+from teig.cli.following import NoWait, Wait, await_answer, carry_out
 from teig.cli.guest_words import comparison, facts_of
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, print_facts, print_json, print_table, printable
@@ -26,6 +26,7 @@ Name = Annotated[str, typer.Argument(help="The guest.")]
 Grace = Annotated[float, typer.Option("--grace", min=0, max=3600, help="Seconds it has to shut down by itself.")]
 OnCrashOption = Annotated[OnCrash, typer.Option("--on-crash", help="What Xen does after its kernel crashed.")]
 _EXTENT = 4 * MIB
+MOST_LISTED = 1000
 _LATER = {"memory": ("memory_mib", "maxmem_mib"), "vCPUs": ("vcpus",), "cores of its own": ("own_cores",)}
 
 
@@ -47,9 +48,10 @@ def create_guest(
         list[str] | None, typer.Option("--ssh-key", help="A public key or a file that holds some. Repeatable.")
     ] = None,
     on_crash: OnCrashOption = OnCrash.RESTART,
+    wait: Wait = False,
     no_wait: NoWait = False,
 ) -> None:
-    """Create a guest and wait until its network answers."""
+    """Create a guest and wait until it runs."""
     api = Api()
     body = {
         "name": check_name("guest", name),
@@ -66,6 +68,8 @@ def create_guest(
     with suggesting(api, ("plans", plan), ("images", image), ("sites", site), ("hosts", host)):
         operation = carry_out(api, api.post("/guests", body), no_wait=no_wait)
     if operation:
+        if wait:
+            await_answer(api, name_path("guests", "guest", name), name)
         guest = api.get(name_path("guests", "guest", name))
         where = ", ".join(guest["addresses"])
         typer.echo(f"Guest {name} runs on host {guest['host']} ({where}). Look at it: teig guest show {name}")
@@ -74,13 +78,23 @@ def create_guest(
 @app.command("list")
 def list_guests(output: Output = Format.TABLE) -> None:
     """List the guests."""
-    guests = Api().get("/guests")
+    guests = _pages(Api())
     if output is Format.JSON:
         print_json(guests)
         return
     columns = ("name", "state", "plan", "image", "host", "site", "type", "addresses")
     rows = [(*(guest[key] for key in columns[:-1]), ", ".join(guest["addresses"])) for guest in guests]
     print_table(columns, rows, "There are no guests. Create one with: teig guest create")
+
+
+def _pages(api: Api) -> list[dict[str, Any]]:
+    """Return all guests, a page after the other."""
+    found: list[dict[str, Any]] = api.get("/guests", limit=MOST_LISTED)
+    page = found
+    while len(page) == MOST_LISTED:
+        page = api.get("/guests", limit=MOST_LISTED, after=page[-1]["name"])
+        found += page
+    return found
 
 
 @app.command("show")
@@ -109,9 +123,9 @@ def print_comparison(guest: dict[str, Any]) -> None:
 
 
 @app.command("start")
-def start_guest(name: Name, no_wait: NoWait = False) -> None:
-    """Start a guest that is stopped, and wait until its network answers."""
-    _change(name, "start", {}, "runs", no_wait=no_wait)
+def start_guest(name: Name, wait: Wait = False, no_wait: NoWait = False) -> None:
+    """Start a guest that is stopped, and wait until it runs."""
+    _change(name, "start", {}, "runs", no_wait=no_wait, wait=wait)
 
 
 @app.command("stop")
@@ -126,9 +140,9 @@ def stop_guest(
 
 
 @app.command("reboot")
-def reboot_guest(name: Name, grace: Grace = 60.0, no_wait: NoWait = False) -> None:
+def reboot_guest(name: Name, grace: Grace = 60.0, wait: Wait = False, no_wait: NoWait = False) -> None:
     """Shut a guest down and start it again."""
-    _change(name, "reboot", {"grace_s": grace}, "runs again", no_wait=no_wait)
+    _change(name, "reboot", {"grace_s": grace}, "runs again", no_wait=no_wait, wait=wait)
 
 
 @app.command("resize")
@@ -172,11 +186,14 @@ def delete_guest(
         typer.echo(f"Guest {name} is deleted.")
 
 
-def _change(name: str, verb: str, body: dict[str, object], done: str, *, no_wait: bool) -> None:
+def _change(name: str, verb: str, body: dict[str, object], done: str, *, no_wait: bool, wait: bool = False) -> None:
     api = Api()
+    path = name_path("guests", "guest", name)
     with suggesting(api, ("guests", name)):
-        operation = api.post(f"{name_path('guests', 'guest', name)}/{verb}", body)
+        operation = api.post(f"{path}/{verb}", body)
     if carry_out(api, operation, no_wait=no_wait):
+        if wait:
+            await_answer(api, path, name)
         typer.echo(f"Guest {name} {done}.")
 
 

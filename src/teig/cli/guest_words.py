@@ -36,8 +36,15 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
         ("disks", ", ".join(disks)),
         ("network", "; ".join(nics)),
         ("after a crash", guest["on_crash"]),
-        ("read from the host", moment(guest["observed"])),
+        ("attention", guest["attention"]),
+        ("held back", guest["held"] or None),
+        ("what to do", guest["todo"]),
+        ("read from the host" if guest["live_now"] else "last seen", _when(guest["seen_at"])),
     ]
+
+
+def _when(seconds: float | None) -> str:
+    return "never" if seconds is None else moment(seconds)
 
 
 def comparison(guest: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
