@@ -74,7 +74,7 @@ async def _console(stand: Stand, guest: GuestId) -> bytes:
     """Return the first that the console shows; the kernel's messages wait there for the first reader."""
     async with stand.host.open_console(guest) as console:
         await console.write(b"\n")
-        return await console.read(4096)
+        return bytes(await console.read(4096))
 
 
 async def _open(stand: Stand, guest: GuestId, port: int) -> None:

@@ -23,7 +23,7 @@ def slow_guest(stand: Stand, vcpus: int = 1) -> GuestSpec:
 
 
 def holds(stand: Stand, spec: GuestSpec) -> bool:
-    return stand.host.guest(spec.id).live == spec.entitled
+    return bool(stand.host.guest(spec.id).live == spec.entitled)
 
 
 def written_per_second(stand: Stand, spec: GuestSpec, query: str = "mib=1&block=4096") -> float:
