@@ -127,8 +127,8 @@ def test_an_agent_of_another_version_is_refused_until_it_is_replaced(clean: Stan
         stdin=ANOTHER_PROTOCOL.encode(),
     )
     try:
-        clean.services.db.write(lambda connection: connection.exec_driver_sql("update hosts set facts_at = 0"))
-        with pytest.raises(HostFault, match="teig host add") as caught:
+        drift.found(clean.services, now=True)
+        with pytest.raises(HostFault, match="teig host upgrade") as caught:
             clean.create("web")
         assert caught.value.reason == "agent_version"
         assert clean.rows() == 0

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from teig.control.observing import observe_all
 from teig.control.services import Services
-from teig.model.errors import Refused, TeigError, Unreachable, from_record
+from teig.model.errors import Refused, TeigError, from_record
 from teig.model.site import Site
 from teig.policy.admission import Candidate, Demand, memory_for, refusal
 from teig.policy.placement import in_words
@@ -56,14 +56,17 @@ def _fitting(connection: sa.Connection, now: float, site: Site, wanted: str | No
 def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:
     """Observe hosts that were not seen for a while although they answered; return whether there were any.
 
-    That is so after a server's start, and where a clock was set.
+    That is so after a server's start, and where a clock was set. Those that do not answer are asked again only where no
+    other is left.
     """
 
     def stale(connection: sa.Connection) -> list[StoredHost]:
         seen = observations.of_hosts(connection)
         now = services.now()
         here = [host for host in hosts.listed(connection) if host.site == site.name and wanted in {None, host.name}]
-        return [host for host in here if host.id not in seen or _only_stale(seen[host.id], now)]
+        stale = [host for host in here if host.id not in seen or _only_stale(seen[host.id], now)]
+        silent = [host for host in here if host.id in seen and seen[host.id].silent_since is not None]
+        return here if len(stale) + len(silent) == len(here) else stale
 
     found = services.db.read(stale)[:OBSERVED_AT_ONCE]
     if found:
@@ -85,8 +88,7 @@ def _why_none(connection: sa.Connection, now: float, site: Site, wanted: str | N
     reasons = {host.name: _why_not(seen.get(host.id), known.get(host.id), demand, now) for host in here}
     silent = [observation for host in here if (observation := seen.get(host.id)) and observation.error]
     if len(silent) == len(here) and silent[0].error:
-        error = from_record(silent[0].error)
-        return Unreachable(error.message, error.todo, code=error.reason)
+        return from_record(silent[0].error)
     return Refused(
         f"No host at site {site.name} has room. {in_words(reasons)}.", "Choose a smaller plan or add a host.",
         code="no_room",

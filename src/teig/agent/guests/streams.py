@@ -167,7 +167,14 @@ def _relay(up: _Way, down: _Way, finished: Callable[[], bool]) -> None:
 
 
 def _end_of_file(handle: int) -> None:
-    """Let the reader of a handle see its end. sshd's may be a socket that is our standard input too."""
+    """Let the reader of a handle see its end. sshd's may be a socket that is our standard input too.
+
+    sshd tells the end of standard output only when standard error has ended too (OpenSSH, nchan.c, chan_ibuf_empty).
+    """
+    if handle == 1:
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
     if stat.S_ISSOCK(os.fstat(handle).st_mode):
         with socket.socket(fileno=os.dup(handle)) as same:
             same.shutdown(socket.SHUT_WR)
