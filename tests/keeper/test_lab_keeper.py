@@ -128,7 +128,7 @@ def processors(stand: Stand) -> dict[str, set[str]]:
 
 def test_a_guest_that_reconnects_all_the_time_is_paused_and_can_be_stopped(stand: Stand) -> None:
     disks = tuple(Disk(number, 64 << 20 if number == 0 else 4 << 20) for number in range(4))
-    spec = dataclasses.replace(slow_guest(stand), disks=disks, memory_mib=128)
+    spec = dataclasses.replace(slow_guest(stand), disks=disks, memory_mib=192)
     claim = stand.start(spec)
     await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
     stand.get(spec, "/cgi-bin/reconnect?seconds=600")

@@ -122,6 +122,25 @@ def test_a_guest_that_reconnects_all_the_time_is_above_its_limit_for_two_percent
     assert guest.outside_s / TEN_MINUTES < 0.02
 
 
+def test_what_was_before_the_keeper_heard_of_it_counts_when_it_finds_out(
+    host: Host, run: Callable[[Guest], Keeper]
+) -> None:
+    host.run(7)
+    guest = Guest(host, 1000.0, 0.0, reconnect)
+    guest.end = START + 20
+    keeping = run(guest)
+    keeping._reconnects.count(GUEST, keeping._reconnects.left(GUEST, guest.now), guest.now)
+    guest.reconnect()
+    guest.now += 1.0
+    keeping.notice(Changes([state_of(7)] * 4, guest.now))
+    guest.now += 0.05
+    keeping._stop_overdue()
+    assert host.xen.pauses == {7: 1}
+    guest.now += 3.0
+    keeping.catch_up()
+    assert -1.2 < keeping._reconnects.left(GUEST, guest.now) < -1.0
+
+
 def test_a_keeper_that_may_do_no_more_work_pauses_all_the_same(
     host: Host, run: Callable[[Guest], Keeper], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,13 @@ class _Hurried(NamedTuple):
     until: float
 
 
+class _Overdue(NamedTuple):
+    """A domain that was paused before its threads were seen to: until when and since when was counted by then."""
+
+    last: float
+    since: float
+
+
 class Keeper:
     """What is kept, and what was done last for each guest. Times: CLOCK_BOOTTIME, in seconds."""
 
@@ -78,6 +85,7 @@ class Keeper:
         self._hurried: dict[int, _Hurried] = {}
         self._changes: Counter[int] = Counter()
         self._counted: dict[int, float] = {}
+        self._overdue: dict[int, _Overdue] = {}
         self._seen: set[Device] = set()
         self._again: set[int] = set()
         self._first_s: dict[int, float] = {}
@@ -206,6 +214,10 @@ class Keeper:
         begins += [held.outside_since] if held.outside_since is not None else []
         last = self._counted.get(domain.domid, self._began)
         self._counted[domain.domid] = now
+        overdue = self._overdue.pop(domain.domid, None)
+        if overdue and begins and min(begins) < overdue.since:
+            # It had begun before the keeper heard of it.
+            self._charge(domain, spec, overdue.since - max(min(begins), overdue.last), now)
         if hurried:
             # Threads that are still to come are counted from here on.
             self._hurried[domain.domid] = hurried._replace(since=None if held.settled else now, noticed=now)
@@ -248,6 +260,8 @@ class Keeper:
             seconds = now - max(hurried.noticed, self._counted.get(domid, self._began))
             if seconds > self._reconnects.left(spec.id, now):
                 with self._telling(spec.name):
+                    last = self._counted.get(domid, self._began)
+                    self._overdue.setdefault(domid, _Overdue(last, max(hurried.noticed, last)))
                     self._counted[domid] = now
                     self._charge(domain, spec, seconds, now)
 
