@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+from tests.carried import CarriedHost
 
-from teig.fleet.driver import Claim, Host, HostAddress
+from teig.fleet.driver import Claim, HostAddress
 from teig.fleet.install import installed, installer
 from teig.fleet.ssh import SshFleet
 from teig.lab import images
@@ -63,7 +64,7 @@ class Bench:
     """A lab host with the agent and its keeper."""
 
     lab: LabHost
-    host: Host
+    host: CarriedHost
     image: Image
     folder: Path
     numbers: Iterator[int] = dataclasses.field(default_factory=lambda: itertools.count(1))
@@ -118,7 +119,7 @@ class Bench:
         domid = self.host.guest(spec.id).domid
         if domid is None:
             raise SystemExit(f"{spec.name} does not run")
-        return domid
+        return int(domid)
 
     def charged(self, spec: GuestSpec, what: str) -> int:
         """Return the bytes that the kernel has counted against the guest's control group: `read` or `write`."""
@@ -156,7 +157,7 @@ def bench(options: LabOptions) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="tb-") as state, running_lab(options, Path(state)) as lab:
         host = lab.hosts[0]
         try:
-            yield Bench(host, fleet.host(_install(host, key)), image, built.folder)
+            yield Bench(host, CarriedHost(fleet.host(_install(host, key))), image, built.folder)
         finally:
             fleet.close()
 

@@ -68,11 +68,7 @@ def create_guest(
     with suggesting(api, ("plans", plan), ("images", image), ("sites", site), ("hosts", host)):
         operation = carry_out(api, api.post("/guests", body), no_wait=no_wait)
     if operation:
-        if wait:
-            await_answer(api, name_path("guests", "guest", name), name)
-        guest = api.get(name_path("guests", "guest", name))
-        where = ", ".join(guest["addresses"])
-        typer.echo(f"Guest {name} runs on host {guest['host']} ({where}). Look at it: teig guest show {name}")
+        _tell_made(api, name, wait=wait)
 
 
 @app.command("list")
@@ -85,6 +81,15 @@ def list_guests(output: Output = Format.TABLE) -> None:
     columns = ("name", "state", "plan", "image", "host", "site", "type", "addresses")
     rows = [(*(guest[key] for key in columns[:-1]), ", ".join(guest["addresses"])) for guest in guests]
     print_table(columns, rows, "There are no guests. Create one with: teig guest create")
+
+
+def _tell_made(api: Api, name: str, *, wait: bool) -> None:
+    path = name_path("guests", "guest", name)
+    if wait:
+        await_answer(api, path, name)
+    guest = api.get(path)
+    where = ", ".join(guest["addresses"])
+    typer.echo(f"Guest {name} runs on host {guest['host']} ({where}). Look at it: teig guest show {name}")
 
 
 def _pages(api: Api) -> list[dict[str, Any]]:
