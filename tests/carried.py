@@ -15,6 +15,7 @@ from teig.policy.placement import PlacementDecision
 
 POOL = "vg0"
 JOB_S = 600.0
+GONE_S = 5.0
 
 
 class CarriedHost:
@@ -48,7 +49,12 @@ class CarriedHost:
 
     def guest_wait_ready(self, guest: GuestId, port: int, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        while not self.driver.guest(guest).answers:
-            if time.monotonic() > deadline:
+        last_seen = time.monotonic()
+        while not (found := self.driver.guest(guest)).answers:
+            now = time.monotonic()
+            last_seen = now if found.domid is not None else last_seen
+            if now - last_seen > GONE_S:
+                raise HostFault(f"Guest {guest} stopped before it answered.", code="guest_died")
+            if now > deadline:
                 raise HostFault(f"Guest {guest} does not answer on port {port}.", code="guest_not_ready")
             time.sleep(0.3)
