@@ -79,11 +79,11 @@ class SimulatedHost(SimulatedMachine):
         """Let the host carry out the next calls and tell nobody of it."""
         self._lost_answers = count
 
-    def lose_jobs(self) -> None:
-        """Kill the processes that do the jobs which run."""
+    def lose_jobs(self, of: GuestId | None = None) -> None:
+        """Kill the processes that do the jobs which run, or one guest's alone."""
         with self.lock:
-            for kept in self.guests.values():
-                if kept.job is not None and kept.job.runs:
+            for guest, kept in self.guests.items():
+                if of in {None, guest} and kept.job is not None and kept.job.runs:
                     kept.job.fail(Busy(f"The {kept.job.verb} was cut short on its host.", code="job_lost"))
 
     def facts(self, timeout_s: float = 60.0) -> HostFacts:
@@ -222,7 +222,9 @@ class SimulatedHost(SimulatedMachine):
 
         def begin() -> None:
             kept = self._ended(claim)
-            there.extend(volume for volume in kept.every_volume if volume.index == index and volume.group.there)
+            there.extend(volume for volume in kept.every_volume if volume.index == index)
+            for volume in there:
+                self.group(volume.group.name)
             for volume in there:
                 volume.clean = False
 
@@ -267,7 +269,9 @@ class SimulatedHost(SimulatedMachine):
         """Set a running guest's limits, and its maxmem where that is not less than it has."""
         with self._call("guest_enforce"):
             kept = self._claimed(claim)
-            if kept.domid is not None and kept.spec is not None and kept.started is not None:
+            if kept.spec is None:
+                raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
+            if kept.domid is not None and kept.started is not None:
                 kept.enforced = kept.spec
                 fits = kept.spec.memory_mib >= kept.started.memory_mib
                 kept.maxmem_mib = kept.spec.memory_mib if fits else kept.maxmem_mib

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from teig.fleet.simulated_jobs import SimulatedJob
-from teig.model.errors import Conflict, HostFault, TeigError
+from teig.model.errors import Conflict, HostFault, NotFound, TeigError
 from teig.model.guest import Disk, Entitled, GuestSpec
 from teig.model.host import ForeignDomain, VolumeGroup
 from teig.model.names import GuestId, ImageId
@@ -287,7 +287,7 @@ class SimulatedMachine:
     def start(self, kept: SimulatedGuest) -> None:
         """Make a guest's domain, as its files say; one that lives, or is about to, is left alone."""
         if kept.spec is None:
-            raise HostFault("The guest is not defined here.")
+            raise NotFound("The guest is not defined here.", code="no_guest")
         if kept.returns_at is not None or (kept.domid is not None and not kept.shut_down and not kept.unfinished):
             return
         self.destroy(kept)
