@@ -127,10 +127,16 @@ class SimulatedHost(SimulatedMachine):
     def inventory(self, timeout_s: float = 60.0) -> Inventory:
         """Return all guests that left something here."""
         with self._call("inventory", timeout_s):
+            found = self.truth()
+        return self._sent(Inventory, found)
+
+    def truth(self) -> Inventory:
+        """Return what an inventory would tell, without a call: for tests, whatever becomes of calls."""
+        with self.lock:
+            self.advance()
             uptime_ns = self.uptime_ns()
             told = tuple(self._told(guest, kept, uptime_ns) for guest, kept in self._guests.items() if kept.known)
-            found = Inventory(told, self.foreign, self.boot, uptime_ns)
-        return self._sent(Inventory, found)
+            return Inventory(told, self.foreign, self.boot, uptime_ns)
 
     def guest(self, guest: GuestId, timeout_s: float = 60.0) -> GuestOnHost:
         """Return one guest."""
