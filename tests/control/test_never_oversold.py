@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from teig.control import guests, hosts, observing, operations, plans
 from teig.control.services import Services
@@ -28,7 +28,7 @@ from teig.model.names import GuestId, HostId
 from teig.model.operation import Operation, OperationState
 from teig.model.site import Site
 from teig.model.units import GIB, MIB
-from teig.policy.admission import Amounts, observed_of, oversold
+from teig.policy.admission import NOTHING, Amounts, observed_of, oversold
 from teig.store import guests as stored_guests
 from teig.store import hosts as stored_hosts
 from teig.store import reservations, schema
@@ -42,8 +42,8 @@ ceiling_cores = 1.0
 disk_mib = {disk_mib}
 read_iops = {iops}
 write_iops = {iops}
-read_mib_s = 4
-write_mib_s = 4
+read_mib_s = 1
+write_mib_s = 1
 medium = "any"
 redundancy = "any"
 out_mbit = 50
@@ -64,7 +64,8 @@ NO_ROOM = {"out_of_memory", "volume_group_full", "no_free_cores"}
 """What a host says where more was promised than it has."""
 ASKED_IN_VAIN = (Busy, Conflict, NotFound, Refused)
 DEADLINE_S = 60.0
-NAMES = st.runner().flatmap(lambda machine: st.sampled_from(sorted(machine.names)) if machine.names else st.just(""))
+NAMES = st.runner().flatmap(lambda machine: st.lists(st.sampled_from(machine.names[-8:]), min_size=1, max_size=4))
+SOME = precondition(lambda machine: machine.names)
 
 
 def small_host(name: str) -> SimulatedHost:
@@ -75,7 +76,7 @@ def small_host(name: str) -> SimulatedHost:
 
 
 class Hosting(RuleBasedStateMachine):
-    """A server over two hosts. `names` are those of all guests that were ever wished for."""
+    """A server over two hosts. `names` are those of all guests that were ever begun."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,6 +84,7 @@ class Hosting(RuleBasedStateMachine):
         self.machines = {name: small_host(name) for name in ("sim1", "sim2")}
         self.at_first = {name: host.facts() for name, host in self.machines.items()}
         self.names: list[str] = []
+        self.wishes = 0
         self.begun: list[Operation] = []
         self.server: AbstractContextManager[Services] | None = None
         self._open()
@@ -101,34 +103,48 @@ class Hosting(RuleBasedStateMachine):
             self.server.__exit__(None, None, None)
         self.server = None
 
-    def _ask(self, request: Any, *args: Any) -> None:
-        """Ask for something and do not wait; that it is refused for a reason is as good."""
+    def _ask(self, request: Any, *args: Any) -> bool:
+        """Ask for something and do not wait; say whether it was not refused, for a reason that may be."""
         try:
             self.begun.append(request(self.services, *args))
         except ASKED_IN_VAIN:
-            return
+            return False
+        return True
+
+    @initialize(wanted=st.lists(st.sampled_from(sorted(PLANS)), min_size=3, max_size=6))
+    def begin(self, wanted: list[str]) -> None:
+        self.create(wanted, None)
 
     @rule(wanted=st.lists(st.sampled_from(sorted(PLANS)), min_size=1, max_size=3), host=st.sampled_from([None, "sim1"]))
     def create(self, wanted: list[str], host: str | None) -> None:
         for plan in wanted:
-            self.names.append(f"g{len(self.names)}")
-            self._ask(guests.create, wish(self.names[-1], plan, host=host))
+            self.wishes += 1
+            if self._ask(guests.create, wish(f"g{self.wishes}", plan, host=host)):
+                self.names.append(f"g{self.wishes}")
 
-    @rule(name=NAMES, plan=st.sampled_from(sorted(PLANS)))
-    def resize(self, name: str, plan: str) -> None:
-        self._ask(guests.resize, name, plan)
+    @SOME
+    @rule(names=NAMES, plan=st.sampled_from(sorted(PLANS)))
+    def resize(self, names: list[str], plan: str) -> None:
+        for name in names:
+            self._ask(guests.resize, name, plan)
 
-    @rule(name=NAMES, verb=st.sampled_from([guests.start, guests.mend]))
-    def start(self, name: str, verb: Any) -> None:
-        self._ask(verb, name)
+    @SOME
+    @rule(names=NAMES, verb=st.sampled_from([guests.start, guests.mend]))
+    def start(self, names: list[str], verb: Any) -> None:
+        for name in names:
+            self._ask(verb, name)
 
-    @rule(name=NAMES, verb=st.sampled_from([guests.stop, guests.reboot]))
-    def stop(self, name: str, verb: Any) -> None:
-        self._ask(verb, name, 0.1)
+    @SOME
+    @rule(names=NAMES, verb=st.sampled_from([guests.stop, guests.reboot]))
+    def stop(self, names: list[str], verb: Any) -> None:
+        for name in names:
+            self._ask(verb, name, 0.1)
 
-    @rule(name=NAMES)
+    @SOME
+    @rule(name=NAMES.map(lambda names: names[0]))
     def delete(self, name: str) -> None:
-        self._ask(guests.delete, name, True)
+        if self._ask(guests.delete, name, True):
+            self.names.remove(name)
 
     @rule()
     def wait(self) -> None:
@@ -201,14 +217,16 @@ class Hosting(RuleBasedStateMachine):
             there = self.machines[host.name].truth().guests
             after = self._reserved(host.id)
             for guest in there:
-                kept = before.get(guest.id, Amounts()).largest(after.get(guest.id, Amounts()))
                 if guest.id in before and guest.id in after:
+                    kept = before[guest.id].largest(after[guest.id])
                     assert _within(_has(guest), kept), f"{host.name} gives {guest} more than {kept}"
 
     def _reserved(self, host: HostId) -> dict[GuestId, Amounts]:
+        """Return what is reserved on a host for each guest that the database knows there."""
+
         def work(connection: sa.Connection) -> dict[GuestId, Amounts]:
-            known = reservations.guests_on(connection, host)
-            return {guest: reservations.of_guest(connection, guest, host)["vg0"] for guest in known}
+            known = [guest.id for guest in stored_guests.listed(connection, host)]
+            return {guest: reservations.of_guest(connection, guest, host).get("vg0", NOTHING) for guest in known}
 
         return self.services.db.read(work)
 
@@ -234,8 +252,9 @@ class Hosting(RuleBasedStateMachine):
             adopted = self._adopt(name)
             assert adopted is not None
             assert adopted.problems == ()
-        for view in guests.listed(self.services):
-            ended = self._ended(guests.delete(self.services, view.guest.name, force=True))
+        there = [view.guest.name for view in guests.listed(self.services)]
+        for operation in [guests.delete(self.services, name, force=True) for name in there]:
+            ended = self._ended(operation)
             assert ended.state is OperationState.DONE, ended
         for name, host in self.machines.items():
             facts, first = host.facts(), self.at_first[name]
