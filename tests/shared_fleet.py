@@ -145,6 +145,10 @@ class SharedFleet:
         return answer
 
 
+def _nothing() -> None:
+    """Be called in a process of the hosts in the place of what is in another one."""
+
+
 class _SharedHost:
     def __init__(self, fleet: SharedFleet, name: str) -> None:
         self._fleet = fleet
@@ -152,7 +156,7 @@ class _SharedHost:
 
     def __getattr__(self, method: str) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
-            plain = [None if callable(arg) else arg for arg in args]  # what is to be called cannot be sent
+            plain = [_nothing if callable(arg) else arg for arg in args]  # what is to be called cannot be sent
             return self._fleet.ask(self._name, method, *plain, **kwargs)
 
         return call

@@ -99,7 +99,7 @@ def test_a_job_that_takes_long_is_ended_at_once(services: Services, host: Simula
     kept.deaf = True
     operation = guests.stop(services, "web", 3600)
     deadline = time.monotonic() + 30
-    while kept.job is None or kept.job[1][0] != "guest_stop":
+    while kept.job is None or kept.job.verb != "guest_stop":
         assert time.monotonic() < deadline
         time.sleep(0.02)
     operations.cancel(services, operation.id)

@@ -1,390 +1,491 @@
-"""Hosts in memory, for tests and for scale: they keep the driver's promises and do nothing else.
+"""Hosts in memory, for tests and for scale: the driver's calls on a `SimulatedMachine`.
 
-A simulated host refuses what a real one refuses: too little memory, a full volume group, an old fence, an image that it
-has not got. It is never the proof that something works on Xen.
+A simulated host refuses what a real one refuses, keeps what a real one keeps, and can be as silent, slow and mortal as
+one. tests/fleet/contract holds both to the same tests; it is never the proof that something works on Xen.
 """
 
 from __future__ import annotations
 
-import threading
+import json
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from teig.audit.host import AuditedHost, HostSettings
 from teig.fleet.agent_bundle import bundle
-from teig.fleet.driver import ByteStream, Claim, HostAddress
-from teig.model.errors import Busy, Conflict, Fenced, HostFault, NotFound, TeigError, Unreachable
-from teig.model.guest import Disk, Entitled, GuestSpec
-from teig.model.host import ForeignDomain, GuestOnHost, HostFacts, Inventory, VolumeGroup, VolumeOnHost
-from teig.model.image import Image
-from teig.model.job import Job, JobState
+from teig.fleet.driver import ByteStream, Claim, Host, HostAddress
+from teig.fleet.simulated_jobs import Key, SimulatedJob, Work
+from teig.fleet.simulated_machine import DOM0_MIB, DOM0_VCPUS, SimulatedGuest, SimulatedMachine, SimulatedVolume
+from teig.fleet.simulated_streams import echo
+from teig.model.errors import (
+    Busy,
+    Conflict,
+    Fenced,
+    InternalFault,
+    NotFound,
+    TeigError,
+    Unreachable,
+    from_record,
+)
+from teig.model.guest import Disk, GuestSpec
+from teig.model.host import GuestOnHost, HostFacts, Inventory, VolumeOnHost
+from teig.model.image import Image, NetworkSetup
+from teig.model.job import Job
 from teig.model.names import GuestId, ImageId
-from teig.model.pool import DiskRate, Medium, PoolRating, Redundancy
-from teig.model.units import GIB, MIB
-from teig.policy.admission import memory_for
+from teig.model.pool import DiskRate, PoolRating
+from teig.model.units import GIB
 from teig.policy.placement import PlacementDecision
+from teig.record import dump, load
 
-DOM0_MIB = 1024
-DOM0_VCPUS = 2
-
-
-@dataclass
-class SimulatedGuest:
-    """What a simulated host keeps of one guest; `started` is what its domain was started with."""
-
-    fence: int = 0
-    spec: GuestSpec | None = None
-    domid: int | None = None
-    started: GuestSpec | None = None
-    started_ns: int = 0
-    volumes: dict[int, VolumeOnHost] = field(default_factory=dict)
-    job: tuple[int, tuple[object, ...], Job] | None = None
-    deaf: bool = False
-    """It takes no notice of being asked to shut down."""
+__all__ = ["DOM0_MIB", "SimulatedFleet", "SimulatedGuest", "SimulatedHost"]
+T = TypeVar("T")
 
 
-class SimulatedHost:
-    """One host in memory. `answers` False makes it unreachable; `silence_s` is how long it then keeps one waiting.
+class SimulatedHost(SimulatedMachine):
+    """One host in memory; its attributes say how it behaves, and may be changed at any time.
 
-    LVM gives space out in extents of `extent_bytes`, and others have taken `others_bytes` of the volume group. Jobs
-    take `job_s` seconds; `lose_jobs` kills the processes that do them.
+    `answers` False makes it unreachable, and `silence_s` is how long it then keeps one waiting. A call takes `call_s`
+    seconds, a job `job_s` or what `verb_s` says for its verb; `failures` are errors that verbs end with. A guest
+    answers `ready_s` seconds after its start. With `encoded`, all that it tells goes through JSON and the parser.
     """
 
-    def __init__(self, name: str, memory_mib: int = 16384, disk_bytes: int = 1024 * GIB, cores: int = 8) -> None:
+    def __init__(
+        self,
+        name: str,
+        memory_mib: int = 16384,
+        disk_bytes: int = 1024 * GIB,
+        cores: int = 8,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(memory_mib, disk_bytes, cores, clock)
         self.name = name
-        self.memory_mib = memory_mib
-        self.disk_bytes = disk_bytes
-        self.cores = cores
         self.disk_iops = 1_000_000
-        self.extent_bytes = 4 * MIB
-        self.others_bytes = 0
-        self.keeper_beat: float | None = 1.0
-        self.answers = True
         self.silence_s = 0.0
+        self.call_s = 0.0
         self.job_s = 0.0
+        self.verb_s: dict[str, float] = {}
+        self.failures: dict[str, TeigError] = {}
         self.ready_s = 0.0
         self.images: set[ImageId] = set()
-        self.guests: dict[GuestId, SimulatedGuest] = {}
-        self.foreign: tuple[ForeignDomain, ...] = ()
         self.audited: AuditedHost | None = None
-        self.boot = str(uuid.uuid4())
-        self._next_domid = 1
-        self._work: dict[GuestId, tuple[float, Callable[[SimulatedGuest], None]]] = {}
-        self._lock = threading.RLock()
+        self.agent_version = self.keeper_version = bundle().version
+        self.encoded = False
+        self._seeded: set[ImageId] = set()
+        self._lost_answers = 0
+
+    def lose_answers(self, count: int) -> None:
+        """Let the host carry out the next calls and tell nobody of it."""
+        self._lost_answers = count
+
+    def lose_jobs(self, of: GuestId | None = None) -> None:
+        """Kill the processes that do the jobs which run, or one guest's alone."""
+        with self.lock:
+            for guest, kept in self.guests.items():
+                if of in {None, guest} and kept.job is not None and kept.job.runs:
+                    kept.job.fail(Busy(f"The {kept.job.verb} was cut short on its host.", code="job_lost"))
 
     def facts(self, timeout_s: float = 60.0) -> HostFacts:
         """Return the facts of a sound host of this size."""
-        self._reach(timeout_s)
-        dom0_cores = 0 if self.cores < 2 else min(DOM0_VCPUS, max(1, self.cores // 8))
-        return HostFacts(
-            hostname=self.name,
-            machine_id=f"machine-of-{self.name}",
-            xen_version="4.17.0-simulated",
-            kernel="simulated",
-            cores=self.cores,
-            xen_memory_mib=self.memory_mib,
-            free_memory_mib=self.memory_mib - DOM0_MIB - self._used_mib(),
-            scheduler="credit2",
-            guest_types=("pv", "pvh"),
-            dom0_memory_mib=DOM0_MIB,
-            dom0_maxmem_mib=DOM0_MIB,
-            dom0_vcpus=DOM0_VCPUS,
-            dom0_weight=2048,
-            autoballoon=False,
-            cgroup2=True,
-            bridges=("xenbr0",),
-            volume_groups=(self._group(),),
-            missing_programs=(),
-            foreign=self.foreign,
-            keeper_beat=self.keeper_beat,
-            dom0_cores=dom0_cores,
-            guest_cores=self.cores - dom0_cores,
-            agent_version=bundle().version,
-            keeper_version=bundle().version,
-            capabilities=("jobs",),
-        )
-
-    def _group(self) -> VolumeGroup:
-        free = self.disk_bytes - self._used_bytes()
-        ours = sum(disk.size_bytes for kept in self.guests.values() for disk in kept.volumes.values())
-        return VolumeGroup("vg0", self.disk_bytes, free, Medium.SSD, Redundancy.RAID10, "", self.extent_bytes, ours)
+        with self._call("facts", timeout_s):
+            found = HostFacts(
+                hostname=self.name,
+                machine_id=f"machine-of-{self.name}",
+                xen_version="4.17.0-simulated",
+                kernel="simulated",
+                cores=self.cores,
+                xen_memory_mib=self.memory_mib,
+                free_memory_mib=self.free_memory_mib,
+                scheduler="credit2",
+                guest_types=("pv", "pvh"),
+                dom0_memory_mib=DOM0_MIB,
+                dom0_maxmem_mib=DOM0_MIB,
+                dom0_vcpus=DOM0_VCPUS,
+                dom0_weight=2048,
+                autoballoon=False,
+                cgroup2=True,
+                bridges=("xenbr0",),
+                volume_groups=tuple(group.as_fact() for group in self.groups.values() if group.there),
+                missing_programs=(),
+                foreign=self.foreign,
+                keeper_beat=self.keeper_beat,
+                dom0_cores=self.dom0_cores,
+                guest_cores=self.cores - self.dom0_cores,
+                agent_version=self.agent_version,
+                keeper_version=self.keeper_version,
+                capabilities=("jobs", "started", "answers"),
+            )
+        return self._sent(HostFacts, found)
 
     def audit_facts(self) -> AuditedHost:
         """Return what was put into `audited`; of its own, a simulated host has no settings and no files."""
-        self._reach()
-        return self.audited or AuditedHost(HostSettings(self.name), ())
+        with self._call("audit_facts"):
+            found = self.audited or AuditedHost(HostSettings(self.name), ())
+        return self._sent(AuditedHost, found)
 
     def inventory(self, timeout_s: float = 60.0) -> Inventory:
         """Return all guests that left something here."""
-        self._reach(timeout_s)
-        with self._lock:
-            now = time.monotonic_ns()
-            there = [guest for guest, kept in self.guests.items() if kept.spec is not None or kept.volumes]
-            return Inventory(tuple(self._told(guest, now) for guest in there), self.foreign, self.boot, now)
+        with self._call("inventory", timeout_s):
+            found = self.truth()
+        return self._sent(Inventory, found)
+
+    def truth(self) -> Inventory:
+        """Return what an inventory would tell, without a call: for tests, whatever becomes of calls."""
+        with self.lock:
+            self.advance()
+            uptime_ns = self.uptime_ns()
+            told = tuple(self._told(guest, kept, uptime_ns) for guest, kept in self._guests.items() if kept.known)
+            return Inventory(told, self.foreign, self.boot, uptime_ns)
 
     def guest(self, guest: GuestId, timeout_s: float = 60.0) -> GuestOnHost:
         """Return one guest."""
-        self._reach(timeout_s)
-        with self._lock:
-            kept = self.guests.get(guest)
-            if kept is None or (kept.spec is None and not kept.volumes):
-                raise NotFound(f"Host {self.name} knows nothing of guest {guest}.")
-            return self._told(guest, time.monotonic_ns())
+        with self._call("guest", timeout_s):
+            kept = self._guests.get(guest)
+            if kept is None or not kept.known:
+                raise NotFound(f"Host {self.name} has no guest {guest}.", code="no_guest")
+            found = self._told(guest, kept, self.uptime_ns())
+        return self._sent(GuestOnHost, found)
 
-    def _told(self, guest: GuestId, now: int) -> GuestOnHost:
-        kept = self.guests[guest]
-        running = kept.domid is not None and kept.started is not None
-        ran_s = (now - kept.started_ns) / 1e9 if running else None
+    def _told(self, guest: GuestId, kept: SimulatedGuest, uptime_ns: int) -> GuestOnHost:
+        volumes = kept.volumes
+        runs, ran_s = kept.domid is not None, self.now() - kept.started_at
         return GuestOnHost(
             id=guest,
             fence=kept.fence,
             spec=kept.spec,
             domid=kept.domid,
-            state="running" if running else "stopped",
-            live=_live(kept) if running else None,
-            volumes=tuple(sorted(kept.volumes)),
-            disks=tuple(kept.volumes.values()),
-            started=kept.started if running else None,
-            answers=ran_s >= self.ready_s if ran_s is not None else None,
-            ran_s=ran_s,
+            state="running" if runs else "stopped",
+            live=self.live(kept),
+            volumes=tuple(sorted(volumes)),
+            disks=tuple(VolumeOnHost(index, one.group.name, one.size_bytes) for index, one in sorted(volumes.items())),
+            started=kept.started if kept.lives else None,
+            answers=ran_s >= self.ready_s and not kept.mute and not kept.shut_down if runs else None,
+            ran_s=ran_s if kept.lives else None,
+            held=kept.held if runs else "",
             boot=self.boot,
-            uptime_ns=now,
+            uptime_ns=uptime_ns,
         )
 
     def image_present(self, image: ImageId) -> bool:
         """Return whether the image was put here."""
-        self._reach()
-        return image in self.images
+        with self._call("image_present"):
+            return image in self.images
 
     def image_put(self, decision: PlacementDecision, image: Image, folder: Path, check: Callable[[], None]) -> None:  # noqa: ARG002
         """Remember the image; its files are not looked at."""
-        self._reach()
-        self.images.add(image.id)
+        check()
+        with self._call("image_put"):
+            self.images.add(image.id)
+            if image.manifest.network is NetworkSetup.NOCLOUD:
+                self._seeded.add(image.id)
 
-    def pool_bench(self, name: str) -> PoolRating:  # noqa: ARG002
+    def pool_bench(self, name: str) -> PoolRating:
         """Return what every simulated pool can do, both ways at once."""
-        self._reach()
-        rate = DiskRate(self.disk_iops, self.disk_iops, self.disk_iops * 4096, self.disk_iops * 4096)
-        return PoolRating(rate, together=True)
+        with self._call("pool_bench"):
+            self.group(name)
+            rate = DiskRate(self.disk_iops, self.disk_iops, self.disk_iops * 4096, self.disk_iops * 4096)
+            found = PoolRating(rate, together=True)
+        return self._sent(PoolRating, found)
 
-    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk, pool: str) -> Job:  # noqa: ARG002
-        """Remember the volume, if its group is there and has room."""
+    def volume_create(self, claim: Claim, decision: PlacementDecision, disk: Disk, pool: str) -> Job:
+        """Make a volume; it is clean when the job has ended."""
+        made: list[SimulatedVolume] = []
 
-        def work(kept: SimulatedGuest) -> None:
-            if pool != "vg0":
-                raise HostFault(f"Host {self.name} has no volume group {pool}.", code="no_volume_group")
-            if disk.index not in kept.volumes:
-                self._take(kept, disk)
+        def begin() -> None:
+            made.append(self.make_volume(self._ended(claim), disk, pool))
 
-        return self._job(claim, ("volume_create", disk, pool), work)
+        def end() -> dict[str, Any]:
+            made[0].clean = True
+            return {}
 
-    def _take(self, kept: SimulatedGuest, disk: Disk) -> None:
-        """Make a volume, or make one larger: LVM rounds its size up."""
-        size = -(-disk.size_bytes // self.extent_bytes) * self.extent_bytes
-        there = kept.volumes[disk.index].size_bytes if disk.index in kept.volumes else 0
-        if self._used_bytes() + size - there > self.disk_bytes:
-            raise HostFault(f"The volume group of {self.name} is full.", code="volume_group_full")
-        kept.volumes[disk.index] = VolumeOnHost(disk.index, "vg0", max(size, there))
+        self._check(decision, claim)
+        return self._begin(claim, ("volume_create", disk, pool), begin, end, size_bytes=disk.size_bytes)
 
-    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> Job:  # noqa: ARG002
-        """Check that volume and image are here."""
+    def volume_write_image(self, claim: Claim, decision: PlacementDecision, disk: Disk, image: ImageId) -> Job:
+        """Note the image on the volume when the job has ended."""
 
-        def work(kept: SimulatedGuest) -> None:
-            if disk.index not in kept.volumes or image not in self.images:
-                raise HostFault(f"Host {self.name} has no such volume or image.")
+        def begin() -> None:
+            volume = self._volume(self._ended(claim), disk.index)
+            if image not in self.images:
+                raise NotFound(f"Host {self.name} has not got image {image} whole.", code="no_image")
+            if not volume.clean:
+                raise Conflict("The volume was not made clean.", "Create it again.", code="volume_dirty")
+            if volume.image not in {None, image}:
+                raise Conflict(f"The volume holds image {volume.image}.", code="volume_written")
 
-        return self._job(claim, ("volume_write_image", disk, image), work)
+        def end() -> dict[str, Any]:
+            self._volume(self._kept(claim), disk.index).image = image
+            return {}
+
+        self._check(decision, claim)
+        key = ("volume_write_image", disk.index, image)
+        return self._begin(claim, key, begin, end, size_bytes=disk.size_bytes)
 
     def volume_delete(self, claim: Claim, index: int) -> Job:
-        """Forget the volume of a guest that does not run."""
+        """Remove the volume of a guest that does not run; it is not clean any more from the job's beginning."""
+        there: list[SimulatedVolume] = []
 
-        def work(kept: SimulatedGuest) -> None:
-            if kept.domid is not None:
-                raise HostFault(f"Guest {claim.guest} runs.")
-            kept.volumes.pop(index, None)
+        def begin() -> None:
+            kept = self._ended(claim)
+            there.extend(volume for volume in kept.every_volume if volume.index == index)
+            for volume in there:
+                self.group(volume.group.name)
+            for volume in there:
+                volume.clean = False
 
-        return self._job(claim, ("volume_delete", index), work)
+        def end() -> dict[str, Any]:
+            for volume in there:
+                self.drop(self._kept(claim), volume)
+            return {}
 
-    def guest_define(self, claim: Claim, decision: PlacementDecision, spec: GuestSpec) -> None:  # noqa: ARG002
-        """Remember the spec."""
-        with self._lock:
-            self._claimed(claim).spec = spec
+        return self._begin(claim, ("volume_delete", index), begin, end)
+
+    def guest_define(self, claim: Claim, decision: PlacementDecision, spec: GuestSpec) -> None:
+        """Remember the spec of a guest whose volumes and image are here."""
+        self._check(decision, claim)
+        with self._call("guest_define"):
+            kept = self._claimed(claim)
+            if spec.image not in self.images:
+                raise NotFound(f"Host {self.name} has not got image {spec.image} whole.", code="no_image")
+            for disk in spec.disks:
+                self._volume(kept, disk.index)
+            if spec.image in self._seeded:
+                self.make_seed(kept)
+            kept.spec = spec
 
     def guest_start(self, claim: Claim) -> Job:
-        """Give the guest a domid, if there is memory for it."""
-        return self._job(claim, ("guest_start",), self._start)
+        """Give the guest a domain; one that is just rebooting is waited for."""
 
-    def _start(self, kept: SimulatedGuest) -> None:
-        if kept.spec is None:
-            raise NotFound(f"A guest is not defined on {self.name}.")
-        if kept.domid is not None:
-            return
-        for disk in kept.spec.disks:
-            self._take(kept, disk)
-        if memory_for(kept.spec.memory_mib, kept.spec.vcpus) > self.memory_mib - DOM0_MIB - self._used_mib():
-            raise HostFault(f"Xen on {self.name} has not enough memory.", code="out_of_memory")
-        kept.started, kept.started_ns, kept.domid = kept.spec, time.monotonic_ns(), self._next_domid
-        self._next_domid += 1
+        def begin() -> None:
+            kept = self._kept(claim)
+            kept.wanted, before = True, kept.domid
+            self.start(kept)
+            kept.unfinished = kept.domid not in {None, before}
+
+        return self._begin(claim, ("guest_start",), begin, lambda: self._started(claim), cancellable=False)
+
+    def _started(self, claim: Claim) -> dict[str, Any]:
+        kept = self._kept(claim)
+        kept.unfinished = False
+        self.start(kept)
+        return {"domid": kept.domid}
 
     def guest_enforce(self, claim: Claim) -> None:
-        """Weight, cap and rates of a simulated guest are always what its files say."""
-        with self._lock:
-            self._claimed(claim)
+        """Set a running guest's limits, and its maxmem where that is not less than it has."""
+        with self._call("guest_enforce"):
+            kept = self._claimed(claim)
+            if kept.spec is None:
+                raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
+            if kept.domid is not None and kept.started is not None:
+                kept.enforced = kept.spec
+                fits = kept.spec.memory_mib >= kept.started.memory_mib
+                kept.maxmem_mib = kept.spec.memory_mib if fits else kept.maxmem_mib
 
     def keeper_start(self) -> None:
         """Let the keeper have looked just now."""
-        self._reach()
-        self.keeper_beat = 0.0
+        with self._call("keeper_start"):
+            self.keeper_beat = 0.0
 
     def guest_stop(self, claim: Claim, grace_s: float) -> Job:
-        """Take the domid away; one that is deaf keeps it until its grace is over."""
-        deaf = claim.guest in self.guests and self.guests[claim.guest].deaf
-        return self._job(claim, ("guest_stop", grace_s), self._stop, grace_s if deaf else 0.0)
+        """End the guest's xl, then its domain: at once, or when a deaf one's grace is over."""
 
-    def _stop(self, kept: SimulatedGuest) -> None:
-        kept.domid, kept.started = None, None
+        def begin() -> None:
+            self._asked_to_stop(claim, wanted=False)
+
+        def end() -> dict[str, Any]:
+            self.destroy(self._kept(claim))
+            return {}
+
+        return self._begin(claim, ("guest_stop", grace_s), begin, end, more_s=self._patience(claim, grace_s))
 
     def guest_reboot(self, claim: Claim, grace_s: float) -> Job:
-        """Give the guest another domid."""
+        """Stop and start the guest."""
 
-        def work(kept: SimulatedGuest) -> None:
-            self._stop(kept)
-            self._start(kept)
+        def begin() -> None:
+            if self._kept(claim).spec is None:
+                raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
+            self._asked_to_stop(claim, wanted=True)
 
-        deaf = claim.guest in self.guests and self.guests[claim.guest].deaf
-        return self._job(claim, ("guest_reboot", grace_s), work, grace_s if deaf else 0.0)
+        def end() -> dict[str, Any]:
+            self.destroy(self._kept(claim))
+            return self._started(claim)
+
+        return self._begin(claim, ("guest_reboot", grace_s), begin, end, more_s=self._patience(claim, grace_s))
+
+    def _asked_to_stop(self, claim: Claim, *, wanted: bool) -> None:
+        """End what would make the domain anew, and so one that is just rebooting."""
+        kept = self._kept(claim)
+        kept.wanted, kept.daemon, kept.held = wanted, False, ""
+        if kept.returns_at is not None:
+            self.destroy(kept)
+
+    def _patience(self, claim: Claim, grace_s: float) -> float:
+        kept = self.guests.get(claim.guest)
+        return grace_s if kept is not None and kept.deaf and kept.domid is not None else 0.0
 
     def job(self, claim: Claim) -> Job:
-        """Return the guest's newest job, after doing its work where its time has come."""
-        with self._lock:
-            self._claimed(claim)
-            return self._newest(claim.guest)
+        """Return the guest's newest job."""
+        with self._call("job"):
+            found = self._newest(claim).told(self.now())
+        return self._sent(Job, found)
 
     def job_cancel(self, claim: Claim) -> Job:
-        """End the running job of a guest."""
-        with self._lock:
-            self._claimed(claim)
-            job = self._newest(claim.guest)
-            if job.state is JobState.RUNNING:
-                self._end(claim.guest, Conflict("It was cancelled.", code="job_cancelled"))
-            return self._newest(claim.guest)
+        """End the running job of a guest; a start goes on to its end."""
+        with self._call("job_cancel"):
+            job = self._newest(claim)
+            if job.runs and job.work.cancellable:
+                job.fail(Conflict("It was cancelled.", code="job_cancelled"))
+            found = job.told(self.now())
+        return self._sent(Job, found)
 
-    def lose_jobs(self) -> None:
-        """Kill what does the jobs that run."""
-        with self._lock:
-            for guest in list(self._work):
-                self._end(guest, Busy("It was cut short on its host.", code="job_lost"))
-
-    def host_reboot(self) -> None:
-        """Take all domains away, and let those that ran start again."""
-        with self._lock:
-            self.lose_jobs()
-            self.boot = str(uuid.uuid4())
-            for kept in [kept for kept in self.guests.values() if kept.domid is not None]:
-                self._stop(kept)
-                self._start(kept)
-
-    def _job(
-        self, claim: Claim, key: tuple[object, ...], work: Callable[[SimulatedGuest], None], more_s: float = 0.0
-    ) -> Job:
-        with self._lock:
-            kept = self._claimed(claim)
-            if kept.job is not None and self._newest(claim.guest).state is JobState.RUNNING:
-                if kept.job[1] != key:
-                    raise Busy("Another job of the guest is under way.", code="job_running")
-                kept.job = (claim.fence, key, kept.job[2])
-                return kept.job[2]
-            if kept.job is not None and kept.job[:2] == (claim.fence, key) and kept.job[2].state is JobState.DONE:
-                return kept.job[2]
-            kept.job = (claim.fence, key, Job(str(key[0]), JobState.RUNNING))
-            self._work[claim.guest] = (time.monotonic() + self.job_s + more_s, work)
-            return self._newest(claim.guest)
-
-    def _newest(self, guest: GuestId) -> Job:
-        kept = self.guests[guest]
+    def _newest(self, claim: Claim) -> SimulatedJob:
+        kept = self._guests.get(claim.guest, SimulatedGuest())
+        self._refuse_older(claim, kept)
         if kept.job is None:
-            raise NotFound(f"Host {self.name} knows of no job of guest {guest}.", code="no_job")
-        due, work = self._work.get(guest, (float("inf"), self._stop))
-        if time.monotonic() >= due:
-            try:
-                work(kept)
-            except TeigError as error:
-                self._end(guest, error)
-            else:
-                self._end(guest, None)
-        return kept.job[2]
+            raise NotFound(f"Host {self.name} knows of no job of guest {claim.guest}.", code="no_job")
+        return kept.job
 
-    def _end(self, guest: GuestId, error: TeigError | None) -> None:
-        kept = self.guests[guest]
-        self._work.pop(guest, None)
-        if kept.job is not None:
-            fence, key, job = kept.job
-            state = JobState.DONE if error is None else JobState.FAILED
-            told = None if error is None else error.as_record()
-            kept.job = (fence, key, Job(job.verb, state, result={"domid": kept.domid}, error=told))
+    def _begin(
+        self,
+        claim: Claim,
+        key: Key,
+        begin: Callable[[], None],
+        end: Callable[[], dict[str, Any]],
+        *,
+        more_s: float = 0.0,
+        size_bytes: int = 0,
+        cancellable: bool = True,
+    ) -> Job:
+        with self._call(""):
+            verb = str(key[0])
+            lasts_s = self.verb_s.get(verb, self.job_s) + more_s
+            job = self._begun(claim, Work(key, begin, end, lasts_s, size_bytes, cancellable))
+            found = job.told(self.now())
+        return self._sent(Job, found)
+
+    def _begun(self, claim: Claim, work: Work) -> SimulatedJob:
+        """Begin a job; return the same one where it runs already, or has ended well under the same fence."""
+        kept = self._guests.setdefault(claim.guest, SimulatedGuest())
+        self._refuse_older(claim, kept)
+        job = kept.job
+        if job is not None and job.runs and job.work.key != work.key:
+            raise Busy(f"The {job.verb} of guest {claim.guest} is under way on its host.", code="job_running")
+        if job is not None and job.runs:
+            kept.fence = job.fence = claim.fence
+            return job
+        kept.fence = claim.fence
+        if job is not None and (job.fence, job.work.key, job.error) == (claim.fence, work.key, None):
+            return job
+        kept.job = made = SimulatedJob(work, claim.fence, self.now())
+        made.do(lambda: self._fail_as_told(made.verb))
+        if made.runs:
+            made.do(work.begin)
+        wait_s = max(work.lasts_s, (kept.returns_at or 0.0) - self.now())
+        if wait_s > 0:
+            self.later(wait_s, made.end)
+        else:
+            made.end()
+        return made
 
     def guest_undefine(self, claim: Claim) -> None:
-        """Forget the spec, keep the fence."""
-        with self._lock:
+        """Forget the spec and the jobs, keep the fence."""
+        with self._call("guest_undefine"):
             kept = self._claimed(claim)
-            if kept.domid is not None:
-                raise HostFault(f"Guest {claim.guest} runs.")
-            kept.spec = None
+            self._ended(claim)
+            if kept.seed is not None:
+                self.drop(kept, kept.seed)
+            kept.spec, kept.wanted, kept.job = None, False, None
 
     def open_port(self, guest: GuestId, port: int) -> AbstractAsyncContextManager[ByteStream]:
         """Open an echo."""
         self.guest(guest)
-        return _echo(f"port {port}")
+        return echo(f"port {port}")
 
     def open_console(self, guest: GuestId) -> AbstractAsyncContextManager[ByteStream]:
         """Open an echo."""
         self.guest(guest)
-        return _echo("console")
+        return echo("console")
 
-    def _reach(self, timeout_s: float = 60.0) -> None:
+    @contextmanager
+    def _call(self, verb: str, timeout_s: float = 60.0) -> Iterator[None]:
+        """Be called: slowly, alone with the machine, and perhaps without an answer."""
+        self.advance()
         if not self.answers:
             time.sleep(min(self.silence_s, timeout_s))
-            raise Unreachable(f"Host {self.name} does not answer.", "Look whether it runs.")
+            raise self._silent()
+        if self.call_s:
+            time.sleep(min(self.call_s, timeout_s))
+        try:
+            with self.lock:
+                self.advance()
+                self._fail_as_told(verb)
+                yield
+        except TeigError as error:
+            if not self.encoded:
+                raise
+            raise from_record(json.loads(json.dumps(error.as_record()))) from error
+        if self._loses_answer() or not self.answers or self.call_s > timeout_s:
+            raise self._silent()
+
+    def _loses_answer(self) -> bool:
+        with self.lock:
+            self._lost_answers, lost = max(0, self._lost_answers - 1), self._lost_answers > 0
+            return lost
+
+    def _silent(self) -> Unreachable:
+        return Unreachable(f"Host {self.name} does not answer.", "Look whether it runs.")
+
+    def _fail_as_told(self, verb: str) -> None:
+        if verb in self.failures:
+            raise self.failures[verb]
+
+    def _sent(self, kind: type[T], told: T) -> T:
+        """Return what is told, as it arrives."""
+        return load(kind, json.loads(json.dumps(dump(told)))) if self.encoded else told
+
+    def _kept(self, claim: Claim) -> SimulatedGuest:
+        return self._guests[claim.guest]
+
+    def _ended(self, claim: Claim) -> SimulatedGuest:
+        """Return a guest that does not run, nor is about to."""
+        kept = self._kept(claim)
+        if kept.lives:
+            raise Conflict(f"Guest {claim.guest} is running.", "Stop it first.", code="guest_running")
+        return kept
+
+    def _volume(self, kept: SimulatedGuest, index: int) -> SimulatedVolume:
+        if index not in kept.volumes:
+            raise Conflict(f"Disk {index}'s volume is not there.", "Make the guest anew.", code="no_volume")
+        return kept.volumes[index]
+
+    def _check(self, decision: PlacementDecision, claim: Claim) -> None:
+        if decision.guest != claim.guest:
+            raise InternalFault(f"A placement decision for guest {decision.guest} was used for another one.")
 
     def _claimed(self, claim: Claim) -> SimulatedGuest:
-        self._reach()
-        kept = self.guests.setdefault(claim.guest, SimulatedGuest())
-        if claim.fence < kept.fence:
-            raise Fenced(f"Fence {claim.fence} is older than {kept.fence}.")
+        """Return a guest on which no job runs, under this fence from now on."""
+        kept = self._guests.setdefault(claim.guest, SimulatedGuest())
+        if kept.job is not None and kept.job.runs:
+            raise Busy(f"Another operation holds guest {claim.guest}.", "Try again later.")
+        self._refuse_older(claim, kept)
         kept.fence = claim.fence
         return kept
 
-    def _used_mib(self) -> int:
-        running = [kept.started for kept in list(self.guests.values()) if kept.started]
-        return sum(memory_for(spec.memory_mib, spec.vcpus) for spec in running)
-
-    def _used_bytes(self) -> int:
-        ours = [disk.size_bytes for kept in list(self.guests.values()) for disk in list(kept.volumes.values())]
-        return self.others_bytes + sum(ours)
-
-
-def _live(kept: SimulatedGuest) -> Entitled | None:
-    """Return what Xen says: memory and vCPUs are the domain's own, the rest is what the keeper keeps it at."""
-    if kept.started is None:
-        return None
-    own, held = kept.started.entitled, (kept.spec or kept.started).entitled
-    return replace(
-        held, memory_mib=own.memory_mib, maxmem_mib=max(own.memory_mib, held.maxmem_mib), vcpus=own.vcpus,
-        own_cores=own.own_cores,
-    )  # fmt: skip
+    def _refuse_older(self, claim: Claim, kept: SimulatedGuest) -> None:
+        if claim.fence < kept.fence:
+            raise Fenced(f"Guest {claim.guest} is under fence {kept.fence}, and {claim.fence} is too old.")
 
 
 class SimulatedFleet:
-    """Simulated hosts, found by the address they were given."""
+    """Simulated hosts, found by the address they were given; `encoded`: all that they tell goes through JSON."""
 
-    def __init__(self, hosts: list[SimulatedHost]) -> None:
+    def __init__(self, hosts: list[SimulatedHost], *, encoded: bool = False) -> None:
         self.hosts = {host.name: host for host in hosts}
+        for host in hosts:
+            host.encoded = encoded
 
-    def host(self, address: HostAddress) -> SimulatedHost:
+    def host(self, address: HostAddress) -> Host:
         """Return the host whose name is the address."""
         if address.address not in self.hosts:
             raise Unreachable(f"Nothing answers at {address.address}.", "Look at the address.")
@@ -392,22 +493,3 @@ class SimulatedFleet:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-class _Echo:
-    def __init__(self, greeting: str) -> None:
-        self._waiting = [greeting.encode()]
-
-    async def read(self, most: int) -> bytes:
-        return self._waiting.pop(0)[:most] if self._waiting else b""
-
-    async def write(self, data: bytes) -> None:
-        self._waiting.append(data)
-
-    def write_eof(self) -> None:
-        return
-
-
-@asynccontextmanager
-async def _echo(greeting: str) -> AsyncIterator[ByteStream]:
-    yield _Echo(greeting)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.names import GuestId, HostId
@@ -167,7 +168,8 @@ def put_guest(
 ) -> None:
     """Store what was seen of a guest, in the place of what is `known`; where nothing is new, nothing is written.
 
-    `fence` is that of the operation that has read it; what is seen later keeps it.
+    `fence` is that of the operation that has read it; what is seen later keeps it. What an operation has read while
+    somebody else was observing the host stays: it is newer.
     """
     record = dump(guest)
     if known is not None and fence is None and _lasting(known.record) == _lasting(record):
@@ -183,11 +185,17 @@ def put_guest(
         "started_s": started_s,
         "record": record,
     }
-    mine = (observed_guests.c.guest == guest.id, observed_guests.c.host == host)
-    if known is None:
-        connection.execute(observed_guests.insert().values(guest=guest.id, host=host, **values))
+    if known is not None and fence is None:
+        unchanged = observed_guests.c.uptime_ns == known.uptime_ns
+        mine = (observed_guests.c.guest == guest.id, observed_guests.c.host == host)
+        connection.execute(observed_guests.update().where(*mine, unchanged).values(values))
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(observed_guests).values(guest=guest.id, host=host, **values)
+    if fence is None:
+        connection.execute(insert.on_conflict_do_nothing())
     else:
-        connection.execute(observed_guests.update().where(*mine).values(values))
+        connection.execute(insert.on_conflict_do_update(index_elements=["guest", "host"], set_=values))
 
 
 def _lasting(record: dict[str, Any]) -> dict[str, Any]:

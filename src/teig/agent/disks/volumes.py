@@ -108,7 +108,7 @@ class Volumes:
             self.delete(folder, guest, what)  # half made: its size may be another
         volume = self._lvcreate(guest, what, size_bytes, pool or self._beside(guest))
         wipe(volume.path, size_of(volume.path))
-        write_json(_mark(folder, what), {"uuid": volume.uuid, "size_bytes": size_bytes})
+        write_json(_mark(folder, what), {"uuid": volume.uuid, "vg": volume.vg, "size_bytes": size_bytes})
         return volume
 
     def _beside(self, guest: str) -> str:
@@ -159,13 +159,27 @@ class Volumes:
         """Remove a volume, in whatever group it is; one that LVM knows nothing of is removed already.
 
         Its bytes are wiped first: the extents may next go to a volume that somebody makes without Teig. One that cannot
-        be wiped, because a disk is missing, is not removed, and that is told.
+        be wiped, because a disk is missing, is not removed, and that is told; nor is one whose group is away.
         """
+        there = [found for found in logical_volumes() if found.name == volume_name(guest, what)]
+        if not there:
+            _refuse_away(folder, what)
         _mark(folder, what).unlink(missing_ok=True)
         if folder.exists():
             sync_dir(folder)
-        for volume in [found for found in logical_volumes() if found.name == volume_name(guest, what)]:
+        for volume in there:
             remove(volume)
+
+
+def _refuse_away(folder: Path, what: str) -> None:
+    """Raise a host fault where a volume that is not to be seen was made in a group that is not to be seen either."""
+    group = (read_json(_mark(folder, what)) or {}).get("vg")
+    if group is not None and group not in {found.name for found in pools.groups()}:
+        raise host_fault(
+            "no_volume_group",
+            f"A volume of the guest lies in volume group {group}, which the host does not see: it is not removed.",
+            f"Bring the group's disks back. If they are gone for good: rm {_mark(folder, what)}",
+        )
 
 
 class LogicalVolume(NamedTuple):
@@ -293,7 +307,7 @@ def write_image(folder: Path, volume: Volume, image: str, source: Path, entry: I
             "Use a larger disk.", code="disk_too_small",
         )  # fmt: skip
     half_written = "writing" in mark
-    kept = {key: mark[key] for key in ("uuid", "size_bytes") if key in mark}
+    kept = {key: mark[key] for key in ("uuid", "vg", "size_bytes") if key in mark}
     write_json(_mark(folder, volume.what), {**kept, "writing": image})
     try:
         copy(source, entry, volume.path, skip_zeros=not half_written)

@@ -1,0 +1,77 @@
+"""Jobs: one a guest, begun once, taken over by a newer fence, cancelled, lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from teig.fleet.driver import Claim
+from teig.model.errors import Fenced
+from teig.model.guest import GuestSpec
+from teig.model.job import JobState
+from tests.fleet.contract.conftest import Refused
+from tests.fleet.contract.stand import Stand
+
+LONG_S = 500.0
+
+
+def _long(stand: Stand) -> tuple[GuestSpec, Claim]:
+    """Begin a job that lasts: the stop of a guest that is deaf."""
+    spec = stand.spec()
+    claim = stand.run(spec)
+    stand.make_deaf(spec)
+    assert stand.host.guest_stop(claim, LONG_S).state is JobState.RUNNING
+    return spec, claim
+
+
+def test_the_job_that_runs_is_not_begun_again(stand: Stand, refusal: Refused) -> None:
+    spec, claim = _long(stand)
+    assert stand.host.guest_stop(claim, LONG_S).state is JobState.RUNNING
+    newer = stand.claim(spec)
+    assert stand.host.guest_stop(newer, LONG_S).state is JobState.RUNNING
+    assert stand.host.guest(spec.id).fence == newer.fence
+    for call in (stand.host.job, stand.host.job_cancel, lambda old: stand.host.guest_stop(old, LONG_S)):
+        with pytest.raises(Fenced):
+            call(claim)
+    assert stand.host.job(newer).state is JobState.RUNNING
+    assert refusal(lambda: stand.host.guest_reboot(newer, 0)) == "job_running"
+    assert refusal(lambda: stand.host.guest_stop(stand.claim(spec), 0)) == "job_running"
+    assert stand.host.guest(spec.id).domid is not None
+
+
+def test_what_is_no_job_waits_for_none_and_is_refused(stand: Stand, refusal: Refused) -> None:
+    spec, claim = _long(stand)
+    assert refusal(lambda: stand.define(claim, spec)) == "busy"
+
+
+def test_a_cancelled_job_ends_and_another_may_begin(stand: Stand, refusal: Refused) -> None:
+    spec, claim = _long(stand)
+    domid = stand.host.guest(spec.id).domid
+    assert stand.host.job_cancel(claim).state in {JobState.RUNNING, JobState.FAILED}
+    assert refusal(lambda: stand.carry(claim, stand.host.job(claim))) == "job_cancelled"
+    assert stand.host.guest(spec.id).domid == domid
+    stand.stop(claim)
+    assert stand.host.guest(spec.id).domid is None
+
+
+def test_a_job_that_was_killed_is_lost_and_may_be_begun_again(stand: Stand, refusal: Refused) -> None:
+    spec, claim = _long(stand)
+    stand.kill_job(spec.id)
+    assert refusal(lambda: stand.carry(claim, stand.host.job(claim))) == "job_lost"
+    assert stand.host.job(claim).state is JobState.FAILED
+    assert stand.host.guest_stop(claim, LONG_S).state is JobState.RUNNING
+    stand.host.job_cancel(claim)
+    stand.until(lambda: stand.host.job(claim).state is JobState.FAILED, "the job's end")
+    stand.stop(claim)
+    assert stand.host.guest(spec.id).domid is None
+
+
+def test_an_answer_that_is_lost_is_asked_for_again(stand: Stand) -> None:
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    stand.lose_answer(lambda: stand.host.guest_start(claim))
+    domid = stand.start(claim)
+    stand.until(lambda: stand.host.guest(spec.id).answers, "its answer")
+    assert stand.host.guest(spec.id).domid == domid
+    stand.lose_answer(lambda: stand.host.guest_stop(claim, 0))
+    stand.stop(claim)
+    assert stand.host.guest(spec.id).domid is None
