@@ -182,7 +182,7 @@ def crash(wanted: int, kills: int, seed: int) -> list[Figure]:
         known = {operation["id"]: operation for operation in servers[0].api.get("/operations", limit=1000)}
         states = {ident: await_end(servers, ident)["state"] for ident in known}
         took = time.monotonic() - begin
-        lost = [ident for ident in accepted if states.get(ident) != "done"]
+        lost = [ident for ident in {*accepted, *states} if states.get(ident) != "done"]
         wrong, doubled = differences(servers[0], fleet)
     return [
         Figure("crash.operations", len(states), "", f">= {wanted}"),

@@ -1,4 +1,4 @@
-"""Fills a server's database with what it would know of the large fleet of `scale_world`; nothing of it was observed yet."""
+"""Fills a server's database with what it would know of the large fleet of `scale_world`; nothing was observed yet."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ def _some_operations(size: Size, numbers: range) -> Callable[[sa.Connection], No
             "cancelled": False,
         }  # fmt: skip
 
-    return lambda connection: (
-        connection.execute(schema.operations.insert(), [row(number) for number in numbers]) and None
-    )
+    def work(connection: sa.Connection) -> None:
+        connection.execute(schema.operations.insert(), [row(number) for number in numbers])
+
+    return work

@@ -1,9 +1,9 @@
 """The hosts of `scale.py`, in a process of their own: `scale_hosts.py HOSTS GUESTS`.
 
-Each is a simulated host behind a real SSH server on an address of its own, and speaks the agent's protocol: what servers
-ask passes SSH and the real encoder and parser. It prints its port when all listen, and takes orders on standard input:
-`silence N` cuts the connections of the first N hosts and leaves new ones without an answer, `wake` ends that. It ends
-with its standard input.
+Each is a simulated host behind a real SSH server on an address of its own, and speaks the agent's protocol: what
+servers ask passes SSH and the real encoder and parser. It prints its port when all listen, and takes orders on standard
+input: `silence N` cuts the connections of the first N hosts and leaves new ones without an answer, `wake` ends that. It
+ends with its standard input.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import asyncssh
 
@@ -32,8 +32,6 @@ from teig.model.guest import Disk, GuestSpec
 from teig.model.names import GuestId, HostId, ImageId
 from teig.policy.placement import _SEAL, PlacementDecision
 from teig.record import dump, load
-
-START_S: Final = 300.0
 
 
 def simulated(size: Size, number: int) -> SimulatedHost:
