@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))  # the tests stand beside the benchmarks
+
 from tests.simulated import SITE, server_with_hosts, wish
 
 from figures import Figure, options, report

@@ -1,5 +1,8 @@
 """crash.*, takeover_s, operation.*: what is lost when servers are killed, and what durability costs.
 
+Guests are asked for at the pace of the kills, so that each kill meets work: `crash.interrupted` is how many operations
+the killed servers were working on. Kills come at random moments, and may take all servers at once.
+
 Real server processes share simulated hosts, as real ones would be shared over SSH, and a PostgreSQL that is made for
 this run with its disk writes on; the figures of SQLite are of one server with its own file. What an operation costs is
 the time from sending the request for a guest until the server notes that it is done, on a simulated host in the
@@ -22,6 +25,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))  # the tests stand beside the benchmarks
+
+import sqlalchemy as sa
 from tests.postgres import cluster
 from tests.servers import OWN_HOST, Served, create, ended, enrol, serving, until
 from tests.shared_fleet import SharedFleet, shared_hosts
@@ -29,36 +35,91 @@ from tests.shared_fleet import SharedFleet, shared_hosts
 import durability_lab
 from figures import Figure, options, report
 from teig.model.errors import TeigError, Unreachable
+from teig.model.job import Job, JobState
 
-HOSTS = [f"sim{number}" for number in range(12)]
-KILL_EVERY_S = (3.0, 7.0)
+HOSTS = [f"sim{number}" for number in range(4)]
+"""Few, so that several operations are under way at each of them."""
+KILL_AFTER_S = (0.1, 2.0)
+"""How long servers work before the next is killed, counted from when one of them answers."""
 CALL_S = 0.02
-"""What a changing call takes on a simulated host in the crash part, so that kills meet calls under way."""
+JOB_S = 0.2
+"""What a changing call and a job take on a simulated host in the crash part, so that kills meet them under way."""
+CRASH_S = 900.0
 END_S = 120.0
-ASKERS = 6
+ASKERS = 24
+ALL_HOSTS = [f"sim{number}" for number in range(12)]
 
 
 @contextmanager
-def platform(count: int, *, shared: bool, call_s: float = 0.0) -> Iterator[tuple[list[Served], SharedFleet]]:
+def platform(
+    count: int, hosts: list[str], *, shared: bool, call_s: float = 0.0, job_s: float = 0.0
+) -> Iterator[tuple[list[Served], SharedFleet]]:
     """Run servers over simulated hosts, in one PostgreSQL (`shared`) or in SQLite."""
     with contextlib.ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tb-")))
-        fleet = stack.enter_context(shared_hosts(base / "hosts.sock", HOSTS, call_s=call_s))
+        fleet = stack.enter_context(shared_hosts(base / "hosts.sock", hosts, call_s=call_s, job_s=job_s))
         database = stack.enter_context(cluster(durable=True)).database() if shared else None
         servers = stack.enter_context(serving(base, count, base / "hosts.sock", database))
-        enrol(servers[0], HOSTS)
+        enrol(servers[0], hosts)
         yield servers, fleet
 
 
-def killing(servers: list[Served], stop: threading.Event, chance: random.Random) -> int:
-    """Kill a server every few seconds and start it again; return how many were killed."""
-    killed = 0
-    while not stop.wait(chance.uniform(*KILL_EVERY_S)):
-        server = chance.choice(servers)
+class Killer:
+    """Kills a server again and again, and starts it again at once, until it has killed as many as were wanted."""
+
+    def __init__(self, servers: list[Served], wanted: int, chance: random.Random) -> None:
+        self.killed = 0
+        self.interrupted = 0
+        self.wanted = wanted
+        self._servers = servers
+        self._chance = chance
+        self._another = threading.Condition()
+        self._failed = False
+
+    def run(self) -> None:
+        """Kill as many as are wanted."""
+        try:
+            while self.killed < self.wanted:
+                until(lambda: any(server.up() for server in self._servers), "a server that answers")
+                time.sleep(self._chance.uniform(*KILL_AFTER_S))
+                self._kill(self._chance.choice([server for server in self._servers if not server.ended()]))
+        except BaseException:
+            self._failed = True
+            raise
+        finally:
+            with self._another:
+                self._another.notify_all()
+
+    def await_kills(self, number: int) -> None:
+        """Wait until so many servers were killed."""
+        with self._another:
+            if not self._another.wait_for(lambda: self.killed >= number or self._failed, CRASH_S):
+                raise SystemExit(f"only {self.killed} servers were killed after {CRASH_S:g} s")
+
+    def _kill(self, server: Served) -> None:
+        assert server.process is not None
         server.kill()
+        self.interrupted += under_way(server, server.process.pid)
         server.begin()
-        killed += 1
-    return killed
+        with self._another:
+            self.killed += 1
+            self._another.notify_all()
+        if self.killed % 5 == 0:
+            print(f"{self.killed} kills, {self.interrupted} operations interrupted", file=sys.stderr)
+
+
+def under_way(server: Served, pid: int) -> int:
+    """Return how many operations a killed server was working on, as its row in the database says."""
+    assert server.database is not None
+    engine = sa.create_engine(server.database)
+    query = sa.text(
+        "SELECT count(*) FROM operations JOIN servers ON servers.id = operations.server "
+        "WHERE operations.ended IS NULL AND servers.name LIKE :name"
+    )
+    with engine.connect() as connection:
+        found = int(connection.execute(query, {"name": f"%:{pid}"}).scalar_one())
+    engine.dispose()
+    return found
 
 
 def ask(servers: list[Served], number: int) -> str:
@@ -102,27 +163,31 @@ def await_end(servers: list[Served], operation: str) -> dict[str, Any]:
     raise SystemExit(f"operation {operation} has not ended after {END_S} s")
 
 
-def crash(wanted: int, seed: int) -> list[Figure]:
+def crash(wanted: int, kills: int, seed: int) -> list[Figure]:
     """Ask for `wanted` operations while servers are killed, and count what is wrong afterwards."""
     asked = wanted * 3 // 4  # every third guest is deleted again, which is an operation too
-    with platform(3, shared=True, call_s=CALL_S) as (servers, fleet):
-        stop, begin = threading.Event(), time.monotonic()
+    with platform(3, HOSTS, shared=True, call_s=CALL_S, job_s=JOB_S) as (servers, fleet):
+        killer, begin = Killer(servers, kills, random.Random(seed)), time.monotonic()  # noqa: S311 - no secret
+
+        def ask_in_time(number: int) -> str:
+            killer.await_kills((number - ASKERS) * kills // asked)
+            return ask(servers, number)
+
         with ThreadPoolExecutor(ASKERS + 1) as pool:
-            killer = pool.submit(killing, servers, stop, random.Random(seed))  # noqa: S311 - no secret
-            begun = [pool.submit(ask, servers, number) for number in range(asked)]
-            accepted = [one.result() for one in begun]
-            stop.set()
-            killed = killer.result()
+            killing = pool.submit(killer.run)
+            accepted = list(pool.map(ask_in_time, range(asked)))
+            killing.result()
         for server in servers:
             until(server.up, "the servers' last start")
         known = {operation["id"]: operation for operation in servers[0].api.get("/operations", limit=1000)}
         states = {ident: await_end(servers, ident)["state"] for ident in known}
         took = time.monotonic() - begin
-        lost = [ident for ident in accepted if states.get(ident) != "done"]
+        lost = [ident for ident in {*accepted, *states} if states.get(ident) != "done"]
         wrong, doubled = differences(servers[0], fleet)
     return [
         Figure("crash.operations", len(states), "", f">= {wanted}"),
-        Figure("crash.killed", killed, "servers"),
+        Figure("crash.killed", killer.killed, "", f">= {kills}"),
+        Figure("crash.interrupted", killer.interrupted, ""),
         Figure("crash.lost", len(lost), "", "== 0"),
         Figure("crash.orphans", wrong, "", "== 0"),
         Figure("crash.doubled", doubled, "", "== 0"),
@@ -146,8 +211,8 @@ def differences(server: Served, fleet: SharedFleet) -> tuple[int, int]:
     calls = fleet.ask(None, "record")
     domains: dict[str, set[object]] = {}
     for call in calls:
-        if call.name == "guest_start" and call.error is None:
-            domains.setdefault(call.guest, set()).add(call.result)
+        if isinstance(call.result, Job) and call.result.verb == "guest_start" and call.result.state is JobState.DONE:
+            domains.setdefault(call.guest, set()).add(call.result.result["domid"])
     again = sum(len(found) - 1 for found in domains.values())
     addresses = [nic["address"] for guest in rows for nic in guest["nics"]]
     twice = len(addresses) - len(set(addresses)) + len(rows) - len({guest["id"] for guest in rows})
@@ -158,7 +223,7 @@ def differences(server: Served, fleet: SharedFleet) -> tuple[int, int]:
 def takeover(rounds: int) -> list[float]:
     """Return the seconds from the kill of a server in the middle of an operation until another has done it."""
     found = []
-    with platform(2, shared=True) as (servers, fleet):
+    with platform(2, ALL_HOSTS, shared=True) as (servers, fleet):
         for number in range(rounds):
             first, second = (servers[(number + at) % 2] for at in range(2))
             fleet.ask(None, "hold", "guest_start")
@@ -190,7 +255,7 @@ def overhead(rounds: int, *, shared: bool) -> list[float]:
 
 def throughput(servers_count: int, guests: int) -> float:
     """Return the guests made in a second by so many servers, asked all at once."""
-    with platform(servers_count, shared=True) as (servers, _fleet):
+    with platform(servers_count, ALL_HOSTS, shared=True) as (servers, _fleet):
         begin = time.monotonic()
         with ThreadPoolExecutor(16) as pool:
             made = list(pool.map(lambda number: create(servers[number % servers_count], f"g{number}"), range(guests)))
@@ -202,6 +267,7 @@ def throughput(servers_count: int, guests: int) -> float:
 def main() -> int:
     parser = options("Kill servers, and say what that and durability cost.")
     parser.add_argument("--operations", type=int, default=300)
+    parser.add_argument("--kills", type=int, default=40, help="how many servers are killed meanwhile")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of what is killed when")
     parser.add_argument("--lab", action="store_true", help="20 guests on a real lab host instead: ten minutes")
@@ -217,7 +283,7 @@ def main() -> int:
         Figure("operation.throughput.1", throughput(1, 150), "/s"),
         Figure("operation.throughput.3", throughput(3, 150), "/s"),
     ]
-    return report([*crash(args.operations, args.seed), *figures], args.output)
+    return report([*crash(args.operations, args.kills, args.seed), *figures], args.output)
 
 
 if __name__ == "__main__":

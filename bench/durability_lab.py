@@ -22,7 +22,7 @@ from teig.cli.client import Api
 from teig.cli.demo_names import GUEST
 
 CREATES = 20
-STEPS = ("reserve", "image", "volume", "write", "define", "start", "ready")
+STEPS = ("reserve", "image", "volume", "write", "define", "start", "observe")
 STEP_S = 300.0
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import json
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+
+sys.path.append(str(Path(__file__).parents[1]))  # the tests stand beside the benchmarks
+
 from tests.carried import CarriedHost
 
 from teig.fleet.driver import Claim, HostAddress
@@ -78,6 +82,7 @@ class Bench:
         rate: DiskRate = FAST,
         memory_mib: int = 96,
         kind: GuestType = GuestType.PV,
+        disks_mib: tuple[int, ...] = (64,),
     ) -> GuestSpec:
         """Make a guest and wait until it answers."""
         number = next(self.numbers)
@@ -85,12 +90,13 @@ class Bench:
             id=GuestId(str(uuid.uuid4())), name=f"b{number}", type=kind, plan="bench", site="lab",
             image=self.image.id, memory_mib=memory_mib, vcpus=vcpus, share_cores=share, ceiling_cores=vcpus,
             weight=weight_for(share, vcpus), cap=cap, disk_rate=rate, out_kbit=100_000, in_kbit=100_000,
-            disks=(Disk(0, 64 << 20),),
+            disks=tuple(Disk(index, mib << 20) for index, mib in enumerate(disks_mib)),
             nics=(Nic(f"00:16:3e:02:00:{number:02x}", "xenbr0", f"10.77.18.{number}/16", "10.77.0.1"),),
         )  # fmt: skip
         claim, decision = Claim(spec.id, 1), PlacementDecision(_SEAL, spec.id, HOST, "lab")
         self.host.image_put(decision, self.image, self.folder)
-        self.host.volume_create(claim, decision, spec.disks[0])
+        for disk in spec.disks:
+            self.host.volume_create(claim, decision, disk)
         self.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
         self.host.guest_define(claim, decision, spec)
         self.host.guest_start(claim)
@@ -111,15 +117,16 @@ class Bench:
         for spec in specs:
             claim = Claim(spec.id, 2)
             self.host.guest_stop(claim, 0)
-            self.host.volume_delete(claim, 0)
+            for disk in spec.disks:
+                self.host.volume_delete(claim, disk.index)
             self.host.guest_undefine(claim)
 
     def domid(self, spec: GuestSpec) -> int:
         """Return the guest's domain."""
-        domid = self.host.guest(spec.id).domid
+        domid: int | None = self.host.guest(spec.id).domid
         if domid is None:
             raise SystemExit(f"{spec.name} does not run")
-        return int(domid)
+        return domid
 
     def charged(self, spec: GuestSpec, what: str) -> int:
         """Return the bytes that the kernel has counted against the guest's control group: `read` or `write`."""

@@ -3,7 +3,6 @@
 set -u
 cd "$(dirname "$0")/.."
 status=0
-export PYTHONPATH=. # some use the simulated servers of the tests
 for file in bench/*.py; do
 	grep -q __main__ "$file" || continue # what they share
 	echo "== $file" >&2

@@ -39,11 +39,13 @@ OWN_HOST = Path("own")
 class Served:
     """A server process and its API."""
 
-    def __init__(self, folder: Path, socket: Path, database: sa.URL | None) -> None:
+    def __init__(
+        self, folder: Path, socket: Path, database: sa.URL | None, program: tuple[str, ...] = ("-m", "tests.servers")
+    ) -> None:
         self.folder = folder
         self.database = database
         self.api = Api(folder / "teig.sock")
-        self._argv = [sys.executable, "-m", "tests.servers", str(folder), str(socket)]
+        self._argv = [sys.executable, *program, str(folder), str(socket)]
         if database is not None:
             self._argv.append(database.render_as_string(hide_password=False))
         self.process: subprocess.Popen[bytes] | None = None

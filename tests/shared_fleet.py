@@ -40,8 +40,10 @@ class Call:
 class Hosts:
     """The hosts, their record, and what a test asks of them."""
 
-    def __init__(self, names: list[str], memory_mib: int, call_s: float) -> None:
+    def __init__(self, names: list[str], memory_mib: int, call_s: float, job_s: float) -> None:
         self.fleet = SimulatedFleet([SimulatedHost(name, memory_mib=memory_mib, cores=64) for name in names])
+        for host in self.fleet.hosts.values():
+            host.job_s = job_s
         self.calls: list[Call] = []
         self.held: str | None = None
         self.holding = threading.Event()
@@ -163,9 +165,11 @@ class _SharedHost:
 
 
 @contextmanager
-def shared_hosts(socket: Path, names: list[str], memory_mib: int = 65536, call_s: float = 0.0) -> Iterator[SharedFleet]:
+def shared_hosts(
+    socket: Path, names: list[str], memory_mib: int = 65536, call_s: float = 0.0, job_s: float = 0.0
+) -> Iterator[SharedFleet]:
     """Run simulated hosts in threads of this process, for other processes to use through `socket`."""
-    hosts = Hosts(names, memory_mib, call_s)
+    hosts = Hosts(names, memory_mib, call_s, job_s)
     listener = Listener(str(socket), backlog=64)
 
     def accept() -> None:

@@ -92,6 +92,12 @@ def test_guest_burns_processor_time(host_booted: LabHost, guest_running: str) ->
     assert answer["seconds"] >= 2
 
 
+def test_guest_floods_the_host_with_packets_and_blocks(host_booted: LabHost, guest_running: str) -> None:
+    answer = json.loads(get(host_booted, guest_running, "/cgi-bin/flood?seconds=3&threads=1"))
+    assert answer["blocks"] > 0
+    assert answer["packets"] > 10
+
+
 @pytest.mark.parametrize("path", ["read?mib=0", "read?mib=$(reboot)", "write?block=100", "burn?seconds=99999999999999"])
 def test_guest_refuses_impossible_requests(host_booted: LabHost, guest_running: str, path: str) -> None:
     assert status(host_booted, guest_running, f"/cgi-bin/{path}") == 400
