@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from teig.control import guests, hosts, observing, operations, plans
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
-from teig.model.errors import Busy, Conflict, NotFound, Refused
+from teig.model.errors import Busy, Conflict, NotFound, Refused, Unreachable
 from teig.model.host import GuestOnHost
 from teig.model.names import GuestId, HostId
 from teig.model.operation import Operation, OperationState
@@ -201,7 +201,7 @@ class Hosting(RuleBasedStateMachine):
     def _adopt(self, host: str) -> hosts.Adopted | None:
         try:
             return hosts.adopt(self.services, host)
-        except ASKED_IN_VAIN:
+        except (*ASKED_IN_VAIN, Unreachable):  # the host may be losing its answers
             return None
 
     @invariant()
