@@ -64,26 +64,8 @@ class Stand:
         number = next(_addresses)
         guest = GuestId(str(uuid.uuid4()))
         self.made.append(guest)
-        base = GuestSpec(
-            id=guest,
-            name=f"g{number}",
-            type=GuestType.PV,
-            plan="tiny",
-            site=SITE,
-            image=self.image.id,
-            memory_mib=96,
-            vcpus=1,
-            share_cores=0.1,
-            ceiling_cores=1.0,
-            weight=102,
-            cap=0,
-            disk_rate=DiskRate(2000, 1000, 32 << 20, 16 << 20),
-            out_kbit=50000,
-            in_kbit=50000,
-            disks=(Disk(0, 64 << 20),),
-            nics=(Nic(f"00:16:3e:01:00:{number:02x}", "xenbr0", f"10.77.17.{number}/16", "10.77.0.1"),),
-        )
-        return dataclasses.replace(base, **changes)
+        nic = Nic(f"00:16:3e:01:00:{number:02x}", "xenbr0", f"10.77.17.{number}/16", "10.77.0.1")
+        return dataclasses.replace(tiny(guest, f"g{number}", self.image.id, nic), **changes)
 
     def prepare(self, spec: GuestSpec) -> Claim:
         """Do everything up to the start."""
@@ -134,6 +116,29 @@ class Stand:
                 return found
 
         return asyncio.run(asyncio.wait_for(fetch(), 120))
+
+
+def tiny(guest: GuestId, name: str, image: ImageId, nic: Nic) -> GuestSpec:
+    """The smallest guest that tests on hosts make."""
+    return GuestSpec(
+        id=guest,
+        name=name,
+        type=GuestType.PV,
+        plan="tiny",
+        site=SITE,
+        image=image,
+        memory_mib=96,
+        vcpus=1,
+        share_cores=0.1,
+        ceiling_cores=1.0,
+        weight=102,
+        cap=0,
+        disk_rate=DiskRate(2000, 1000, 32 << 20, 16 << 20),
+        out_kbit=50000,
+        in_kbit=50000,
+        disks=(Disk(0, 64 << 20),),
+        nics=(nic,),
+    )
 
 
 def decided(guest: GuestId) -> PlacementDecision:

@@ -13,7 +13,7 @@ from teig.agent.contract.arguments import (
     fence,
     file_name,
     guest_id,
-    label_of,
+    one_of,
     port,
     seconds,
     sha256,
@@ -107,7 +107,7 @@ class Agent:
     def _job_verbs(self) -> dict[str, Verb]:
         jobs = self._jobs
         return {
-            "job_begin": Verb(self._job_begin, {**_CHANGE, "verb": label_of(JOBS), "args": anything}),
+            "job_begin": Verb(self._job_begin, {**_CHANGE, "verb": one_of(*sorted(JOBS)), "args": anything}),
             "job_show": Verb(jobs.show, _CHANGE),
             "job_cancel": Verb(jobs.cancel, _CHANGE),
         }

@@ -27,7 +27,7 @@ from teig.operations.work import address_of
 from teig.policy.admission import amounts, refusal
 from teig.policy.drift import figures
 from teig.policy.guest_life import Phase, Verb, check_may_begin, kind_of, way_out
-from teig.policy.guest_state import Sight, state_of
+from teig.policy.guest_state import state_of
 from teig.policy.placement import decide
 from teig.record import dump
 from teig.store import guest_lines, guests, hosts, observations, operations, reservations
@@ -72,7 +72,6 @@ def create(services: Services, wish: Wish) -> Operation:
     there: list[StoredHost] = []
 
     def reserve(connection: sa.Connection) -> Operation:
-        guests.check_free(connection, wish.name)
         candidates = [found for host in there if (found := hosts.candidate(connection, host))]
         decision = decide(guest_id, demand, site.name, candidates, wish.host)
         [chosen] = [candidate for candidate in candidates if candidate.id == decision.host]
@@ -186,8 +185,7 @@ def view(services: Services, name: str) -> GuestView:
         on_host = None
     except TeigError:
         return services.db.read(lambda connection: _observed(connection, None, guest, host))
-    ran_s = on_host.ran_s if on_host else None
-    state = state_of(guest.phase, Sight(on_host, ran_s), fresh=True)
+    state = state_of(guest.phase, on_host, fresh=True)
     return GuestView(guest, host, on_host, state, True, seen_at, _todo(guest, state))
 
 
@@ -197,7 +195,7 @@ def _observed(connection: sa.Connection, now: float | None, guest: StoredGuest, 
     row = observations.of_guest(connection, guest.id, host.id)
     fresh = seen is not None and now is not None and seen.fresh(now)
     on_host = row.guest if row else None
-    state = state_of(guest.phase, Sight(on_host, on_host.ran_s if on_host else None), fresh=fresh)
+    state = state_of(guest.phase, on_host, fresh=fresh)
     return GuestView(guest, host, on_host, state, False, seen.seen_at if seen else None, _todo(guest, state))
 
 

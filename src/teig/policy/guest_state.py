@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from teig.model.guest import GuestState
@@ -13,21 +12,12 @@ ANSWERS_AFTER_S: Final = 180.0
 """A guest that does not take connections so long after its start is said not to answer."""
 
 
-@dataclass(frozen=True)
-class Sight:
-    """What was seen of a guest: its host's word (None: the host has nothing of it), and how long it had run, in s."""
-
-    on_host: GuestOnHost | None
-    ran_s: float | None
-
-
-def state_of(phase: Phase, sight: Sight, *, fresh: bool) -> GuestState:
-    """Return the word for a guest. Not `fresh`: its host was not seen for a while."""
-    on_host = sight.on_host
+def state_of(phase: Phase, on_host: GuestOnHost | None, *, fresh: bool) -> GuestState:
+    """Return the word for a guest from its host's own (None: it has nothing of it). Not `fresh`: seen too long ago."""
     if on_host is None:
         return word(phase, "stopped", running=False, answers=None, ran_s=None, fresh=fresh)
     running = on_host.domid is not None
-    return word(phase, on_host.state, running=running, answers=on_host.answers, ran_s=sight.ran_s, fresh=fresh)
+    return word(phase, on_host.state, running=running, answers=on_host.answers, ran_s=on_host.ran_s, fresh=fresh)
 
 
 def word(

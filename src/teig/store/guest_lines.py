@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from teig.model.guest import GuestState
 from teig.policy.guest_life import Phase
 from teig.policy.guest_state import word
-from teig.store.observations import FRESH_S
+from teig.store.observations import is_fresh
 from teig.store.schema import guests, hosts, images, observations, observed_guests
 
 
@@ -66,7 +66,7 @@ def listed(connection: sa.Connection, now: float, after: str = "", limit: int | 
 
 def _line(row: Any, now: float) -> GuestLine:
     spec = row.spec
-    fresh = row.seen_at is not None and -FRESH_S < now - row.seen_at <= FRESH_S
+    fresh = is_fresh(row.seen_at, now)
     running = row.domid is not None
     ran_s = None
     if running and row.started_s is not None and row.boot == row.host_boot and row.uptime_ns:

@@ -40,7 +40,12 @@ class Observation:
 
     def fresh(self, now: float) -> bool:
         """Return whether it is young enough to promise something on; one from the future is a wrong clock's."""
-        return -FRESH_S < now - self.seen_at <= FRESH_S
+        return is_fresh(self.seen_at, now)
+
+
+def is_fresh(seen_at: float | None, now: float) -> bool:
+    """Return whether what was seen then is young enough to rely on; what is from the future is a wrong clock's."""
+    return seen_at is not None and -FRESH_S < now - seen_at <= FRESH_S
 
 
 @dataclass(frozen=True)

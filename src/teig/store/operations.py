@@ -170,12 +170,6 @@ def is_cancelled(connection: sa.Connection, operation: str) -> bool:
 _CANCELLED = sa.select(operations.c.cancelled).where(operations.c.id == sa.bindparam("ident"))
 
 
-def is_silent(connection: sa.Connection, host: str) -> bool:
-    """Return whether a host did not answer when it was last asked."""
-    query = sa.select(observations.c.host).where(observations.c.host == host, observations.c.silent_since.is_not(None))
-    return connection.execute(query).first() is not None
-
-
 def cancel(connection: sa.Connection, operation: str) -> Lease | None:
     """Note that an operation is not wanted any more.
 

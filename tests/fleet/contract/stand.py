@@ -13,14 +13,13 @@ from typing import Any
 
 from teig.fleet.driver import Claim, Host
 from teig.model.errors import NotFound, from_record
-from teig.model.guest import Disk, GuestSpec, GuestType, Nic
+from teig.model.guest import GuestSpec, Nic
 from teig.model.host import GuestOnHost
 from teig.model.image import Image
 from teig.model.job import Job, JobState
 from teig.model.names import GuestId
-from teig.model.pool import DiskRate
 from teig.model.units import MIB
-from tests.fleet.conftest import SITE, decided
+from tests.fleet.conftest import decided, tiny
 
 POOL = "vg0"
 SPARE = "spare"
@@ -96,26 +95,8 @@ class Stand(abc.ABC):
         number = next(_numbers)
         guest = GuestId(str(uuid.uuid4()))
         self.made.append(guest)
-        base = GuestSpec(
-            id=guest,
-            name=f"c{number}",
-            type=GuestType.PV,
-            plan="tiny",
-            site=SITE,
-            image=self.image.id,
-            memory_mib=96,
-            vcpus=1,
-            share_cores=0.1,
-            ceiling_cores=1.0,
-            weight=102,
-            cap=0,
-            disk_rate=DiskRate(2000, 1000, 32 * MIB, 16 * MIB),
-            out_kbit=50000,
-            in_kbit=50000,
-            disks=(Disk(0, 64 * MIB),),
-            nics=(Nic(f"00:16:3e:02:{number >> 8:02x}:{number & 255:02x}", "xenbr0", _address(number), "10.77.0.1"),),
-        )
-        return dataclasses.replace(base, **changes)
+        nic = Nic(f"00:16:3e:02:{number >> 8:02x}:{number & 255:02x}", "xenbr0", _address(number), "10.77.0.1")
+        return dataclasses.replace(tiny(guest, f"c{number}", self.image.id, nic), **changes)
 
     def claim(self, spec: GuestSpec) -> Claim:
         """Return the right to change a guest, newer than all before."""

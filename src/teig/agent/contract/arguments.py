@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from teig.agent.contract.failure import invalid
@@ -72,16 +72,15 @@ port = whole(1, 65535)
 disk_index = whole(0, 7)
 
 
-def label_of(known: Iterable[str]) -> Check:
+def one_of(*words: str) -> Check:
     """Return the check for one of some words."""
-    words = frozenset(known)
 
-    def is_known(name: str, untrusted: Any) -> str:
-        if not isinstance(untrusted, str) or untrusted not in words:
-            raise invalid(f"{name} must be one of {', '.join(sorted(words))}, not {untrusted!r:.80}.")
-        return untrusted
+    def is_one(name: str, untrusted: Any) -> str:
+        if untrusted not in words:
+            raise invalid(f"{name} must be one of {', '.join(words)}, not {untrusted!r:.80}.")
+        return str(untrusted)
 
-    return is_known
+    return is_one
 
 
 def guest_id(name: str, untrusted: Any) -> str:

@@ -11,7 +11,7 @@ import re
 from typing import Any, NamedTuple, Optional
 
 from teig.agent.contract import arguments
-from teig.agent.contract.arguments import Check, check, whole
+from teig.agent.contract.arguments import Check, check, one_of, whole
 from teig.agent.contract.failure import invalid
 
 _MAC = re.compile(r"00:16:3e:[0-7][0-9a-f](:[0-9a-f]{2}){2}", re.ASCII)
@@ -131,15 +131,6 @@ def _text(pattern: re.Pattern[str], what: str) -> Check:
     return is_text
 
 
-def _one_of(*words: str) -> Check:
-    def is_one(name: str, untrusted: Any) -> str:
-        if untrusted not in words:
-            raise invalid(f"{name} must be one of {', '.join(words)}, not {untrusted!r:.80}.")
-        return str(untrusted)
-
-    return is_one
-
-
 def _list_of(item: Check, least: int, most: int) -> Check:
     def is_list(name: str, untrusted: Any) -> tuple[Any, ...]:
         if not isinstance(untrusted, (list, tuple)) or not least <= len(untrusted) <= most:
@@ -215,7 +206,7 @@ def _flag(name: str, untrusted: Any) -> bool:
 _SPEC: dict[str, Check] = {
     "id": arguments.guest_id,
     "name": _name,
-    "type": _one_of("pv", "pvh"),
+    "type": one_of("pv", "pvh"),
     "plan": arguments.label,
     "site": arguments.label,
     "image": arguments.sha256,
@@ -231,7 +222,7 @@ _SPEC: dict[str, Check] = {
     "disks": _list_of(_disk, 1, 8),
     "nics": _list_of(_nic, 1, 4),
     "ssh_keys": _list_of(_text(_SSH_KEY, "an OpenSSH public key"), 0, 64),
-    "on_crash": _one_of("restart", "stop"),
+    "on_crash": one_of("restart", "stop"),
     "own_cores": _flag,
 }
 
@@ -285,7 +276,7 @@ def parse_manifest(untrusted: Any) -> Manifest:
         name=_name("name", untrusted.get("name")),
         version=_text(_VERSION, "a version")("version", untrusted.get("version")),
         cmdline=_cmdline("cmdline", untrusted.get("cmdline")),
-        network=_one_of("kernel-ip", "nocloud")("network", untrusted.get("network")),
+        network=one_of("kernel-ip", "nocloud")("network", untrusted.get("network")),
         default_user=None if user is None else _text(_USER, "a user name")("default_user", user),
         raw=untrusted,
         **files,

@@ -27,15 +27,14 @@ _CHUNK = 1 << 18
 def image_begin(state: State, image: str, manifest: Any) -> dict[str, Any]:
     """Keep an image's manifest and return which of its files are still missing."""
     checked = spec.parse_manifest(manifest)
-    with state.images_locked(exclusive=False):
-        folder = state.image_dir(image)
-        make_private(folder)
-        stored = read_json(folder / "manifest.json")
-        if stored is not None and stored != checked.raw:
-            raise Failure("conflict", f"The host holds another manifest as image {image}.", code="image_differs")
-        if stored is None:
-            write_json(folder / "manifest.json", checked.raw)
-        return {"missing": missing(folder, checked)}
+    folder = state.image_dir(image)
+    make_private(folder)
+    stored = read_json(folder / "manifest.json")
+    if stored is not None and stored != checked.raw:
+        raise Failure("conflict", f"The host holds another manifest as image {image}.", code="image_differs")
+    if stored is None:
+        write_json(folder / "manifest.json", checked.raw)
+    return {"missing": missing(folder, checked)}
 
 
 def missing(folder: Path, manifest: Manifest) -> list[str]:

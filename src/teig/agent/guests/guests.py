@@ -66,7 +66,7 @@ class Guests:
         checked = parse_spec(spec)
         if checked.id != guest:
             raise Failure("invalid", f"The description is of guest {checked.id}, not {guest}.")
-        with self._state.changing(guest, fence) as folder, self._state.images_locked(exclusive=False):
+        with self._state.changing(guest, fence) as folder:
             manifest = images.manifest_of(self._state, checked.image)
             paths = [self._volume(guest, disk.number).path for disk in checked.disks]
             seed_path = None
@@ -300,7 +300,7 @@ class Guests:
 
     def volume_write_image(self, guest: str, fence: int, index: int, image: str) -> dict[str, Any]:
         """Put an image onto a volume."""
-        with self._state.changing(guest, fence) as folder, self._state.images_locked(exclusive=False):
+        with self._state.changing(guest, fence) as folder:
             manifest = images.manifest_of(self._state, image)
             self._refuse_running(guest)
             source = self._state.image_dir(image) / manifest.root.file
@@ -349,7 +349,7 @@ class Guests:
             "domid": domain.domid if domain else None,
             "state": state_word(domain),
             "live": self._live(guest, domain, shares, read.threads) if domain else None,
-            "volumes": sorted(int(volume.what[4:]) for volume in disks),
+            "volumes": volumes.disks_of(guest, read.volumes),
             "disks": [
                 {"index": int(volume.what[4:]), "pool": volume.vg, "size_bytes": volumes.size_of_active(volume)}
                 for volume in disks

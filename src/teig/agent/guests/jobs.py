@@ -9,7 +9,6 @@ Records are in /run/teig/jobs: after the host's reboot nothing of them is true a
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple, Optional
 
 from teig.agent.contract.failure import Failure, failure_of
 from teig.agent.host import progress
-from teig.agent.host.state import DEFAULT_ROOT, State, make_private, read_json, write_json, write_whole
+from teig.agent.host.state import DEFAULT_ROOT, State, lock, make_private, read_json, write_json
 
 RUN = Path("/run/teig/jobs")
 RUNNING, DONE, FAILED = "running", "done", "failed"
@@ -54,7 +53,7 @@ class Jobs:
         with self._lock(order.guest) as handle:
             if handle is None:
                 return self._taken_over(order)
-            self._check_fence(order.guest, order.fence)
+            self._state.raise_fence(order.guest, order.fence)
             stored = self._stored(order.guest)
             if stored and stored["state"] == DONE and stored["fence"] == order.fence and order.is_of(stored):
                 return _told(stored)
@@ -67,7 +66,7 @@ class Jobs:
     def show(self, guest: str, fence: int) -> dict[str, Any]:
         """Return a guest's newest job; NotFound where none is known."""
         with self._lock(guest, wait_s=0) as handle:
-            self._refuse_older(guest, fence)
+            self._state.refuse_older(guest, fence)
             stored = self._stored(guest)
             if stored is None:
                 raise Failure("not_found", f"The host knows of no job of guest {guest}.", code="no_job")
@@ -82,7 +81,7 @@ class Jobs:
     def cancel(self, guest: str, fence: int) -> dict[str, Any]:
         """Ask a guest's job to end; return it as it is now."""
         make_private(self._folder)
-        self._refuse_older(guest, fence)
+        self._state.refuse_older(guest, fence)
         self._cancel_file(guest).touch(mode=0o600)
         return self.show(guest, fence)
 
@@ -93,7 +92,7 @@ class Jobs:
 
     def _taken_over(self, order: Order) -> dict[str, Any]:
         """Return the job that runs, under this order's fence from now on, where it is the same; else Busy."""
-        self._refuse_older(order.guest, order.fence)
+        self._state.refuse_older(order.guest, order.fence)
         stored = self._stored(order.guest)
         if stored is None or stored["state"] != RUNNING:
             raise Failure("busy", f"Another request is being carried out for guest {order.guest}.", "Try again later.")
@@ -103,21 +102,9 @@ class Jobs:
                 "It is ended first, or waited for.", code="job_running",
             )  # fmt: skip
         if order.fence > self._state.fence(order.guest):
-            write_whole(self._state.guest_dir(order.guest) / "fence", f"{order.fence}\n".encode())
+            self._state.raise_fence(order.guest, order.fence)
             write_json(self._file(order.guest), {**stored, "fence": order.fence})
         return _told(stored)
-
-    def _check_fence(self, guest: str, fence: int) -> None:
-        self._refuse_older(guest, fence)
-        if fence > self._state.fence(guest):
-            write_whole(self._state.guest_dir(guest) / "fence", f"{fence}\n".encode())
-
-    def _refuse_older(self, guest: str, fence: int) -> None:
-        stored = self._state.fence(guest)
-        if fence < stored:
-            raise Failure(
-                "fenced", f"Guest {guest} is under fence {stored}, and this request carries {fence}: it is too old."
-            )
 
     @contextlib.contextmanager
     def _lock(self, guest: str, wait_s: float = _WAIT_S) -> Iterator[Optional[int]]:
@@ -184,16 +171,12 @@ class Jobs:
 
 
 def _locked(handle: int, wait_s: float) -> bool:
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
+    """Lock an open file; return whether nobody else has it."""
+    try:
+        lock(handle, wait_s, "Somebody else has it.")
+    except Failure:
+        return False
+    return True
 
 
 def _leave_channel() -> None:

@@ -48,10 +48,6 @@ class State:
         """Return the ids of all guests that left a trace here."""
         return sorted(path.name for path in self._entries("guests"))
 
-    def images(self) -> list[str]:
-        """Return the ids of all images of which something is here."""
-        return sorted(path.name for path in self._entries("images") if path.is_dir())
-
     def _entries(self, kind: str) -> list[Path]:
         try:
             return list((self.root / kind).iterdir())
@@ -74,22 +70,22 @@ class State:
             return
         make_private(folder)
         with locked(folder / "lock", wait_s, f"Another operation holds guest {guest}."):
-            stored = self.fence(guest)
-            if fence < stored:
-                raise Failure(
-                    "fenced", f"Guest {guest} is under fence {stored}, and this request carries {fence}: it is too old."
-                )
-            if fence > stored:
-                write_whole(folder / "fence", f"{fence}\n".encode())
+            self.raise_fence(guest, fence)
             yield folder
 
-    @contextlib.contextmanager
-    def images_locked(self, *, exclusive: bool) -> Iterator[None]:
-        """Keep images where they are (shared), or be alone with them (exclusive) to remove one."""
-        make_private(self.root / "images")
-        how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-        with locked(self.root / "images.lock", LOCK_WAIT_S, "Another operation holds the host's images.", how):
-            yield
+    def refuse_older(self, guest: str, fence: int) -> None:
+        """Raise Fenced for a number lower than the highest that acted on a guest."""
+        stored = self.fence(guest)
+        if fence < stored:
+            raise Failure(
+                "fenced", f"Guest {guest} is under fence {stored}, and this request carries {fence}: it is too old."
+            )
+
+    def raise_fence(self, guest: str, fence: int) -> None:
+        """Remember a number that acts on a guest; Fenced where it is too low."""
+        self.refuse_older(guest, fence)
+        if fence > self.fence(guest):
+            write_whole(self.guest_dir(guest) / "fence", f"{fence}\n".encode())
 
 
 def make_private(folder: Path) -> None:
