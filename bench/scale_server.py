@@ -47,7 +47,7 @@ def claim(services: Services) -> dict[str, float]:
 
     began, used = time.perf_counter(), time.thread_time()
     try:
-        services.db.note(work)
+        services.db.update(work)
     except _Undone:
         return {"cpu_ms": 1000 * (time.thread_time() - used), "ms": 1000 * (time.perf_counter() - began)}
 

@@ -121,7 +121,7 @@ def test_names_in_sys_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (folder / "uuid").write_text(f"LVM-{number}\n")
     monkeypatch.setattr(volumes, "_MAPPED", tmp_path)
     assert volumes.mapped() == [Volume("my-vg", GUEST, "disk3", "LVM-0")]
-    assert volumes.disks_of(GUEST, volumes.mapped()) == [3]
+    assert list(volumes.disks_of(GUEST, volumes.mapped())) == [3]
     assert volumes.mapped()[0].path == f"/dev/my-vg/teig-{GUEST}-disk3"
 
 

@@ -60,7 +60,7 @@ def test_a_look_puts_weight_and_limits_right(host: Host, keeping: Keeper) -> Non
     host.run(7)
     host.thread(100, "7.xvda-0")
     host.xen.weights[7] = Share(1, 50)
-    keeping.look()
+    keeping.reconcile()
     assert host.xen.weights[7] == Share(128, 0)
     assert host.groups.members(GUEST) == {100}
     assert told(host)["error"] is None
@@ -71,7 +71,7 @@ def test_a_domain_that_dies_does_not_undo_what_its_successor_has(host: Host, kee
     host.thread(100, "8.xvda-0")
     host.xen.running.insert(1, domain(7, GUEST)._replace(dying=True))
     host.xen.weights[7] = Share(128, 0)
-    keeping.look()
+    keeping.reconcile()
     assert host.groups.rates(GUEST)
     assert host.groups.members(GUEST) == {100}
 
@@ -80,17 +80,17 @@ def test_foreign_domains_are_left_alone(host: Host, keeping: Keeper) -> None:
     host.run(7, guest=OTHER)
     host.thread(100, "7.xvda-0")
     host.xen.weights[7] = Share(1, 0)
-    keeping.look()
+    keeping.reconcile()
     assert host.groups.guests() == []
     assert host.xen.weights[7] == Share(1, 0)
 
 
 def test_the_group_of_a_guest_that_has_gone_is_removed(host: Host, keeping: Keeper) -> None:
     host.run(7)
-    keeping.look()
+    keeping.reconcile()
     assert host.groups.guests() == [GUEST]
     host.xen.running.pop()
-    keeping.look()
+    keeping.reconcile()
     assert host.groups.guests() == []
 
 
@@ -101,8 +101,8 @@ def test_one_guest_s_damage_does_not_stop_the_others(
     host.run(7)
     host.run(8, guest=OTHER)
     (host.state.guest_dir(GUEST) / "spec.json").write_text("{")
-    keeping.look()
-    keeping.look()
+    keeping.reconcile()
+    keeping.reconcile()
     assert host.groups.guests() == [OTHER]
     assert capsys.readouterr().err.count("damaged") == 1
     assert GUEST in str(told(host)["error"])
@@ -114,7 +114,7 @@ def test_a_guest_whose_weight_cannot_be_set_keeps_no_other_from_its_own(host: Ho
     host.run(8, guest=OTHER)
     host.xen.weights |= {0: Share(1, 0), 7: Share(1, 0), 8: Share(1, 0)}
     host.xen.weightless = {7}
-    keeping.look()
+    keeping.reconcile()
     assert host.xen.weights[8] == Share(128, 0)
     assert host.xen.weights[0].weight > 128
     assert "refuses the weight of 7" in str(told(host)["error"])
@@ -135,7 +135,7 @@ def test_a_guest_whose_cards_cannot_be_set_keeps_no_other_from_its_own(
     host.define(id=OTHER)
     host.run(7)
     host.run(8, guest=OTHER)
-    keeping.look()
+    keeping.reconcile()
     assert seen == [7, 8]
 
 
@@ -152,22 +152,22 @@ def test_damage_of_any_kind_stops_neither_a_look_nor_what_is_in_a_hurry(
     keeping.catch_up()
     assert host.groups.members(OTHER) == {100}
     host.xen.store["/local/domain/0/backend/vbd/7/0/physical-device"] = "\0:zz"
-    keeping.look()
+    keeping.reconcile()
     assert host.groups.guests() == [OTHER]
 
 
 def test_a_changed_description_is_read_anew(host: Host, keeping: Keeper) -> None:
     host.run(7)
-    keeping.look()
+    keeping.reconcile()
     host.define(weight=77)
-    keeping.look()
+    keeping.reconcile()
     assert host.xen.weights[7].weight == 77
 
 
 def test_limits_are_kept_where_xl_fails(host: Host, keeping: Keeper) -> None:
     host.run(7)
     host.xen.shares_fail = True
-    keeping.look()
+    keeping.reconcile()
     assert host.groups.guests() == [GUEST]
 
 
@@ -183,7 +183,7 @@ def test_domain_0_outweighs_the_heaviest_and_has_most_of_a_processor(host: Host,
     assert processor.dom0_weight([dom0], shares, 2) == 512
     assert processor.dom0_weight([dom0, domain(1, GUEST, vcpus=1000)], shares, 2) == 65535
     host.xen.weights[0] = Share(256, 0)
-    keeping.look()
+    keeping.reconcile()
     assert host.xen.weights[0] == Share(512, 0)
 
 
@@ -225,7 +225,7 @@ def test_a_heartbeat_only_while_it_runs(host: Host, keeping: Keeper) -> None:
     assert keeper.beat(folder) is None
     with locked(folder / "keeper.lock", 0, "held"):
         assert keeper.beat(folder) is None
-        keeping.look()
+        keeping.reconcile()
         beat = keeper.beat(folder)
         assert beat is not None
         assert beat < 60
@@ -236,7 +236,7 @@ def test_a_heartbeat_only_while_it_runs(host: Host, keeping: Keeper) -> None:
 
 def test_the_version_is_told_only_while_it_runs(host: Host, keeping: Keeper) -> None:
     folder = host.root / "run"
-    keeping.look()
+    keeping.reconcile()
     assert keeper.version(folder) == ""
     with locked(folder / "keeper.lock", 0, "held"):
         assert keeper.version(folder) == "v1"

@@ -41,7 +41,7 @@ class Clock:
 def test_a_look_divides_the_host_and_moves_the_guests_that_run(host: Host, xen: CpuPools) -> None:
     host.run(7)
     keeping = Keeper(host.state, host.xen, host.limits, host.root / "run")  # type: ignore[arg-type]
-    keeping.look()
+    keeping.reconcile()
     assert xen.sizes() == {"Pool-0": [0], "teig-guests": [1, 2, 3]}
     assert xen.running[-1].cpupool == 1
     assert xen.weights == {0: Share(512, 0), 7: Share(128, 0)}
@@ -50,7 +50,7 @@ def test_a_look_divides_the_host_and_moves_the_guests_that_run(host: Host, xen: 
 def test_others_stay_where_they_are(host: Host, xen: CpuPools) -> None:
     host.run(7, guest="99999999-2222-4333-8444-555555555555")
     keeping = Keeper(host.state, host.xen, host.limits, host.root / "run")  # type: ignore[arg-type]
-    keeping.look()
+    keeping.reconcile()
     assert xen.sizes() == {"Pool-0": [0, 1], "teig-guests": [2, 3]}
     assert xen.running[-1].cpupool == 0
     assert xen.weights[0].weight >= 128
@@ -60,7 +60,7 @@ def test_what_cannot_be_divided_hinders_nothing_else(host: Host, xen: CpuPools) 
     host.run(7)
     xen.refuses = "cpupool-create"
     keeping = Keeper(host.state, host.xen, host.limits, host.root / "run")  # type: ignore[arg-type]
-    keeping.look()
+    keeping.reconcile()
     assert host.groups.rates(GUEST)
     assert sorted(xen.pool[0]) == [0, 1, 2, 3]
 

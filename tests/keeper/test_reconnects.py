@@ -261,8 +261,8 @@ def test_a_keeper_that_works_too_much_does_so_less_often(
     monkeypatch.setattr(time, "process_time", lambda: 0.2 * next(times))
     guest = Guest(host, 0.01, 0.0, reconnect)
     run(guest)
-    looks = 60 / keeper_module.LOOK_S
-    assert len(passes) < 60 * keeper_module.WORK_PART / 0.2 + 5 / 0.2 + looks + 20
+    rounds = 60 / keeper_module.RECONCILE_S
+    assert len(passes) < 60 * keeper_module.WORK_PART / 0.2 + 5 / 0.2 + rounds + 20
 
 
 def test_a_boot_is_held_back_by_nothing_and_a_loop_of_boots_is(host: Host, run: Callable[[Guest], Keeper]) -> None:
@@ -307,7 +307,7 @@ def test_one_that_is_paused_is_told_of_and_goes_on(host: Host, run: Callable[[Gu
     guest.now += 1000
     keeping._lift()
     assert host.xen.pauses == {7: 0}
-    keeping.look()
+    keeping.reconcile()
     assert keeper_module.held_back(host.root / "run") == {}
 
 

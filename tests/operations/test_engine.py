@@ -72,9 +72,9 @@ def test_an_operation_of_another_version_is_left_to_servers_that_have_it(tmp_pat
     with server(tmp_path, SimulatedFleet([SimulatedHost("sim1")])) as services:
         engine = services.engine
         living = Server("old", "old", "before", services.ssh_public_key)
-        services.db.note(lambda connection: servers.join(connection, living, alone=False))
+        services.db.update(lambda connection: servers.join(connection, living, alone=False))
         left = Left("any", "lost", "before")
-        assert services.db.note(lambda connection: engine._take_over(left, connection)) is None
+        assert services.db.update(lambda connection: engine._take_over(left, connection)) is None
 
 
 def test_postgresql_may_be_restarted_in_the_middle(tmp_path: Path, host: SimulatedHost) -> None:

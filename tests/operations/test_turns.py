@@ -31,7 +31,7 @@ def db(tmp_path: Path, database: sa.URL | None) -> Iterator[Database]:
 
 
 def join(db: Database, ident: str, version: str = "2", key: str = "a key") -> None:
-    db.note(lambda connection: servers.join(connection, Server(ident, ident, version, key), alone=False))
+    db.update(lambda connection: servers.join(connection, Server(ident, ident, version, key), alone=False))
 
 
 def operation(db: Database, ident: str, host: str = "h1", guest: str = "") -> None:
@@ -40,7 +40,7 @@ def operation(db: Database, ident: str, host: str = "h1", guest: str = "") -> No
 
 
 def claim(db: Database, server: str) -> str | None:
-    turn = db.note(lambda connection: operations.claim_next(connection, server))
+    turn = db.update(lambda connection: operations.claim_next(connection, server))
     return turn.operation.id if turn else None
 
 
@@ -65,45 +65,45 @@ def test_who_has_lost_an_operation_can_no_longer_write(db: Database) -> None:
     join(db, "a")
     join(db, "b")
     operation(db, "1")
-    old = db.note(lambda connection: operations.claim_next(connection, "a"))
+    old = db.update(lambda connection: operations.claim_next(connection, "a"))
     assert old is not None
-    db.note(lambda connection: servers.declare_lost(connection, "a"))
+    db.update(lambda connection: servers.declare_lost(connection, "a"))
     [left] = db.read(lambda connection: operations.left_behind(connection, "b", set()))
-    new = db.note(lambda connection: operations.take_over(connection, left, "b"))
+    new = db.update(lambda connection: operations.take_over(connection, left, "b"))
     assert new is not None
     assert new.fence > old.fence
     with pytest.raises(Fenced, match="taken over"):
-        db.note(lambda connection: operations.check_lease(connection, old))
-    db.note(lambda connection: operations.check_lease(connection, new))
-    assert db.note(lambda connection: operations.take_over(connection, left, "b")) is None
+        db.update(lambda connection: operations.check_lease(connection, old))
+    db.update(lambda connection: operations.check_lease(connection, new))
+    assert db.update(lambda connection: operations.take_over(connection, left, "b")) is None
 
 
 def test_a_lost_server_gets_no_work(db: Database) -> None:
     join(db, "a")
     operation(db, "1")
-    db.note(lambda connection: servers.declare_lost(connection, "a"))
-    assert not db.note(lambda connection: servers.beat(connection, "a"))
+    db.update(lambda connection: servers.declare_lost(connection, "a"))
+    assert not db.update(lambda connection: servers.beat(connection, "a"))
     for take in (
         lambda connection: operations.claim_next(connection, "a"),
         lambda connection: servers.confirm(connection, "a"),
     ):
         with pytest.raises(Fenced, match="thought dead"):
-            db.note(take)
+            db.update(take)
 
 
 def test_a_server_that_has_beaten_meanwhile_is_not_lost(db: Database) -> None:
     join(db, "a")
-    assert db.note(lambda connection: servers.beat(connection, "a"))
-    assert not db.note(lambda connection: servers.declare_lost(connection, "a", 0))
-    assert db.note(lambda connection: servers.declare_lost(connection, "a", 1))
+    assert db.update(lambda connection: servers.beat(connection, "a"))
+    assert not db.update(lambda connection: servers.declare_lost(connection, "a", 0))
+    assert db.update(lambda connection: servers.declare_lost(connection, "a", 1))
 
 
 def test_lost_servers_are_remembered_as_long_as_they_left_something(db: Database) -> None:
     join(db, "a")
     operation(db, "1")
     claim(db, "a")
-    db.note(lambda connection: servers.declare_lost(connection, "a"))
-    db.note(servers.forget_lost)
+    db.update(lambda connection: servers.declare_lost(connection, "a"))
+    db.update(servers.forget_lost)
     assert db.read(lambda connection: operations.left_behind(connection, "b", set())) == [Left("1", "a", "2")]
 
 

@@ -57,7 +57,7 @@ def fill_the_first(connection: sa.Connection) -> None:
 
 def test_the_first_schema_goes_forwards_with_what_is_in_it(empty: sa.URL) -> None:
     with Database(empty, "0001") as db:
-        db.note(fill_the_first)
+        db.update(fill_the_first)
     with Database(empty) as db:
         assert list(db.read(lambda it: reservations.of_guest(it, SPEC.id, HostId("h1"))).values()) == [
             entitled_to(SPEC, 4 * MIB)
@@ -83,7 +83,7 @@ def test_the_migrated_schema_is_the_one_that_the_tables_say(empty: sa.URL) -> No
 def test_servers_that_start_at_once_migrate_once(postgres: Postgres) -> None:
     url = postgres.database()
     with Database(url, "0001") as db:
-        db.note(fill_the_first)
+        db.update(fill_the_first)
     with ThreadPoolExecutor(4) as pool:
         opened = list(pool.map(lambda _: Database(url), range(4)))
     for db in opened:
@@ -93,7 +93,7 @@ def test_servers_that_start_at_once_migrate_once(postgres: Postgres) -> None:
 
 def test_a_backup_is_restored_into_either_database(empty: sa.URL, tmp_path: Path, postgres: Postgres) -> None:
     with Database(empty, "0001") as db:
-        db.note(fill_the_first)
+        db.update(fill_the_first)
         db.migrate()
         backup = db.read(lambda connection: archive.dump_all(connection, 2.0))
     for url in (sqlite_url(tmp_path / "restored.sqlite"), postgres.database()):

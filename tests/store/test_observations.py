@@ -21,7 +21,7 @@ def test_what_an_operation_has_read_meanwhile_stays(services: Services, host: Si
     assert read is not None
     assert (read.guest.domid, read.fence > known.fence) == (None, True)
     for earlier in (None, known):
-        services.db.note(lambda it, earlier=earlier: observations.put_guest(it, stored.id, before, earlier))  # type: ignore[misc]
+        services.db.update(lambda it, earlier=earlier: observations.put_guest(it, stored.id, before, earlier))  # type: ignore[misc]
         assert services.db.read(lambda it: observations.of_guest(it, before.id, stored.id)) == read
     observing.observe(services, stored)
     later = services.db.read(lambda connection: observations.of_guest(connection, before.id, stored.id))

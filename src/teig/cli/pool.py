@@ -61,6 +61,9 @@ def rate_pool(
     write_iops: Annotated[int, typer.Option(min=10, help="Writes of 4 KiB per second.")],
     read: Annotated[str, typer.Option(help="Bytes read per second, for example 200M.")],
     write: Annotated[str, typer.Option(help="Bytes written per second, for example 100M.")],
+    together: Annotated[
+        bool, typer.Option("--together", help="It does these reads and these writes at the same time.")
+    ] = False,
 ) -> None:
     """State what a host's pool can do, where you know better than a measurement."""
     api = Api()
@@ -71,6 +74,7 @@ def rate_pool(
         "write_iops": write_iops,
         "read_bps": parse_size(read),
         "write_bps": parse_size(write),
+        "together": together,
     }
     _print(api.put(f"{name_path('pools', 'host', host)}/rating", rate))
 
@@ -86,11 +90,12 @@ def _print(pool: dict[str, Any]) -> None:
     if rating is None:
         print_facts([*facts, ("rated", f"never, so it takes no guest: teig pool bench {pool['host']}")])
         return
-    capacity, room = rating["capacity"], pool["rate_room"]
+    capacity, room = rating["capacity"]["rate"], pool["rate_room"]
+    how = f"{rating['how']}, reads and writes {'at once' if rating['capacity']['together'] else 'each alone'}"
     print_facts(
         [
             *facts,
-            ("rated", f"{rating['how']}, {moment(rating['rated_at'])}"),
+            ("rated", f"{how}, {moment(rating['rated_at'])}"),
             ("reads", f"{room['read_iops']} of {capacity['read_iops']} a second promised to nobody"),
             ("writes", f"{room['write_iops']} of {capacity['write_iops']} a second promised to nobody"),
             ("read", f"{show_size(room['read_bps'])} of {show_size(capacity['read_bps'])} a second"),

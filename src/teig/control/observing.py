@@ -44,16 +44,23 @@ log = structlog.get_logger()
 
 
 def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -> Seen:
-    """Ask a host what it is and has, and store that; raise why it did not answer, which is stored too."""
+    """Ask a host what it is and has, and store that; raise why it did not answer, which is stored too.
+
+    What a host at another address says, or does not say, is nothing of this one: it may have been enrolled anew.
+    """
     began = services.now()
     asked = services.fleet.host(address_of(host))
+    known = services.db.read(lambda connection: observations.seen_at(connection, host.id))
     try:
         seen = Seen(asked.facts(timeout_s), asked.inventory(timeout_s), began)
     except TeigError as error:
         record = error.as_record()
-        services.db.note(lambda it: observations.note_silence(it, host.id, record, services.now()), lasting=False)
+        services.db.update(
+            lambda connection: observations.put_silence(connection, host.id, record, known, services.now()),
+            lasting=False,
+        )
         raise
-    new = services.db.note(lambda connection: store(connection, host, seen), lasting=False)
+    new = services.db.update(lambda connection: store(connection, host, seen), lasting=False)
     for drift in new:
         log.warning("drift", host=drift.host, guest=drift.guest, kind=drift.kind, text=drift.text)
     return seen
@@ -74,8 +81,11 @@ def observe_all(services: Services, known: Iterable[StoredHost], timeout_s: floa
 
 
 def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift]:
-    """Store an observation with the drift that is in it, unless a newer one is there; return what drift is new."""
-    if not observations.is_newer(connection, host.id, seen.inventory):
+    """Store an observation with the drift that is in it, unless a newer one is there; return what drift is new.
+
+    Nothing is stored of a host that was removed, or enrolled at another address, since it was asked.
+    """
+    if not hosts.is_current(connection, host) or not observations.is_newer(connection, host.id, seen.inventory):
         return []
     placed = guests.listed(connection, host.id)
     inventory = _merged(connection, host.id, seen.inventory, placed)

@@ -123,7 +123,7 @@ class Engine:
                 error, now = CANCELLED.as_record(), self._parts.now()
                 operations.end(connection, lease, OperationState.CANCELLED, (), error, now)
 
-        self._parts.db.note(work)
+        self._parts.db.update(work)
 
     def close(self) -> None:
         """Stop after the steps that are under way, if they are short; the work goes on later or elsewhere."""
@@ -134,7 +134,7 @@ class Engine:
         while self._mine and time.monotonic() < deadline:
             time.sleep(0.02)
         try:
-            self._parts.db.note(lambda connection: servers.declare_lost(connection, self._server.id))
+            self._parts.db.update(lambda connection: servers.declare_lost(connection, self._server.id))
         except TeigError as error:
             log.warning("the server could not say that it ends", error=str(error))
         self._workflows.close()
@@ -158,18 +158,18 @@ class Engine:
             self._look_behind |= not self._wake.wait(EVERY_S)
 
     def _take_all(self) -> None:
-        note, me = self._parts.db.note, self._server.id
+        update, me = self._parts.db.update, self._server.id
         for left in self._left_behind() if self._look_behind else []:
-            lease = note(partial(self._take_over, left))
+            lease = update(partial(self._take_over, left))
             if lease is not None:
                 self._hand_over(lease, begun=True)
         while len(self._mine) < MOST_AT_ONCE and not self._closing.is_set():
-            lease = note(lambda connection: operations.claim_next(connection, me))
+            lease = update(lambda connection: operations.claim_next(connection, me))
             if lease is None:
                 break
             self._hand_over(lease, begun=False)
         while len(self._mine) < MOST_AT_ONCE and len(self._at_silent_hosts) < MOST_AT_SILENT_HOSTS:
-            lease = note(lambda connection: operations.claim_next(connection, me, silent=True))
+            lease = update(lambda connection: operations.claim_next(connection, me, silent=True))
             if lease is None or self._closing.is_set():
                 break
             self._at_silent_hosts.add(lease.operation.id)

@@ -34,12 +34,12 @@ def join(db: Database, server: Server) -> None:
     Whether it lives is looked at for as long as a silent server is waited for: there may be nobody to declare it lost.
     """
     try:
-        db.note(lambda connection: servers.join(connection, server, alone=not db.shared))
+        db.update(lambda connection: servers.join(connection, server, alone=not db.shared))
     except Conflict:
         seen = db.read(lambda connection: servers.beats(connection, but=server.id))
         time.sleep(EVERY_S * MISSES)
-        db.note(lambda connection: _declare(connection, seen))
-        db.note(lambda connection: servers.join(connection, server, alone=False))
+        db.update(lambda connection: _declare(connection, seen))
+        db.update(lambda connection: servers.join(connection, server, alone=False))
 
 
 @contextmanager
@@ -68,14 +68,14 @@ def _watch(
     seen: dict[str, tuple[int, int]] = {}
     while not stop.wait(EVERY_S):
         try:
-            beats = db.note(lambda connection: _beat(connection, server))
+            beats = db.update(lambda connection: _beat(connection, server))
             if beats is None:
                 log.error("this server was declared lost")
                 on_lost()
                 return
             seen = {ident: _misses(seen.get(ident), number) for ident, number in beats.items()}
             silent = {ident: number for ident, (number, misses) in seen.items() if misses >= MISSES}
-            if db.note(lambda connection: _declare(connection, silent)):  # noqa: B023 - called at once
+            if db.update(lambda connection: _declare(connection, silent)):  # noqa: B023 - called at once
                 on_change()
         except TeigError as error:
             log.warning("this server cannot say that it lives", error=str(error))

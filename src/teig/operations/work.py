@@ -162,7 +162,7 @@ class Run:
 
     def _note(self, change: Callable[[sa.Connection], T], *, lasting: bool = True) -> T:
         try:
-            return self.parts.db.note(change, lasting=lasting)
+            return self.parts.db.update(change, lasting=lasting)
         except (Fenced, DatabaseFault) as error:
             log.warning("this run of an operation stops", operation=self.operation, why=str(error))
             raise Dropped from error

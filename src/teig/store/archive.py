@@ -47,9 +47,9 @@ def load_all(url: sa.URL, untrusted: Any, now: float) -> dict[str, int]:
     """
     revision, tables = _checked(untrusted)
     with Database(url, revision) as db:
-        db.note(lambda connection: _fill(connection, tables))
+        db.update(lambda connection: _fill(connection, tables))
         db.migrate()
-        db.note(lambda connection: _settle(connection, now))
+        db.update(lambda connection: _settle(connection, now))
     return {name: len(rows) for name, rows in tables.items()}
 
 

@@ -4,7 +4,7 @@ SQLite is one server's own file; PostgreSQL may be shared by several. There are 
 
 - `write` is alone: what it read is still so when it writes, whoever else is at work. On SQLite that is BEGIN IMMEDIATE,
   on PostgreSQL a serializable transaction behind a lock that keeps writers in line, so that they wait and do not fail.
-- `note` is for rows that the caller holds already by a lock or a condition in its statements: it stands in no line.
+- `update` is for rows that the caller holds already by a lock or a condition in its statements: it stands in no line.
 
 All three take functions, not blocks: a transaction that failed, or whose connection broke, is run again.
 """
@@ -65,8 +65,8 @@ class Database:
         alone: dict[str, Any] = {"isolation_level": "SERIALIZABLE"} if self.shared else {}
         one_view: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if self.shared else {}
         self._alone = self._engine.execution_options(teig_writes=True, teig_in_line=True, **alone)
-        self._noting = self._engine.execution_options(teig_writes=True)
-        self._jotting = open_engine(url, durable=False)
+        self._updating = self._engine.execution_options(teig_writes=True)
+        self._forgetful = open_engine(url, durable=False)
         self._reader = self._engine.execution_options(**one_view)
         self.migrate(revision)
 
@@ -76,7 +76,7 @@ class Database:
         SQLite alters a table by making it anew, which foreign keys would forbid: they are off meanwhile, and all are
         checked before the end (sqlite.org/lang_altertable, "Making Other Kinds Of Table Schema Changes").
         """
-        engine: sa.Engine = self._noting
+        engine: sa.Engine = self._updating
         if not self.shared:
             engine = open_engine(self.url)
             sa.event.listen(engine, "connect", _without_foreign_keys)
@@ -100,17 +100,17 @@ class Database:
         """
         return self._again(lambda: _transaction(self._alone, work))
 
-    def note(self, work: Callable[[sa.Connection], T], *, lasting: bool = True) -> T:
+    def update(self, work: Callable[[sa.Connection], T], *, lasting: bool = True) -> T:
         """Run `work`, which changes only rows that its own statements make sure of; else like `write`.
 
         What need not be `lasting` is not waited for until it is on the disk: a power cut may undo it.
         """
-        return self._again(lambda: _transaction(self._noting if lasting else self._jotting, work))
+        return self._again(lambda: _transaction(self._updating if lasting else self._forgetful, work))
 
     def close(self) -> None:
         """End all connections."""
         self._engine.dispose()
-        self._jotting.dispose()
+        self._forgetful.dispose()
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -75,6 +75,12 @@ def by_id(connection: sa.Connection, host: HostId) -> StoredHost:
     return _stored(connection.execute(_BY_ID, {"ident": host}).one())
 
 
+def is_current(connection: sa.Connection, host: StoredHost) -> bool:
+    """Return whether a host is still enrolled just so."""
+    row = connection.execute(_BY_ID, {"ident": host.id}).first()
+    return row is not None and _stored(row) == host
+
+
 def remove(connection: sa.Connection, host: HostId) -> None:
     """Forget a host; Conflict while guests are on it."""
     left = connection.execute(sa.select(guests.c.name).where(guests.c.host == host)).scalars().all()

@@ -116,10 +116,21 @@ def put(
         connection.execute(observations.insert().values(host=host, **values))
 
 
-def note_silence(connection: sa.Connection, host: HostId, error: dict[str, Any], now: float) -> None:
-    """Store that a host was asked and did not answer; what was seen of it before stays."""
+def put_silence(
+    connection: sa.Connection, host: HostId, error: dict[str, Any], seen_at: float | None, now: float
+) -> None:
+    """Store that a host was asked and did not answer; what was seen of it before stays.
+
+    `seen_at` is when it had answered last as the asking began: one that has answered since is not silent.
+    """
     since = sa.func.coalesce(observations.c.silent_since, now)
-    connection.execute(observations.update().where(observations.c.host == host).values(error=error, silent_since=since))
+    mine = (observations.c.host == host, observations.c.seen_at == seen_at)
+    connection.execute(observations.update().where(*mine).values(error=error, silent_since=since))
+
+
+def seen_at(connection: sa.Connection, host: HostId) -> float | None:
+    """Return when a host has last answered; None where it never has."""
+    return connection.execute(sa.select(observations.c.seen_at).where(observations.c.host == host)).scalar()
 
 
 def forget(connection: sa.Connection, host: HostId) -> None:

@@ -1,8 +1,9 @@
 """What a volume group's disks can do, measured on a volume made for it.
 
-4 KiB operations at random places and 1 MiB ones in a row, past the page cache, by several threads at once, about five
-seconds each. Written first, so that reads meet bytes that are really there. Threads of one Python process saturate
-disks up to some ten thousands of operations a second; a faster one is rated lower than it is, never higher.
+4 KiB operations at random places and 1 MiB ones in a row, past the page cache, about five seconds each, by several
+threads of which half read and half write: what is found can be promised both ways at once. The volume is filled first,
+so that reads meet bytes that are really there. Threads of one Python process saturate disks up to some ten thousands of
+operations a second; a faster one is rated lower than it is, never higher.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ SECONDS = 5.0
 THREADS = 16
 SMALL, LARGE = 4096, 1 << 20
 Operation = Callable[[int, mmap.mmap, int], int]
+Place = Callable[[int, int], int]
 
 
 def pool_bench(state: State, pool: str) -> dict[str, Any]:
-    """Return a volume group's figures as teig.model.pool.DiskRate. What a killed run left behind is removed first."""
+    """Return a volume group's figures as teig.model.pool.PoolRating. What a killed run left behind is removed first."""
     with locked(state.root / "bench.lock", 0, "Another measurement runs on this host."):
         free = {group.name: group.free_bytes for group in pools.groups()}
         if pool not in free:
@@ -46,22 +48,23 @@ def pool_bench(state: State, pool: str) -> dict[str, Any]:
              "--addtag", "teig", "--name", VOLUME, pool], "lvm_failed",
         )  # fmt: skip
         try:
-            return measure(f"/dev/{pool}/{VOLUME}", size)
+            return {"rate": measure(f"/dev/{pool}/{VOLUME}", size), "together": True}
         finally:
             must(["lvremove", "--quiet", "--yes", f"{pool}/{VOLUME}"], "lvm_failed")
 
 
-def measure(path: str, size_bytes: int, seconds: float = SECONDS) -> dict[str, Any]:
-    """Return operations and bytes per second on a block device, whose bytes are lost."""
+def measure(path: str, size_bytes: int, seconds: float = SECONDS) -> dict[str, int]:
+    """Return operations and bytes per second on a block device, reads beside writes. Its bytes are lost."""
     handle = os.open(path, os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC)
     try:
-        write_bps, written = _in_a_row(handle, _write, size_bytes, seconds)
-        write_iops = _at_random(handle, _write, written, seconds)
-        read_iops = _at_random(handle, _read, written, seconds)
-        read_bps, _ = _in_a_row(handle, _read, written, seconds)
+        filled, _ = _by_threads(handle, (_write,), LARGE, seconds, _in_a_row(size_bytes))
+        size = max(THREADS, min(size_bytes // LARGE, min(filled) * THREADS)) * LARGE
+        read_iops, write_iops = _both_ways(handle, SMALL, seconds, _at_random(size))
+        read_bps, write_bps = (rate * LARGE for rate in _both_ways(handle, LARGE, seconds, _in_a_row(size)))
     finally:
         os.close(handle)
-    return {"read_iops": read_iops, "write_iops": write_iops, "read_bps": read_bps, "write_bps": write_bps}
+    rates = {"read_iops": read_iops, "write_iops": write_iops, "read_bps": read_bps, "write_bps": write_bps}
+    return {name: int(rate) for name, rate in rates.items()}
 
 
 def _write(handle: int, buffer: mmap.mmap, offset: int) -> int:
@@ -72,33 +75,35 @@ def _read(handle: int, buffer: mmap.mmap, offset: int) -> int:
     return os.preadv(handle, [buffer], offset)
 
 
-def _in_a_row(handle: int, operation: Operation, size_bytes: int, seconds: float) -> tuple[int, int]:
-    """Return the bytes per second of large operations one after the other, and how far they came at first."""
+def _in_a_row(size_bytes: int) -> Place:
+    """Say where large operations go: the threads side by side, from the first block to the last and again."""
     blocks = size_bytes // LARGE
-    counts, took = _by_threads(
-        handle, operation, LARGE, seconds, lambda thread, step: (step * THREADS + thread) % blocks
-    )
-    done = sum(counts)
-    return int(done * LARGE / took), max(THREADS, min(blocks, min(counts) * THREADS)) * LARGE
+    return lambda thread, step: (step * THREADS + thread) % blocks
 
 
-def _at_random(handle: int, operation: Operation, size_bytes: int, seconds: float) -> int:
-    """Return the small operations per second at random places within the first `size_bytes`."""
+def _at_random(size_bytes: int) -> Place:
+    """Say where small operations go: anywhere."""
     blocks = size_bytes // SMALL
-    counts, took = _by_threads(handle, operation, SMALL, seconds, lambda *_: random.randrange(blocks))  # noqa: S311
-    return int(sum(counts) / took)
+    return lambda *_: random.randrange(blocks)  # noqa: S311 - no secret
+
+
+def _both_ways(handle: int, block: int, seconds: float, place: Place) -> tuple[float, float]:
+    """Return the reads and the writes per second of threads that do both at the same time."""
+    counts, took = _by_threads(handle, (_read, _write), block, seconds, place)
+    return sum(counts[::2]) / took, sum(counts[1::2]) / took
 
 
 def _by_threads(
-    handle: int, operation: Operation, block: int, seconds: float, place: Callable[[int, int], int]
+    handle: int, operations: tuple[Operation, ...], block: int, seconds: float, place: Place
 ) -> tuple[list[int], float]:
-    """Repeat an operation in all threads for so long; return how often each did it, and the seconds it took."""
+    """Let threads repeat an operation each, in turn out of `operations`; return how often each did, and the seconds."""
     begin = time.monotonic()
 
     def work(thread: int) -> int:
         # Anonymous maps are page-aligned, as O_DIRECT wants it; random bytes cannot be compressed away.
         buffer = mmap.mmap(-1, block)
         buffer.write(os.urandom(block))
+        operation = operations[thread % len(operations)]
         step = 0
         while time.monotonic() < begin + seconds:
             operation(handle, buffer, place(thread, step) * block)

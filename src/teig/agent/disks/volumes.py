@@ -81,10 +81,10 @@ def find(guest: str, what: str) -> Volume | None:
     return next((volume for volume in mapped() if (volume.guest, volume.what) == (guest, what)), None)
 
 
-def disks_of(guest: str, volumes: list[Volume]) -> list[int]:
-    """Return the indices of a guest's disks among some volumes."""
-    mine = (volume.what for volume in volumes if volume.guest == guest)
-    return sorted(int(what[4:]) for what in mine if what.startswith("disk"))
+def disks_of(guest: str, volumes: list[Volume]) -> dict[int, Volume]:
+    """Return a guest's disks among some volumes, by their indices and in their order."""
+    mine = (volume for volume in volumes if volume.guest == guest and volume.what.startswith("disk"))
+    return dict(sorted((int(volume.what[4:]), volume) for volume in mine))
 
 
 class Volumes:

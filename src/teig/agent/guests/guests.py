@@ -336,7 +336,7 @@ class Guests:
     ) -> dict[str, Any] | None:
         """Return a guest's record from what was read already; None where only its fence is left."""
         stored = read_json(self._state.guest_dir(guest) / "spec.json")
-        disks = [volume for volume in read.volumes if volume.guest == guest and volume.what.startswith("disk")]
+        disks = volumes.disks_of(guest, read.volumes)
         if stored is None and not disks and domain is None:
             return None
         if domain:
@@ -349,10 +349,10 @@ class Guests:
             "domid": domain.domid if domain else None,
             "state": state_word(domain),
             "live": self._live(guest, domain, shares, read.threads) if domain else None,
-            "volumes": volumes.disks_of(guest, read.volumes),
+            "volumes": list(disks),
             "disks": [
-                {"index": int(volume.what[4:]), "pool": volume.vg, "size_bytes": volumes.size_of_active(volume)}
-                for volume in disks
+                {"index": index, "pool": volume.vg, "size_bytes": volumes.size_of_active(volume)}
+                for index, volume in disks.items()
             ],
             "cpu_time_ns": domain.cpu_time_ns if domain else 0,
             "started": started["spec"] if started else None,

@@ -1,7 +1,7 @@
 """teig-keeper: the service in Dom0 that keeps guests within their plans, without the control plane.
 
-It watches xenstore and acts at once when a guest's back end connects, and looks at everything every 10 seconds anyway,
-so that whatever somebody changed by hand is put right. It opens no port and takes no orders: what it keeps is what the
+It watches xenstore and acts at once when a guest's back end connects, and reconciles everything every 10 seconds, so
+that whatever somebody changed by hand is put right. It opens no port and takes no orders: what it keeps is what the
 guests' files say. What goes wrong with one guest hinders no other, and what a guest does to its devices costs Domain-0
 a bounded time. docs/keeper.md says what it does and what was measured.
 """
@@ -33,10 +33,10 @@ from teig.agent.xen import backends, processor
 from teig.agent.xen.backends import Device
 from teig.agent.xen.hypervisor import Changes, Domain, Hypervisor, boottime
 
-LOOK_S = 10.0
+RECONCILE_S = 10.0
 CARDS_S = 60.0
 WORK_PART = 0.05
-"""How much of one vCPU the passes between looks may take, whatever guests do; `_WORK_BURST_S` of it at once."""
+"""How much of one vCPU all passes but the reconciling may take, whatever guests do; `_WORK_BURST_S` at once."""
 _WORK_BURST_S = 5.0
 _HURRY_S = 0.05
 _AFTER_START_S = 1.0
@@ -94,7 +94,7 @@ class Keeper:
         self._unshaped: set[int] = set()
         self._shaped: set[int] = set()
         self._cards_due = 0.0
-        self._looked = 0.0
+        self._reconciled = 0.0
         self._began = boottime()
         self._work = Allowance(_WORK_BURST_S, WORK_PART)
 
@@ -120,8 +120,8 @@ class Keeper:
         due = passing = 0.0
         while True:
             if boottime() >= due:
-                self.look()
-                due = boottime() + LOOK_S
+                self.reconcile()
+                due = boottime() + RECONCILE_S
             wake = min(due, passing if self._hurried else math.inf, self._reconnects.next())
             changes = watch.wait(wake - boottime())
             with self._working():
@@ -234,7 +234,7 @@ class Keeper:
         return held
 
     def _ahead(self, domain: Domain, spec: Spec, now: float) -> float:
-        """Return how many seconds a guest is ahead of its limit; asked where a disk is another's, and at each look."""
+        """Return how many seconds a guest is ahead of its limit; asked where a disk is another's, and every 10 s."""
         anew = {device for device in self._anew if device.domid == domain.domid}
         if not anew and domain.domid in self._hurried:
             return 0.0
@@ -278,7 +278,7 @@ class Keeper:
             if over:
                 self._write()
 
-    def look(self) -> None:
+    def reconcile(self) -> None:
         """Look at everything and put right what is not as it must be. What fails hinders nothing else."""
         with self._telling("processors"):
             self._say("Processors", self._processors.divide())
@@ -288,23 +288,23 @@ class Keeper:
             self._ours = {domain.domid: (domain, spec) for domain, spec in running}
             threads = self._limits.threads()
             for domain, spec in running:
-                self._look_at(domain, spec, threads)
+                self._keep_guest(domain, spec, threads)
             with self._telling("weights"):
-                self._look_at_weights(running)
+                self._keep_weights(running)
             with self._telling("network rates"):
-                self._look_at_cards(running)
+                self._keep_cards(running)
             with self._telling("groups of guests that have gone"):
                 self._forget(domains)
-            self._looked = boottime()
+            self._reconciled = boottime()
         self._write()
 
-    def _look_at(self, domain: Domain, spec: Spec, threads: Threads) -> None:
+    def _keep_guest(self, domain: Domain, spec: Spec, threads: Threads) -> None:
         with self._telling(spec.name):
             self._enforce(domain, spec, threads)
         with self._telling(f"the cpupool of {spec.name}"):
             self._did(spec, domain, self._processors.place(domain, spec))
 
-    def _look_at_weights(self, running: list[tuple[Domain, Spec]]) -> None:
+    def _keep_weights(self, running: list[tuple[Domain, Spec]]) -> None:
         domains = self._xen.domains()
         shares = self._xen.shares([domain.domid for domain in domains])
         for domain, spec in running:
@@ -313,7 +313,7 @@ class Keeper:
         shares.update({domain.domid: processor.of(spec) for domain, spec in running})
         self._say("Domain-0", processor.hold_dom0(self._xen, domains, shares))
 
-    def _look_at_cards(self, running: list[tuple[Domain, Spec]]) -> None:
+    def _keep_cards(self, running: list[tuple[Domain, Spec]]) -> None:
         """See to network cards: those of new domains at once, all of them once a minute, for that takes a process."""
         now = time.monotonic()
         domids = {domain.domid for domain, _ in running}
@@ -398,7 +398,7 @@ class Keeper:
                 "version": self._version,
                 "pid": os.getpid(),
                 "time": time.time(),
-                "looked": self._looked,
+                "looked": self._reconciled,  # as the first keepers wrote it: agents of other versions read it too
                 "guests": self._guests,
                 "used": self._reconnects.stored(now),
                 "error": self._last_error,
@@ -429,11 +429,11 @@ def held_back(folder: Path = RUN) -> dict[str, str]:
 
 
 def beat(folder: Path = RUN) -> Optional[float]:
-    """Return how many seconds ago the keeper last looked at everything; None where none runs."""
+    """Return how many seconds ago the keeper last reconciled everything; None where none runs."""
     if not _runs(folder):
         return None
-    looked = record(folder).get("looked")
-    return max(0.0, boottime() - looked) if isinstance(looked, (int, float)) and looked > 0 else None
+    reconciled = record(folder).get("looked")
+    return max(0.0, boottime() - reconciled) if isinstance(reconciled, (int, float)) and reconciled > 0 else None
 
 
 def _runs(folder: Path) -> bool:

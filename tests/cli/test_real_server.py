@@ -1,0 +1,62 @@
+"""What the command line shows of a server's own answers: nothing here makes up what the API says."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from teig.api.app import build
+from teig.control import guests
+from teig.control.services import Services
+from teig.fleet.simulated import SimulatedHost
+from tests.cli.conftest import Teig
+from tests.simulated import server_with_hosts, wait, wish
+
+LOOKS = (
+    "site list", "site show lab", "host list", "host show sim1", "pool list", "pool show sim1", "pool bench sim1",
+    "plan list", "plan show tiny", "image list", "image show micro", "guest list", "guest show web", "op list",
+)  # fmt: skip
+
+
+@pytest.fixture
+def services(home: Path) -> Iterator[Services]:
+    folder = home / "teig/server"
+    folder.mkdir(parents=True)
+    with server_with_hosts(folder, SimulatedHost("sim1", memory_mib=2048, cores=4)) as services:
+        wait(services, guests.create(services, wish("web")))
+        socket = folder / "teig.sock"
+        serving = uvicorn.Server(uvicorn.Config(build(services), uds=str(socket), log_level="warning"))
+        thread = threading.Thread(target=serving.run)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not serving.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield services
+        serving.should_exit = True
+        thread.join(30)
+
+
+def test_every_look(services: Services, teig: Teig) -> None:
+    for look in LOOKS:
+        done = teig(*look.split())
+        assert done.returncode == 0, f"{look}: {done.stderr}"
+        assert done.stdout.strip()
+        told = teig(*look.split(), "-o", "json")
+        assert json.loads(told.stdout), look
+    assert json.loads(teig("drift", "-o", "json").stdout) == []
+
+
+def test_a_pool_is_rated_as_stated(services: Services, teig: Teig) -> None:
+    rates = ("--read-iops", "4000", "--write-iops", "2000", "--read", "128M", "--write", "64M")
+    alone = teig("pool", "rate", "sim1", *rates)
+    assert "stated, reads and writes each alone" in alone.stdout, alone.stderr
+    both = teig("pool", "rate", "sim1", *rates, "--together")
+    assert "stated, reads and writes at once" in both.stdout
+    assert "3500 of 4000 a second promised to nobody" in both.stdout

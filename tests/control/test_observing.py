@@ -1,0 +1,111 @@
+"""What is stored of a host is what that host said last, whoever asked, and whenever the answer arrived."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from teig.control import guests, hosts, observing
+from teig.control.services import Services
+from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from teig.model.errors import Unreachable
+from teig.store import hosts as stored_hosts
+from teig.store import observations
+from teig.store.hosts import StoredHost
+from tests.simulated import HOST_KEY, SITE, enrol, server, wait, wish
+
+
+class Moving(SimulatedFleet):
+    """Hosts that answer at the address that is theirs now; at an earlier one somebody is slow to say that he is not."""
+
+    def __init__(self, host: SimulatedHost) -> None:
+        super().__init__([host])
+        self.address = host.name
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def host(self, address: Any) -> Any:
+        return next(iter(self.hosts.values())) if address.address == self.address else _Gone(self)
+
+
+class _Gone:
+    def __init__(self, fleet: Moving) -> None:
+        self._fleet = fleet
+
+    def facts(self, *_: float) -> Any:
+        self._fleet.reached.set()
+        assert self._fleet.go_on.wait(30)
+        raise Unreachable("Nobody is there.")
+
+
+@pytest.fixture
+def fleet(host: SimulatedHost) -> Moving:
+    return Moving(host)
+
+
+@pytest.fixture
+def services(tmp_path: Path, fleet: Moving, database: sa.URL | None) -> Iterator[Services]:
+    with server(tmp_path, fleet, database) as services:
+        enrol(services, ["sim1"])
+        yield services
+
+
+def stored(services: Services) -> StoredHost:
+    return services.db.read(lambda connection: stored_hosts.named(connection, "sim1"))
+
+
+def behind(work: Callable[[], object]) -> threading.Thread:
+    """Do something beside, whose failure is expected."""
+
+    def attempt() -> None:
+        with pytest.raises(Unreachable):
+            work()
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_host_that_has_moved_is_not_silent_for_who_asks_where_it_was(services: Services, fleet: Moving) -> None:
+    before = stored(services)
+    fleet.address = "elsewhere"
+    asking = behind(lambda: observing.observe(services, before))
+    assert fleet.reached.wait(30)
+    hosts.add(services, "sim1", "elsewhere", 22, HOST_KEY, SITE.name)
+    fleet.go_on.set()
+    asking.join(30)
+    assert services.db.read(observations.silent) == {}
+    wait(services, guests.create(services, wish("web")))
+
+
+def test_a_host_that_does_not_answer_is_silent_until_it_does(services: Services, fleet: Moving) -> None:
+    fleet.go_on.set()
+    fleet.address = "elsewhere"
+    with pytest.raises(Unreachable):
+        observing.observe(services, stored(services))
+    assert list(services.db.read(observations.silent).values()) == ["Nobody is there."]
+    fleet.address = "sim1"
+    observing.observe(services, stored(services))
+    assert services.db.read(observations.silent) == {}
+
+
+def test_an_answer_from_where_a_host_was_is_not_stored(services: Services, fleet: Moving, host: SimulatedHost) -> None:
+    before = stored(services)
+    seen = observations.Seen(host.facts(), host.inventory(), services.now())
+    fleet.address = "elsewhere"
+    hosts.add(services, "sim1", "elsewhere", 22, HOST_KEY, SITE.name)
+    at = services.db.read(lambda connection: observations.seen_at(connection, before.id))
+    services.db.write(lambda connection: observing.store(connection, before, seen))
+    assert services.db.read(lambda connection: observations.seen_at(connection, before.id)) == at
+
+
+def test_an_answer_of_a_removed_host_is_not_stored(services: Services, host: SimulatedHost) -> None:
+    before = stored(services)
+    seen = observations.Seen(host.facts(), host.inventory(), services.now())
+    hosts.remove(services, "sim1")
+    services.db.write(lambda connection: observing.store(connection, before, seen))
+    assert services.db.read(observations.of_hosts) == {}
