@@ -1,9 +1,11 @@
-"""States that tests of several folders start from."""
+"""States that tests of several folders start from, and in which order and company the tests are run."""
 
 from __future__ import annotations
 
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,40 @@ from tests.postgres import Postgres, cluster
 from tests.simulated import server, server_with_hosts
 
 TEMPLATE = "migrated"
+ROOT = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a lab host together, and run them first: what takes longest must not begin last."""
+    labs = {item: _lab(item) for item in items if item.get_closest_marker("lab")}
+    sizes = Counter(labs.values())
+    for item, lab in labs.items():
+        item.add_marker(pytest.mark.xdist_group(lab))
+    items.sort(key=lambda item: -sizes[labs[item]] if item in labs else 0)
+
+
+def _lab(item: pytest.Item) -> str:
+    """Return whose lab host a test runs on: that of the group it names, else its module's own."""
+    group = item.get_closest_marker("xdist_group")
+    return group.args[0] if group else str(item.path.relative_to(ROOT))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a skipped test fail: it would hide that something is missing, which `make test` ought to have installed."""
+    report = yield
+    if report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Let the programs that tests start heed SIGINT, although it is ignored where the suite runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

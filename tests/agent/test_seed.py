@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from teig.agent.contract.spec import parse_manifest, parse_spec
 from teig.agent.disks.seed import documents, iso9660, seed
@@ -38,7 +35,6 @@ def test_a_comment_in_a_key_cannot_break_out() -> None:
     assert _documents(ssh_keys=[key])["user-data"]["users"][0]["ssh_authorized_keys"] == [key]
 
 
-@pytest.mark.skipif(shutil.which("blkid") is None, reason="needs blkid (util-linux)")
 def test_blkid_knows_the_label(tmp_path: Path) -> None:
     disk = tmp_path / "seed"
     disk.write_bytes(seed(parse_spec(spec()), parse_manifest(manifest(network="nocloud"))).ljust(1 << 20, b"\0"))

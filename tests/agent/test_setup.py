@@ -112,11 +112,9 @@ def test_the_bundle_is_the_same_every_time() -> None:
     assert bundle() == first
 
 
-@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs Debian's own Python, as a host has it")
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
 def test_the_remote_command_means_the_same_to_every_shell(shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell}")
+    assert shutil.which(shell)
     (command,), data = uninstaller()
     assert command == REMOTE_COMMAND
     order = data[: data.rindex(b"{")] + b'{"action": "dance"}'

@@ -1,15 +1,12 @@
-"""xl's own library, where it is installed."""
+"""xl's own library."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.xen.xlutil import LIBRARY, XlUtil
+from tests.xen.xlutil import XlUtil, unpack
 
 
 @pytest.fixture(scope="session")
-def xlutil() -> XlUtil:
-    try:
-        return XlUtil()
-    except OSError:
-        pytest.skip(f"{LIBRARY} is not installed")
+def xlutil(tmp_path_factory: pytest.TempPathFactory) -> XlUtil:
+    return XlUtil(unpack(tmp_path_factory.mktemp("xlutil")))

@@ -1,16 +1,22 @@
 """xl's own parsers, called in its library (libxlutil of Xen 4.17): what it says of a file or a disk.
 
-The library needs no hypervisor. Where it is not installed (Debian: libxenmisc4.17), tests that use it are skipped.
+The library needs no hypervisor. It is that of the lab's Xen, out of Debian's package, whatever is installed here.
 Structures: tools/libs/util/libxlu_internal.h, and libxl_device_disk of Xen 4.17.
 """
 
 from __future__ import annotations
 
 import ctypes as c
+import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from teig.lab import apt
+
+PACKAGE = "libxenmisc4.17"
 LIBRARY = "libxlutil.so.4.17"
 BACKENDS = (None, "phy", "tap", "qdisk", "standalone")
 FORMATS = (None, "qcow", "qcow2", "vhd", "raw", "empty", "qed")
@@ -48,11 +54,39 @@ class _Config(c.Structure):
     _fields_ = [("settings", c.POINTER(_Setting))]
 
 
+def unpack(folder: Path) -> Path:
+    """Unpack the library and what it needs into a folder that may be removed at any time."""
+    archive = folder / "xlutil.tar"
+    options = [f"--aptopt={option}" for option in apt.options()]
+    lines = apt.sources()
+    argv = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={PACKAGE}", *options, apt.SUITE, str(archive)]
+    subprocess.run(
+        [*argv, "-"] if lines else argv, input="\n".join(lines), text=True, check=True, timeout=300, cwd=folder
+    )
+    subprocess.run(
+        ["tar", "-xf", archive, "-C", folder, "--wildcards", "./lib*", "./usr/lib/*"], check=True, timeout=60
+    )
+    return folder
+
+
+def _load(folder: Path, name: str) -> c.CDLL:
+    """Load a library out of a folder, after those that it needs and this machine has not."""
+    path = next(folder.rglob(name))
+    while True:
+        try:
+            return c.CDLL(str(path), mode=c.RTLD_GLOBAL)
+        except OSError as error:
+            lacking = re.match(r"(\S+): cannot open shared object file", str(error))
+            if lacking is None or lacking[1] in {name, str(path)}:
+                raise
+            _load(folder, lacking[1])
+
+
 class XlUtil:
     """The library."""
 
-    def __init__(self) -> None:
-        self._xlu, self._libc = c.CDLL(LIBRARY), c.CDLL(None)
+    def __init__(self, folder: Path) -> None:
+        self._xlu, self._libc = _load(folder, LIBRARY), c.CDLL(None)
         self._libc.fopen.restype = c.c_void_p
         self._libc.fclose.argtypes = [c.c_void_p]
         self._xlu.xlu_cfg_init.restype = c.c_void_p
