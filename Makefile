@@ -8,7 +8,7 @@ demo: ready ## a real Xen host on this machine, and a guest of your own on it
 	@.venv/bin/teig demo
 
 test: ready ## the whole test suite, on real Xen too
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: ready ## the tests that take minutes each, which `make test` leaves out
 	@.venv/bin/python -m pytest -m slow

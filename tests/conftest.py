@@ -17,23 +17,12 @@ from tests.postgres import Postgres, cluster
 from tests.simulated import server, server_with_hosts
 
 TEMPLATE = "migrated"
-ROOT = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a lab host together, and run them first: what takes longest must not begin last."""
-    labs = {item: _lab(item) for item in items if item.get_closest_marker("lab")}
-    sizes = Counter(labs.values())
-    for item, lab in labs.items():
-        item.add_marker(pytest.mark.xdist_group(lab))
-    items.sort(key=lambda item: -sizes[labs[item]] if item in labs else 0)
-
-
-def _lab(item: pytest.Item) -> str:
-    """Return whose lab host a test runs on: that of the group it names, else its module's own."""
-    group = item.get_closest_marker("xdist_group")
-    return group.args[0] if group else str(item.path.relative_to(ROOT))
+    """Put files with tests on lab hosts first, those with the most of them ahead: what takes long must not begin last."""
+    labs = Counter(item.path for item in items if item.get_closest_marker("lab"))
+    items.sort(key=lambda item: -labs[item.path])
 
 
 @pytest.hookimpl(wrapper=True)

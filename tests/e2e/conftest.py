@@ -95,7 +95,7 @@ def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: flo
     return found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Stand]:
     """A server with one real host, enrolled and with the image micro.
 

@@ -17,7 +17,7 @@ from tests.fleet.test_ssh_fleet import ANOTHER_PROTOCOL
 from tests.lab.states import boot_id
 from tests.simulated import wish
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.lab
 GROUP = "/sys/fs/cgroup/teig/{}"
 CUT_S = 60
 """How long the way to the host is cut: longer than its server waits for signs of life."""

@@ -12,7 +12,7 @@ from tests.e2e.conftest import Stand, await_that
 from tests.faults import STEPS
 from tests.simulated import TINY
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.lab
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -16,17 +16,14 @@ from tests.fleet.contract.stand import Stand
 Refused = Callable[[Callable[[], object]], str]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def contract_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[conftest.Stand]:
-    """One lab host for all tests of the contract."""
+    """One lab host for a file's tests of the contract."""
     with conftest.stand_of(LabOptions(), tmp_path_factory.mktemp("lab")) as made:
         yield made
 
 
-ON_XEN = pytest.param("lab", marks=(pytest.mark.lab, pytest.mark.xdist_group("contract")))
-
-
-@pytest.fixture(params=["simulated", ON_XEN])
+@pytest.fixture(params=["simulated", pytest.param("lab", marks=pytest.mark.lab)])
 def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
     """A host that has no guests, before and after."""
     if request.param == "simulated":
