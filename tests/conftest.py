@@ -20,7 +20,7 @@ TEMPLATE = "migrated"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put files with tests on lab hosts first, those with the most of them ahead: what takes long must not begin last."""
+    """Put files with tests on lab hosts first, those with most of them ahead: what takes long must not begin last."""
     labs = Counter(item.path for item in items if item.get_closest_marker("lab"))
     items.sort(key=lambda item: -labs[item.path])
 
