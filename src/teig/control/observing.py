@@ -94,7 +94,7 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
     drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)
     strangers = [guest.spec for guest in inventory.guests if guest.id not in claimed and guest.spec is not None]
-    addresses = [nic.ip for spec in strangers for nic in spec.nics]
+    addresses = {nic.ip for spec in strangers for nic in spec.nics}
     observations.put(connection, host.id, seen, capacity, drift, addresses)
     return [one for one in drift if one not in before]
 

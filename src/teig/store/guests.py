@@ -156,19 +156,21 @@ def remove(connection: sa.Connection, guest: GuestId) -> None:
 
 
 def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[str]:
-    """Return the lowest `count` addresses of a site that no guest has, with prefix; Refused where there are fewer.
+    """Return `count` addresses of a site that no guest has, with prefix; Refused where there are fewer.
 
-    Addresses of guests that run on some host and that nobody claims are not free.
+    They are those after the highest that is taken, as long as there are any, then the lowest: so one that was given
+    back rests for a while. Addresses of guests that run on some host and that nobody claims are not free.
     """
     prefix = ipaddress.IPv4Network(site.network).prefixlen
     first, last = int(ipaddress.IPv4Address(site.first_address)), int(ipaddress.IPv4Address(site.last_address))
     elsewhere = {int(ipaddress.IPv4Address(address)) for address in observations.addresses_in_use(connection)}
+    highest = connection.execute(_HIGHEST, {"at": site.name, "first": first, "last": last}).scalar() or first - 1
     found: list[int] = []
-    after = first - 1
-    while len(found) < count and (number := _next_free(connection, site.name, after)) <= last:
-        if number not in elsewhere:
-            found.append(number)
-        after = number
+    for after in (highest, first - 1):
+        while len(found) < count and (number := _next_free(connection, site.name, after)) <= last:
+            if number not in elsewhere and number not in found:
+                found.append(number)
+            after = number  # noqa: PLW2901 - it goes on from there
     if len(found) == count:
         return [f"{ipaddress.IPv4Address(number)}/{prefix}" for number in found]
     raise Refused(
@@ -186,6 +188,9 @@ def _next_free(connection: sa.Connection, site: str, after: int) -> int:
     return int(connection.execute(_GAP, {"at": site, "number": after + 1}).scalar_one()) + 1
 
 
+_HIGHEST = sa.select(sa.func.max(nics.c.number)).where(
+    nics.c.site == sa.bindparam("at"), nics.c.number.between(sa.bindparam("first"), sa.bindparam("last"))
+)
 _NEXT_CARD = nics.alias()
 _CARD = sa.select(nics.c.mac).where(nics.c.site == sa.bindparam("at"), nics.c.number == sa.bindparam("number"))
 _GAP = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -95,8 +96,10 @@ def remove(connection: sa.Connection, host: HostId) -> None:
     connection.execute(hosts.delete().where(hosts.c.id == host))
 
 
-def ranked(connection: sa.Connection, site: str, since: float, least_mib: int, name: str | None = None) -> list[HostId]:
-    """Return the hosts at a site that answer, were seen `since` and have `least_mib` MiB of room, the roomiest first.
+def ranked(
+    connection: sa.Connection, site: str, since: float, least_mib: int, name: str | None = None
+) -> Iterator[HostId]:
+    """Yield the hosts at a site that answer, were seen `since` and have `least_mib` MiB of room, the roomiest first.
 
     With a `name`, only the one that is called so.
     """
@@ -116,7 +119,8 @@ def ranked(connection: sa.Connection, site: str, since: float, least_mib: int, n
     )
     if name is not None:
         query = query.where(hosts.c.name == name)
-    return [HostId(row.id) for row in connection.execute(query)]
+    for ident in connection.execute(query).scalars():
+        yield HostId(ident)
 
 
 def candidate(connection: sa.Connection, host: StoredHost) -> Candidate | None:

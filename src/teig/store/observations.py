@@ -19,7 +19,7 @@ from teig.model.names import GuestId, HostId
 from teig.policy.admission import Capacity
 from teig.policy.drift import Drift
 from teig.record import dump, load
-from teig.store.schema import observations, observed_guests
+from teig.store.schema import observations, observed_addresses, observed_guests
 
 FRESH_S: Final = 90.0
 """A host that was not seen for so many seconds gets no new guest."""
@@ -95,7 +95,7 @@ def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> b
 
 
 def put(
-    connection: sa.Connection, host: HostId, seen: Seen, capacity: Capacity, drift: list[Drift], addresses: list[str]
+    connection: sa.Connection, host: HostId, seen: Seen, capacity: Capacity, drift: list[Drift], addresses: set[str]
 ) -> None:
     """Store what was seen of a host, its guests excepted."""
     values = {
@@ -107,13 +107,16 @@ def put(
         "memory_mib": capacity.memory_mib - capacity.unclaimed.memory_mib,
         "drift": dump(tuple(drift)),
         "differs": bool(drift),
-        "addresses": addresses,
         "error": None,
         "silent_since": None,
     }
     mine = observations.c.host == host
     if connection.execute(observations.update().where(mine).values(values)).rowcount == 0:
         connection.execute(observations.insert().values(host=host, **values))
+    connection.execute(observed_addresses.delete().where(observed_addresses.c.host == host))
+    if addresses:
+        rows = [{"host": host, "address": address} for address in sorted(addresses)]
+        connection.execute(observed_addresses.insert(), rows)
 
 
 def put_silence(
@@ -135,14 +138,14 @@ def seen_at(connection: sa.Connection, host: HostId) -> float | None:
 
 def forget(connection: sa.Connection, host: HostId) -> None:
     """Forget what was seen of a host."""
-    connection.execute(observed_guests.delete().where(observed_guests.c.host == host))
+    for table in (observed_guests, observed_addresses):
+        connection.execute(table.delete().where(table.c.host == host))
     connection.execute(observations.delete().where(observations.c.host == host))
 
 
 def addresses_in_use(connection: sa.Connection) -> set[str]:
     """Return the addresses of guests that run somewhere and that nobody claims."""
-    query = sa.select(observations.c.addresses).where(sa.cast(observations.c.addresses, sa.Text) != "[]")
-    return {address for found in connection.execute(query).scalars() for address in found}
+    return set(connection.execute(sa.select(observed_addresses.c.address)).scalars())
 
 
 def drift_of(connection: sa.Connection, host: HostId) -> list[Drift]:

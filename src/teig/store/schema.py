@@ -47,10 +47,19 @@ observations = sa.Table(
     sa.Column("memory_mib", sa.BigInteger, nullable=False),  # of its capacity, less what nobody claims: to choose by
     sa.Column("drift", sa.JSON, nullable=False),
     sa.Column("differs", sa.Boolean, nullable=False),  # whether there is any drift
-    sa.Column("addresses", sa.JSON, nullable=False),  # those of guests that nobody claims: they are in use
     # Why it did not answer when it was last asked, and since when; null where it did.
     sa.Column("error", sa.JSON, nullable=True),
     sa.Column("silent_since", sa.Float, nullable=True),
+    # Hosts are ranked by it alone: the rows are long.
+    sa.Index("ix_observations_rank", "host", "seen_at", "silent_since", "memory_mib"),
+)
+
+# Addresses of guests that run there and that nobody claims: they are in use.
+observed_addresses = sa.Table(
+    "observed_addresses",
+    metadata,
+    sa.Column("host", sa.ForeignKey("hosts.id"), primary_key=True),
+    sa.Column("address", sa.String(15), primary_key=True),
 )
 
 plans = sa.Table(
@@ -136,7 +145,7 @@ nics = sa.Table(
     sa.Column("guest", sa.ForeignKey("guests.id"), nullable=False, index=True),
     sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
     sa.Column("address", sa.String(15), nullable=False),
-    sa.Column("number", sa.BigInteger, nullable=False),  # the address as a number: the lowest free one is found by it
+    sa.Column("number", sa.BigInteger, nullable=False),  # the address as a number: free ones are found by it
     sa.UniqueConstraint("site", "address"),
     sa.Index("ix_nics_site_number", "site", "number"),
 )

@@ -71,11 +71,18 @@ def _make_tables() -> None:
         sa.Column("memory_mib", sa.BigInteger(), nullable=False),
         sa.Column("drift", sa.JSON(), nullable=False),
         sa.Column("differs", sa.Boolean(), nullable=False),
-        sa.Column("addresses", sa.JSON(), nullable=False),
         sa.Column("error", sa.JSON(), nullable=True),
         sa.Column("silent_since", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(["host"], ["hosts.id"], name=op.f("fk_observations_host")),
         sa.PrimaryKeyConstraint("host", name=op.f("pk_observations")),
+    )
+    op.create_index("ix_observations_rank", "observations", ["host", "seen_at", "silent_since", "memory_mib"])
+    op.create_table(
+        "observed_addresses",
+        sa.Column("host", sa.String(length=36), nullable=False),
+        sa.Column("address", sa.String(length=15), nullable=False),
+        sa.ForeignKeyConstraint(["host"], ["hosts.id"], name=op.f("fk_observed_addresses_host")),
+        sa.PrimaryKeyConstraint("host", "address", name=op.f("pk_observed_addresses")),
     )
     op.create_table(
         "observed_guests",
