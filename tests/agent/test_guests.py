@@ -1,0 +1,106 @@
+"""What the agent does with a guest whose host fails it in the middle; whole lives are in `tests.fleet.contract`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from teig.agent.contract.failure import Failure
+from teig.agent.disks import volumes
+from teig.agent.disks.volumes import Volume, Volumes
+from teig.agent.guests import guests as module
+from teig.agent.guests.guests import Guests
+from teig.agent.host.process import Done
+from teig.agent.host.state import State, make_private, write_json
+from teig.agent.xen.hypervisor import Domain
+from tests.agent.given import GUEST, spec
+from tests.agent.processors import domain
+from tests.keeper.given import Xen
+
+Making = Callable[..., Guests]
+
+
+class XenWithRoom(Xen):
+    """Xen that has memory for every guest."""
+
+    def free_mib(self) -> int:
+        return 10**6
+
+
+@pytest.fixture
+def xen() -> Xen:
+    return XenWithRoom()
+
+
+@pytest.fixture
+def making(tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> Making:
+    """Return a function that makes an agent's guests, with one defined whose volumes are there."""
+
+    def run(argv: list[str], *_: object) -> Done:
+        if argv[1] == "create":
+            xen.running.append(domain(5, GUEST))
+        elif argv[1] == "destroy":
+            xen.running = [found for found in xen.running if found.domid != 5]
+        return Done(0, "", "")
+
+    def make(**changes: Any) -> Guests:
+        state = State(tmp_path)
+        folder = state.guest_dir(GUEST)
+        make_private(folder)
+        described = spec(cap=0, vcpus=1, **changes)
+        write_json(folder / "spec.json", described)
+        for number in range(2):
+            write_json(folder / f"disk{number}.json", {"uuid": f"LVM-{number}", "image": "i"})
+        return Guests(state, xen, Volumes())  # type: ignore[arg-type]
+
+    there = [Volume("vg0", GUEST, f"disk{number}", f"LVM-{number}") for number in range(2)]
+    monkeypatch.setattr(volumes, "mapped", lambda: there)
+    monkeypatch.setattr(Volumes, "grow", lambda *_: None)
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(module.neighbours, "forget", lambda _: None)
+    return make
+
+
+class XenstoreError(RuntimeError):
+    """As xen.lowlevel.xs.Error is one."""
+
+
+@pytest.mark.parametrize("error", [XenstoreError(11, "again"), OSError(5, "io"), ZeroDivisionError(), KeyError("x")])
+def test_a_guest_that_cannot_be_limited_does_not_run_whatever_the_reason(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    agent = making()
+
+    def hold(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", hold)
+    for fence in (1, 2):
+        with pytest.raises(Failure, match="disks could not be limited") as caught:
+            agent.start(GUEST, fence)
+        assert caught.value.code == "limits_failed"
+        assert xen.find(GUEST) is None
+
+
+def test_after_a_resize_down_everything_that_holds_at_once_is_enforced(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Xen refuses a maxmem below what the domain has (libxl_domain_setmaxmem), which is the next start's."""
+    agent = making(memory_mib=96)
+    large: Domain = domain(5, GUEST)._replace(mem_kib=512 << 10, maxmem_kib=(512 << 10) + 1024)
+    xen.running.append(large)
+    xen.weights[5] = xen.weights[0]
+    held: list[int] = []
+
+    def must(argv: list[str], *_: object) -> str:
+        assert argv[1] != "mem-max" or int(argv[3]) >= 512, f"Xen refuses {argv}"
+        return ""
+
+    monkeypatch.setattr(module, "must", must)
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda _spec, domid: held.append(domid))
+    agent.enforce(GUEST, 1)
+    assert held == [5]
+    assert xen.weights[5].weight == spec()["weight"]
