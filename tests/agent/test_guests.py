@@ -15,6 +15,7 @@ from teig.agent.guests import guests as module
 from teig.agent.guests.guests import Guests
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
+from teig.agent.network import neighbours
 from teig.agent.xen.hypervisor import Domain
 from tests.agent.given import GUEST, spec
 from tests.agent.processors import domain
@@ -60,7 +61,7 @@ def making(tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> Making:
     monkeypatch.setattr(volumes, "mapped", lambda: there)
     monkeypatch.setattr(Volumes, "grow", lambda *_: None)
     monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(module.neighbours, "forget", lambda _: None)
+    monkeypatch.setattr(neighbours, "forget", lambda _: None)
     return make
 
 

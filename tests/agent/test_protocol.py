@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from teig.agent.contract.protocol import MOST_LINE
+from teig.agent.contract.protocol import CAPABILITIES, MOST_LINE, Channel
+from teig.agent.contract.verbs import JOBS, VERBS
+from teig.agent.guests.guests import Guests
+from teig.agent.host.state import State
+from teig.agent.verbs import BODIES, Agent
 from tests.agent.given import GUEST, IMAGE, Asking, agent, manifest, spec
 
 DEADLINE_S = 30
@@ -113,3 +118,24 @@ def test_no_value_in_a_manifest_breaks_the_agent(asking: Asking, tmp_path: Path,
     answer = asking.ask("image_begin", image=IMAGE, manifest=manifest(**{field: value}))
     assert "ok" in answer or answer["error"]["kind"] in {"invalid", "conflict"}
     assert {path.name for path in tmp_path.iterdir()} <= {"guests", "images", "images.lock"}
+
+
+def test_the_agent_does_just_what_the_contract_lists() -> None:
+    bodies = vars(Agent(State(Path("/nowhere")), Channel()))["_verbs"]
+    streams = {name for name, verb in VERBS.items() if verb.bytes_follow}
+    assert set(bodies) | streams == set(VERBS)
+    assert not set(bodies) & streams
+    assert {verb.needs for verb in VERBS.values()} <= {"", *CAPABILITIES}
+    assert all(callable(getattr(Guests, BODIES[job])) for job in JOBS)
+
+
+def test_the_documentation_has_every_verb_with_its_arguments() -> None:
+    text = (Path(__file__).parents[2] / "docs/agent.md").read_text(encoding="utf-8")
+    told: dict[str, set[str]] = {}
+    for line in text[text.index("| verb | arguments |") :].split("\n\n", 1)[0].splitlines()[2:]:
+        names, arguments = line.split("|")[1:3]
+        told.update({name: set(re.findall(r"`(\w+)`", arguments)) for name in re.findall(r"`(\w+)`", names)})
+    assert told == {
+        **{name: set(verb.arguments) for name, verb in VERBS.items()},
+        **{name: set(arguments) for name, arguments in JOBS.items()},
+    }

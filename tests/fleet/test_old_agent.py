@@ -96,7 +96,7 @@ def test_of_a_job_that_nobody_began_nothing_is_known(host: SshHost) -> None:
 
 def test_what_only_a_new_agent_can_do_is_refused(host: SshHost) -> None:
     with pytest.raises(HostFault) as caught:
-        host._ask("job_show", {"guest": GUEST, "fence": 1}, needs="jobs")
+        host._ask("job_show", {"guest": GUEST, "fence": 1})
     assert caught.value.reason == "agent_too_old"
     assert "teig host upgrade sv1" in caught.value.todo
 

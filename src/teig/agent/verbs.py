@@ -1,28 +1,13 @@
-"""The fixed list of what the agent can be asked, and the type of every argument."""
+"""What the agent does for each verb of `teig.agent.contract.verbs`, and how it serves a channel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from teig.agent.contract.arguments import (
-    Check,
-    anything,
-    check,
-    disk_index,
-    fence,
-    file_name,
-    guest_id,
-    one_of,
-    port,
-    seconds,
-    sha256,
-    volume_group,
-    whole,
-)
-from teig.agent.contract.failure import Failure, failure_of, invalid
+from teig.agent.contract.failure import Failure, failure_of
 from teig.agent.contract.protocol import CAPABILITIES, PROTOCOL, Channel, ChannelClosed, check_protocol, parse_request
-from teig.agent.contract.spec import MOST_DISK_BYTES, size
+from teig.agent.contract.verbs import JOBS, VERBS, check_request
 from teig.agent.disks import images, pool_bench
 from teig.agent.disks.volumes import Volumes
 from teig.agent.guests import streams
@@ -34,30 +19,11 @@ from teig.agent.host.version import replaced, version
 from teig.agent.keeper import keeper
 from teig.agent.xen.hypervisor import Hypervisor
 
-_CHANGE: dict[str, Check] = {"guest": guest_id, "fence": fence}
-_GRACE = seconds(3600)
-
-
-JOBS: dict[str, dict[str, Check]] = {
-    "guest_start": {},
-    "guest_stop": {"grace_s": _GRACE},
-    "guest_reboot": {"grace_s": _GRACE},
-    "volume_create": {"index": disk_index, "size_bytes": size, "pool": volume_group},
-    "volume_write_image": {"index": disk_index, "image": sha256},
-    "volume_delete": {"index": disk_index},
-}
-"""What is done as a job, and its arguments besides guest and fence."""
+Body = Callable[..., dict[str, Any]]
 BODIES = {"guest_start": "start", "guest_stop": "stop", "guest_reboot": "reboot"} | {
     name: name for name in JOBS if name.startswith("volume_")
 }
 """The methods of Guests that do them."""
-
-
-class Verb(NamedTuple):
-    """What does a verb, and its arguments."""
-
-    run: Callable[..., dict[str, Any]]
-    arguments: dict[str, Check]
 
 
 class Agent:
@@ -70,57 +36,42 @@ class Agent:
         self._guests = Guests(state, self._xen, Volumes())
         self._jobs = Jobs(state)
         self._verbs = {**self._host_verbs(), **self._guest_verbs(), **self._job_verbs()}
-        self._streams: dict[str, dict[str, Check]] = {
-            "image_receive": {
-                "image": sha256, "file": file_name, "size": whole(1, MOST_DISK_BYTES), "sha256": sha256,
-            },
-            "connect": {"guest": guest_id, "port": port},
-            "console": {"guest": guest_id},
-        }  # fmt: skip
         self._greeted = False
 
-    def _host_verbs(self) -> dict[str, Verb]:
+    def _host_verbs(self) -> dict[str, Body]:
         state, xen, guests = self._state, self._xen, self._guests
         return {
-            "hello": Verb(self._hello, {"protocol": whole(0, 2**31)}),
-            "host_facts": Verb(lambda: facts.host_facts(state, xen), {}),
-            "pool_bench": Verb(lambda pool: pool_bench.pool_bench(state, pool), {"pool": volume_group}),
-            "audit_facts": Verb(audit_facts.audit_facts, {}),
-            "inventory": Verb(lambda: facts.inventory(state, xen, guests), {}),
-            "keeper_start": Verb(_keeper_start, {}),
-            "image_begin": Verb(
-                lambda image, manifest: images.image_begin(state, image, manifest),
-                {"image": sha256, "manifest": anything},
-            ),
-            "image_present": Verb(lambda image: images.image_present(state, image), {"image": sha256}),
+            "hello": self._hello,
+            "host_facts": lambda: facts.host_facts(state, xen),
+            "pool_bench": lambda pool: pool_bench.pool_bench(state, pool),
+            "audit_facts": audit_facts.audit_facts,
+            "inventory": lambda: facts.inventory(state, xen, guests),
+            "keeper_start": _keeper_start,
+            "image_begin": lambda image, manifest: images.image_begin(state, image, manifest),
+            "image_present": lambda image: images.image_present(state, image),
         }
 
-    def _guest_verbs(self) -> dict[str, Verb]:
+    def _guest_verbs(self) -> dict[str, Body]:
         guests = self._guests
         return {
-            "guest_show": Verb(guests.show, {"guest": guest_id}),
-            "guest_define": Verb(guests.define, {**_CHANGE, "spec": anything}),
-            "guest_undefine": Verb(self._undefine, _CHANGE),
-            "guest_enforce": Verb(guests.enforce, _CHANGE),
+            "guest_show": guests.show,
+            "guest_define": guests.define,
+            "guest_undefine": self._undefine,
+            "guest_enforce": guests.enforce,
         }
 
-    def _job_verbs(self) -> dict[str, Verb]:
+    def _job_verbs(self) -> dict[str, Body]:
         jobs = self._jobs
-        return {
-            "job_begin": Verb(self._job_begin, {**_CHANGE, "verb": one_of(*sorted(JOBS)), "args": anything}),
-            "job_show": Verb(jobs.show, _CHANGE),
-            "job_cancel": Verb(jobs.cancel, _CHANGE),
-        }
+        return {"job_begin": self._job_begin, "job_show": jobs.show, "job_cancel": jobs.cancel}
 
-    def _job_begin(self, guest: str, fence: int, verb: str, args: Any) -> dict[str, Any]:
+    def _job_begin(self, guest: str, fence: int, verb: str, args: dict[str, Any]) -> dict[str, Any]:
         """Begin what takes long, in a process of its own, which asks Xen over connections of its own."""
-        checked = check(JOBS[verb], args)
 
         def body(**given: Any) -> dict[str, Any]:
             guests = Guests(self._state, type(self._xen)(), Volumes())
             return dict(getattr(guests, BODIES[verb])(**given))
 
-        return self._jobs.begin(Order(guest, fence, verb, checked), body)
+        return self._jobs.begin(Order(guest, fence, verb, args), body)
 
     def _undefine(self, guest: str, fence: int) -> dict[str, Any]:
         answer = self._guests.undefine(guest, fence)
@@ -145,8 +96,8 @@ class Agent:
         number = 0
         try:
             number, verb, args = parse_request(self._line())
-            if verb in self._streams and self._greeted:
-                return self._stream(number, verb, check(self._streams[verb], args))
+            if verb in VERBS and VERBS[verb].bytes_follow and self._greeted:
+                return self._stream(number, verb, check_request(verb, args))
             answer = self._call(verb, args)
         except ChannelClosed:
             raise
@@ -168,12 +119,10 @@ class Agent:
         return line
 
     def _call(self, name: str, args: Any) -> dict[str, Any]:
-        if name not in self._verbs and name not in self._streams:
-            raise invalid(f"There is no verb {name!r:.80}.", code="unknown_verb")
-        if name != "hello" and not self._greeted:
+        if name in VERBS and name != "hello" and not self._greeted:
             raise Failure("invalid", "The first request must be hello.", code="no_hello")
-        verb = self._verbs[name]
-        return verb.run(**check(verb.arguments, args))
+        checked = check_request(name, args)
+        return self._verbs[name](**checked)
 
     def _stream(self, number: int, name: str, args: dict[str, Any]) -> bool:
         channel = self._channel

@@ -8,8 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from teig.agent.contract.spec import MOST_DISKS, MOST_NICS
 from teig.model.errors import InvalidRequest
-from teig.model.guest import MOST_DISKS, MOST_NICS, Disk, GuestSpec, GuestType, Nic, OnCrash, check_ssh_key
+from teig.model.guest import Disk, GuestSpec, GuestType, Nic, OnCrash, check_ssh_key
 from teig.model.image import Image
 from teig.model.names import GuestId
 from teig.model.plan import Plan

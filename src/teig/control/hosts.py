@@ -28,7 +28,7 @@ from teig.store.hosts import StoredHost
 from teig.store.observations import Observation, Seen
 
 LIVE_S: Final = 10.0
-_NO_BOUND: Final = PoolRating(DiskRate(10**12, 10**12, 10**15, 10**15), together=True)
+_NO_BOUND: Final = PoolRating(DiskRate(10**9, 10**9, 10**15, 10**15), together=True)
 
 
 class HostUnfit(OperatorError):

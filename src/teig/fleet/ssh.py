@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 import asyncssh
 
+from teig.agent.contract.verbs import VERBS, check_request
 from teig.audit.host import AuditedHost
 from teig.fleet.driver import ByteStream, Claim, HostAddress
 from teig.fleet.old_agent import BlockingJobs
@@ -25,6 +26,7 @@ from teig.fleet.ssh_errors import FOREIGN, translated
 from teig.fleet.ssh_lanes import Lane, Use
 from teig.fleet.ssh_link import Link
 from teig.fleet.upload import Paced, check_local, chunks_of, time_s
+from teig.model.contract import held
 from teig.model.errors import HostFault, InternalFault, InvalidRequest, Unreachable
 from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
@@ -41,7 +43,6 @@ AUDIT_S: Final = 180.0
 BENCH_S: Final = 180.0
 UPLOAD_WAIT_S: Final = 900.0
 """How long an upload waits for those before it, which end when they stand still; its caller is asked meanwhile."""
-JOBS: Final = "jobs"
 _CHECK_S: Final = 0.5
 
 
@@ -169,14 +170,14 @@ class SshHost:
     def job(self, claim: Claim) -> Job:
         """Return the guest's newest job."""
         try:
-            return self._load(Job, self._change(claim, "job_show", needs=JOBS))
+            return self._load(Job, self._change(claim, "job_show"))
         except AgentTooOld:
             return self._blocking.newest(claim.guest)
 
     def job_cancel(self, claim: Claim) -> Job:
         """Cancel the guest's job; with an agent that knows no jobs, it goes on to its end."""
         try:
-            return self._load(Job, self._change(claim, "job_cancel", needs=JOBS))
+            return self._load(Job, self._change(claim, "job_cancel"))
         except AgentTooOld:
             return self._blocking.newest(claim.guest)
 
@@ -199,24 +200,25 @@ class SshHost:
             yield stream
 
     def _ask(
-        self, verb: str, args: dict[str, Any], timeout_s: float = ANSWER_S, use: Use | None = None, needs: str = ""
+        self, verb: str, args: dict[str, Any], timeout_s: float = ANSWER_S, use: Use | None = None
     ) -> dict[str, Any]:
+        held(check_request, verb, args)
         use = use or Use(Lane.CALLS, verb, str(args.get("guest", "")))
-        return self._run(self.link.call(verb, args, timeout_s, use, needs=needs))
+        return self._run(self.link.call(verb, args, timeout_s, use, needs=VERBS[verb].needs))
 
-    def _change(self, claim: Claim, verb: str, args: dict[str, Any] | None = None, needs: str = "") -> dict[str, Any]:
-        return self._ask(verb, {"guest": claim.guest, "fence": claim.fence, **(args or {})}, needs=needs)
+    def _change(self, claim: Claim, verb: str, args: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self._ask(verb, {"guest": claim.guest, "fence": claim.fence, **(args or {})})
 
     def _begin(self, claim: Claim, verb: str, args: dict[str, Any], size_bytes: int | None = None) -> Job:
         """Begin a job; an agent that knows none does the work at once."""
         try:
-            return self._load(Job, self._change(claim, "job_begin", {"verb": verb, "args": args}, JOBS))
+            return self._load(Job, self._change(claim, "job_begin", {"verb": verb, "args": args}))
         except AgentTooOld:
             return self._blocking.begin(claim, verb, args, size_bytes)
 
     def _ask_blocking(self, verb: str, args: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         use = Use(Lane.BULK, verb, str(args["guest"]), wait_s=timeout_s)
-        return self._ask(verb, args, timeout_s, use)
+        return self._run(self.link.call(verb, args, timeout_s, use))
 
     def _load(self, kind: type[T], untrusted_answer: dict[str, Any]) -> T:
         """Return what an agent tells; HostFault where that cannot be so."""
@@ -267,6 +269,7 @@ class SshHost:
 
     def _send(self, image: ImageId, entry: ImageFile, path: Path, check: Callable[[], None]) -> None:
         args = {"image": image, "file": entry.file, "size": entry.size, "sha256": entry.sha256}
+        held(check_request, "image_receive", args)
         use = Use(Lane.BULK, f"upload of {entry.file}", wait_s=UPLOAD_WAIT_S)
         timeout_s = UPLOAD_WAIT_S + time_s(entry.size)
         self._run(self.link.upload("image_receive", args, lambda: chunks_of(path, entry.size), timeout_s, use), check)
@@ -274,6 +277,7 @@ class SshHost:
     @asynccontextmanager
     async def _stream(self, verb: str, args: dict[str, Any], use: Use) -> AsyncIterator[ByteStream]:
         """Open a raw stream, which lives in one task of the fleet's loop: however its user ends, so does it."""
+        held(check_request, verb, args)
         opened: concurrent.futures.Future[AgentChannel] = concurrent.futures.Future()
         opened.set_running_or_notify_cancel()  # nobody can cancel it: it is told of every outcome
         life = asyncio.run_coroutine_threadsafe(self._live(verb, args, use, opened), self._loop)

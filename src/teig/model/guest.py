@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
-import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
+from teig.agent.contract import spec as contract
+from teig.agent.contract.arguments import check
+from teig.agent.contract.spec import MOST_DISKS, MOST_NICS
+from teig.model.contract import held
 from teig.model.errors import InvalidRequest
 from teig.model.names import GuestId, ImageId, check_name
 from teig.model.pool import DiskRate
-from teig.model.units import MIB
 
-_MAC = re.compile(r"00:16:3e:[0-7][0-9a-f](:[0-9a-f]{2}){2}", re.ASCII)
-_BRIDGE = re.compile(r"[a-z][a-z0-9._-]{0,14}", re.ASCII)
-_KEY_KINDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-              "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")  # fmt: skip
-MOST_DISKS = 8
-MOST_NICS = 4
+_PLAIN = {name: check for name, check in contract.SPEC.items() if name not in {"disks", "nics", "disk_rate"}}
 
 
 class GuestType(StrEnum):
@@ -60,15 +55,12 @@ class Disk:
 
     def __post_init__(self) -> None:
         """Refuse what no logical volume can be."""
-        if not 0 <= self.index < MOST_DISKS:
-            raise InvalidRequest(f"A guest can have {MOST_DISKS} disks.", "Ask for fewer.")
-        if self.size_bytes <= 0 or self.size_bytes % (4 * MIB):
-            raise InvalidRequest("A disk's size must be a multiple of 4 MiB, LVM's extent size.", "Round it up.")
+        held(contract.disk, "disk", vars(self))
 
     @property
     def device(self) -> str:
         """Its name in the guest, for example `xvda`."""
-        return f"xvd{'abcdefgh'[self.index]}"
+        return contract.device(self.index)
 
 
 @dataclass(frozen=True)
@@ -82,17 +74,7 @@ class Nic:
 
     def __post_init__(self) -> None:
         """Refuse addresses that are none."""
-        if not _MAC.fullmatch(self.mac):
-            raise InvalidRequest(f"{self.mac!r} is not a MAC address in Xen's range 00:16:3e:00-7f.")
-        if not _BRIDGE.fullmatch(self.bridge):
-            raise InvalidRequest(f"{self.bridge!r} is not the name of a bridge.")
-        try:
-            interface = ipaddress.IPv4Interface(self.address)
-            inside = ipaddress.IPv4Address(self.gateway) in interface.network
-        except ValueError as error:
-            raise InvalidRequest(f"The address {self.address!r} or the gateway {self.gateway!r} is none.") from error
-        if not inside:
-            raise InvalidRequest(f"The gateway {self.gateway} is not in the network of {self.address}.")
+        held(contract.nic, "nic", vars(self))
 
     @property
     def ip(self) -> str:
@@ -135,16 +117,11 @@ class GuestSpec:
     def __post_init__(self) -> None:
         """Refuse what Xen could not run."""
         check_name("guest", self.name)
-        if str(uuid.UUID(self.id)) != self.id:
-            raise InvalidRequest(f"{self.id!r} is not a UUID in its canonical form.")
-        if not 1 <= self.weight <= 65535 or not 0 <= self.cap <= 100 * self.vcpus:
-            raise InvalidRequest(f"Guest {self.name}: weight {self.weight} or cap {self.cap} is out of range.")
-        if [disk.index for disk in self.disks] != list(range(len(self.disks))) or not self.disks:
-            raise InvalidRequest(f"Guest {self.name}: its disks must be numbered from 0 without a gap.")
-        if not 1 <= len(self.nics) <= MOST_NICS:
-            raise InvalidRequest(f"A guest has between 1 and {MOST_NICS} network cards.")
-        for key in self.ssh_keys:
-            check_ssh_key(key)
+        held(lambda _, plain: check(_PLAIN, plain), self.name, {name: getattr(self, name) for name in _PLAIN})
+        numbers = [disk.index for disk in self.disks]
+        held(lambda *_: contract.check_whole(numbers, self.vcpus, self.cap), self.name, None)
+        if not 1 <= len(self.disks) <= MOST_DISKS or not 1 <= len(self.nics) <= MOST_NICS:
+            raise InvalidRequest(f"A guest has 1 to {MOST_DISKS} disks and 1 to {MOST_NICS} network cards.")
 
     @property
     def entitled(self) -> Entitled:
@@ -191,12 +168,11 @@ class Entitled:
 
 def check_ssh_key(untrusted_key: str) -> str:
     """Return an OpenSSH public key (one line: kind, base64, comment), or raise InvalidRequest."""
-    words = untrusted_key.strip().split()
-    good = len(words) >= 2 and words[0] in _KEY_KINDS and re.fullmatch(r"[A-Za-z0-9+/]{40,}={0,2}", words[1])
-    if not good or "\n" in untrusted_key.strip() or not untrusted_key.isprintable():
+    try:
+        return str(held(contract.ssh_key, "key", untrusted_key.strip()))
+    except InvalidRequest as error:
         raise InvalidRequest(
             "That is not an OpenSSH public key.",
             "Give the file that ends in .pub, for example ~/.ssh/id_ed25519.pub.",
             code="bad_ssh_key",
-        )
-    return untrusted_key.strip()
+        ) from error

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from teig.model.errors import InvalidRequest
+from teig.agent.contract.arguments import check, port, whole
+from teig.agent.contract.spec import image_file, parse_manifest
+from teig.model.contract import held
 from teig.model.names import ImageId, check_name
 
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_HERE = {"min_memory_mib": whole(0, 2**30), "min_disk_mib": whole(0, 2**40), "ready_port": port}
+"""What this side alone reads."""
 
 
 class NetworkSetup(StrEnum):
@@ -36,10 +37,7 @@ class ImageFile:
 
     def __post_init__(self) -> None:
         """Refuse names that could leave the image's directory, and sums that are none."""
-        if not _FILE.fullmatch(self.file) or not _SHA256.fullmatch(self.sha256) or self.size <= 0:
-            raise InvalidRequest(
-                f"The image's manifest names a file that cannot be one: {self.file!r}.", "Build the image again."
-            )
+        held(image_file, "file", vars(self))
 
 
 @dataclass(frozen=True)
@@ -75,8 +73,9 @@ class Manifest:
     def __post_init__(self) -> None:
         """Refuse a manifest that no guest could be made from."""
         check_name("image", self.name)
-        if not re.fullmatch(r"[\x20-\x7e]{0,1024}", self.cmdline) or '"' in self.cmdline or "\\" in self.cmdline:
-            raise InvalidRequest(f"Image {self.name}: its kernel command line has characters that are not allowed.")
+        files = {name: vars(file) for name, file in vars(self.files).items()}
+        held(lambda _, manifest: parse_manifest(manifest), self.name, {**vars(self), "files": files})
+        held(lambda _, here: check(_HERE, here), self.name, {name: getattr(self, name) for name in _HERE})
 
 
 @dataclass(frozen=True)

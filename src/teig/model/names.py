@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final, NewType
+from typing import NewType
 
+from teig.agent.contract.arguments import LABEL
 from teig.model.errors import InvalidRequest
 
 GuestId = NewType("GuestId", str)
@@ -14,15 +14,13 @@ ImageId = NewType("ImageId", str)
 """The SHA-256 of an image's manifest, in hexadecimal."""
 OperationId = NewType("OperationId", str)
 
-_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-
 
 def check_name(kind: str, untrusted_name: str) -> str:
     """Return a name that is one DNS label (RFC 1123: 1 to 63 of a-z, 0-9 and hyphen, no hyphen at an end).
 
     `kind` says what it names, for the message of the InvalidRequest that anything else raises.
     """
-    if not _LABEL.fullmatch(untrusted_name):
+    if not LABEL.fullmatch(untrusted_name):
         raise InvalidRequest(
             f"{untrusted_name!r} cannot be the name of a {kind}.",
             "Use 1 to 63 of the characters a-z, 0-9 and -, with no - at either end.",

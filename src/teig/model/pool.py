@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from teig.model.errors import InvalidRequest
+from teig.agent.contract.spec import disk_rate
+from teig.model.contract import held
 
 
 class Medium(StrEnum):
@@ -42,10 +43,7 @@ class DiskRate:
 
     def __post_init__(self) -> None:
         """Refuse rates at which no guest could boot."""
-        if min(self.read_iops, self.write_iops) < 10 or min(self.read_bps, self.write_bps) < 65536:
-            raise InvalidRequest(
-                "A disk rate must be at least 10 operations and 65536 bytes per second each way.", "Correct the rate."
-            )
+        held(disk_rate, "disk_rate", vars(self))
 
 
 @dataclass(frozen=True)

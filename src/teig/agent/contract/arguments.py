@@ -14,7 +14,7 @@ Check = Callable[[str, Any], Any]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _VOLUME_GROUP = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}", re.ASCII)  # lvm(8), VALID NAMES
 MOST_FENCE = 2**63 - 1
 
@@ -66,7 +66,7 @@ def _matching(pattern: re.Pattern[str], what: str) -> Check:
 sha256 = _matching(_SHA256, "a SHA-256 in hexadecimal")
 file_name = _matching(_FILE, "a plain file name")
 volume_group = _matching(_VOLUME_GROUP, "the name of a volume group")
-label = _matching(_LABEL, "a name of a-z, 0-9 and -")
+label = _matching(LABEL, "a name of a-z, 0-9 and -")
 fence = whole(0, MOST_FENCE)
 port = whole(1, 65535)
 disk_index = whole(0, 7)

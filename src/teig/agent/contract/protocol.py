@@ -16,7 +16,6 @@ import os
 from typing import Any
 
 from teig.agent.contract.failure import invalid
-from teig.agent.guests.streams import write_all
 
 PROTOCOL = 1
 CAPABILITIES = ("jobs", "started", "answers")
@@ -94,3 +93,10 @@ def check_protocol(wanted: int) -> None:
     """Raise a Failure, naming both numbers, where the other end speaks another protocol."""
     if wanted != PROTOCOL:
         raise invalid(f"This agent speaks protocol {PROTOCOL}, and the server asks for {wanted}.", code="agent_version")
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of some bytes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]

@@ -1,7 +1,7 @@
 """A guest's description and an image's manifest, as the server sends them: checked whole, or refused.
 
-The fields are those of teig.model.guest.GuestSpec and teig.model.image.Manifest, written down by teig.record.dump.
-Everything that reaches xl.cfg, a kernel command line or cloud-init passes here first.
+Everything that reaches xl.cfg, a kernel command line or cloud-init passes here first, at both ends: the nouns of
+`teig.model`, which have the same fields, are held to the same checks when they are made.
 """
 
 from __future__ import annotations
@@ -17,9 +17,16 @@ from teig.agent.contract.failure import invalid
 _MAC = re.compile(r"00:16:3e:[0-7][0-9a-f](:[0-9a-f]{2}){2}", re.ASCII)
 _BRIDGE = re.compile(r"[a-z][a-z0-9._-]{0,14}", re.ASCII)
 _CMDLINE = re.compile(r"[\x20-\x7e]{0,1024}", re.ASCII)
-_SSH_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]{40,}={0,2}( [\x20-\x7e]*)?", re.ASCII)
+_KEY_KINDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+              "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")  # fmt: skip
+_KEY = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}", re.ASCII)
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _VERSION = re.compile(r"[\x20-\x7e]{0,128}", re.ASCII)
+MOST_DISKS = 8
+MOST_NICS = 4
+MOST_KEYS = 64
+MOST_KEY = 16384
+"""Characters of an SSH public key with its comment; one of RSA with 16384 bits has some 2800."""
 MOST_DISK_BYTES = 2**50
 EXTENT_BYTES = 4 * 1024 * 1024
 
@@ -148,7 +155,8 @@ def size(name: str, untrusted: Any) -> int:
     return value
 
 
-def _name(name: str, untrusted: Any) -> str:
+def guest_name(name: str, untrusted: Any) -> str:
+    """Return a label that xl cannot take for a domain id."""
     value = str(arguments.label(name, untrusted))
     if value.isdigit():
         raise invalid(f"{name} must not be a bare number, which xl takes for a domain id: {value}.")
@@ -162,33 +170,45 @@ def _cmdline(name: str, untrusted: Any) -> str:
     return str(text)
 
 
-def _disk(name: str, untrusted: Any) -> Disk:
+def disk(name: str, untrusted: Any) -> Disk:
+    """Return a disk: its index and size."""
     del name
     fields = check({"index": arguments.disk_index, "size_bytes": size}, untrusted)
     return Disk(fields["index"], fields["size_bytes"])
 
 
-def _disk_rate(name: str, untrusted: Any) -> DiskRate:
+def disk_rate(name: str, untrusted: Any) -> DiskRate:
+    """Return rates at which a guest can boot."""
     del name
     iops, bps = whole(10, 10**9), whole(65536, 10**15)
     return DiskRate(**check({"read_iops": iops, "write_iops": iops, "read_bps": bps, "write_bps": bps}, untrusted))
 
 
-def _nic(name: str, untrusted: Any) -> Nic:
+def nic(name: str, untrusted: Any) -> Nic:
+    """Return a network card whose gateway it can reach."""
     fields: dict[str, Check] = {
         "mac": _text(_MAC, "a MAC address in Xen's range"),
         "bridge": _text(_BRIDGE, "the name of a bridge"),
         "address": _text(re.compile(r"[0-9.]+/[0-9]+"), "an IPv4 address with its prefix length"),
         "gateway": _text(re.compile(r"[0-9.]+"), "an IPv4 address"),
     }
-    nic = Nic(**check(fields, untrusted))
+    card = Nic(**check(fields, untrusted))
     try:
-        inside = ipaddress.IPv4Address(nic.gateway) in ipaddress.IPv4Interface(nic.address).network
+        inside = ipaddress.IPv4Address(card.gateway) in ipaddress.IPv4Interface(card.address).network
     except ValueError as error:
         raise invalid(f"{name}: {error}.") from error
     if not inside:
-        raise invalid(f"{name}: the gateway {nic.gateway} is not in the network of {nic.address}.")
-    return nic
+        raise invalid(f"{name}: the gateway {card.gateway} is not in the network of {card.address}.")
+    return card
+
+
+def ssh_key(name: str, untrusted: Any) -> str:
+    """Return an OpenSSH public key: one line of kind, base64 and comment, which may have letters of any language."""
+    words = untrusted.split(" ", 2) if isinstance(untrusted, str) else []
+    good = len(words) >= 2 and words[0] in _KEY_KINDS and _KEY.fullmatch(words[1])
+    if not good or len(untrusted) > MOST_KEY or not untrusted.isprintable():
+        raise invalid(f"{name} is not an OpenSSH public key: {untrusted!r:.80}.", code="bad_ssh_key")
+    return str(untrusted)
 
 
 def _cores(name: str, untrusted: Any) -> float:
@@ -203,9 +223,9 @@ def _flag(name: str, untrusted: Any) -> bool:
     return untrusted
 
 
-_SPEC: dict[str, Check] = {
+SPEC: dict[str, Check] = {
     "id": arguments.guest_id,
-    "name": _name,
+    "name": guest_name,
     "type": one_of("pv", "pvh"),
     "plan": arguments.label,
     "site": arguments.label,
@@ -216,12 +236,12 @@ _SPEC: dict[str, Check] = {
     "ceiling_cores": _cores,
     "weight": whole(1, 65535),
     "cap": whole(0, 100 * 512),
-    "disk_rate": _disk_rate,
+    "disk_rate": disk_rate,
     "out_kbit": whole(100, 10**9),
     "in_kbit": whole(100, 10**9),
-    "disks": _list_of(_disk, 1, 8),
-    "nics": _list_of(_nic, 1, 4),
-    "ssh_keys": _list_of(_text(_SSH_KEY, "an OpenSSH public key"), 0, 64),
+    "disks": _list_of(disk, 1, MOST_DISKS),
+    "nics": _list_of(nic, 1, MOST_NICS),
+    "ssh_keys": _list_of(ssh_key, 0, MOST_KEYS),
     "on_crash": one_of("restart", "stop"),
     "own_cores": _flag,
 }
@@ -233,12 +253,17 @@ def parse_spec(untrusted: Any) -> Spec:
     What an older server did not say yet may be missing.
     """
     known = {**Spec._field_defaults, **untrusted} if isinstance(untrusted, dict) else untrusted
-    spec = Spec(**check(_SPEC, known))
-    if [disk.number for disk in spec.disks] != list(range(len(spec.disks))):
-        raise invalid("disks must be numbered from 0 without a gap.")
-    if spec.cap > 100 * spec.vcpus:
-        raise invalid(f"cap must be at most 100 for each of the {spec.vcpus} vCPUs, not {spec.cap}.")
+    spec = Spec(**check(SPEC, known))
+    check_whole([disk.number for disk in spec.disks], spec.vcpus, spec.cap)
     return spec
+
+
+def check_whole(disks: list[int], vcpus: int, cap: int) -> None:
+    """Raise a Failure where the figures of a guest do not fit each other: its disks' numbers, its vCPUs and its cap."""
+    if disks != list(range(len(disks))):
+        raise invalid("disks must be numbered from 0 without a gap.")
+    if cap > 100 * vcpus:
+        raise invalid(f"cap must be at most 100 for each of the {vcpus} vCPUs, not {cap}.")
 
 
 def dump_spec(spec: Spec) -> dict[str, Any]:
@@ -251,7 +276,8 @@ def dump_spec(spec: Spec) -> dict[str, Any]:
     return {**spec._asdict(), **nested, "ssh_keys": list(spec.ssh_keys)}
 
 
-def _image_file(name: str, untrusted: Any) -> ImageFile:
+def image_file(name: str, untrusted: Any) -> ImageFile:
+    """Return a file of an image, whose name leads nowhere else."""
     if not isinstance(untrusted, dict):
         raise invalid(f"{name} must be an object.")
     raw_size = untrusted.get("raw_size")
@@ -266,14 +292,14 @@ def parse_manifest(untrusted: Any) -> Manifest:
     """Return an image's manifest; fields that only the server reads may be there and are kept."""
     if not isinstance(untrusted, dict):
         raise invalid("The manifest must be an object.")
-    files = check({"kernel": _image_file, "initrd": _image_file, "root": _image_file}, untrusted.get("files"))
+    files = check({"kernel": image_file, "initrd": image_file, "root": image_file}, untrusted.get("files"))
     if len({entry.file for entry in files.values()}) != len(files):
         raise invalid("An image's three files must have three names.")
     if "manifest.json" in {entry.file for entry in files.values()}:
         raise invalid("No file of an image can be called manifest.json.")
     user = untrusted.get("default_user")
     return Manifest(
-        name=_name("name", untrusted.get("name")),
+        name=guest_name("name", untrusted.get("name")),
         version=_text(_VERSION, "a version")("version", untrusted.get("version")),
         cmdline=_cmdline("cmdline", untrusted.get("cmdline")),
         network=one_of("kernel-ip", "nocloud")("network", untrusted.get("network")),

@@ -182,10 +182,3 @@ def _end_of_file(handle: int) -> None:
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         os.dup2(null, handle)  # its number is nobody else's for as long as this process lives
         os.close(null)
-
-
-def write_all(handle: int, data: bytes) -> None:
-    """Write all of some bytes."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
