@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from teig.control import images as image_desk
-from teig.control import placing, plans, sites
+from teig.control import observing, placing, plans, sites
 from teig.control.guest_making import Wish, check_fit, demand_for, disks_of, nics_for, resized, spec_for
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
@@ -124,6 +124,9 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
     """
     plan = plans.named(services, plan_name)
     operation_id = _operation_id(services)
+    _, there_now = _with_host(services, name)
+    if services.db.read(lambda connection: observations.seen_at(connection, there_now.id)) is None:
+        observing.observe(services, there_now)  # nobody has since an upgrade or a restored backup
 
     def work(connection: sa.Connection) -> Operation:
         guest = guests.named(connection, name)

@@ -18,7 +18,7 @@ from teig.store.database import Database, revisions
 from teig.store.schema import guests, metadata, operations
 
 FORM: Final = 1
-LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests"})
+LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests", "observed_addresses"})
 FENCE_STEP: Final = 1_000_000
 """Hosts may have seen higher fencing numbers since the backup was made: ours must be higher still."""
 _ERROR: Final = {

@@ -12,6 +12,13 @@ down_revision = "0002"
 
 SUMS = ("memory_mib", "vcpus", "millicores", "disk_bytes", "read_iops", "write_iops", "read_bps", "write_bps")
 RATES = ("read_iops", "write_iops", "read_bps", "write_bps")
+PLANS = {
+    "tiny": (500, 250, 16, 8, 50),
+    "small": (1000, 500, 32, 16, 100),
+    "medium": (3000, 1500, 96, 48, 250),
+    "large": (8000, 4000, 256, 128, 500),
+}
+"""Reads and writes a second, MiB read and written a second, Mbit/s each way."""
 
 
 def upgrade() -> None:
@@ -49,11 +56,15 @@ def upgrade() -> None:
 
 
 def _sum_up() -> None:
-    guests = sa.table("guests", sa.column("id"), sa.column("spec"), *(sa.column(name) for name in SUMS))
+    columns = (sa.column("id"), sa.column("spec", sa.JSON), *(sa.column(name) for name in SUMS))
+    guests = sa.table("guests", *columns)
     connection = op.get_bind()
     for row in connection.execute(sa.select(guests.c.id, guests.c.spec)).all():
         spec = json.loads(row.spec) if isinstance(row.spec, str) else row.spec
+        if "disk_rate" not in spec:
+            spec = {**spec, **_promised(spec["plan"])}
         values = {
+            "spec": spec,
             "memory_mib": spec["memory_mib"],
             "vcpus": spec["vcpus"],
             "millicores": round(1000 * spec["share_cores"]),
@@ -61,3 +72,10 @@ def _sum_up() -> None:
             **{name: spec["disk_rate"][name] for name in RATES},
         }
         connection.execute(sa.update(guests).where(guests.c.id == row.id).values(values))
+
+
+def _promised(plan: str) -> dict[str, object]:
+    """Return what a guest of the first release is promised, which knew no rates: what its plan said in the next one."""
+    reads, writes, read_mib, write_mib, mbit = PLANS.get(plan, PLANS["tiny"])
+    rates = dict(zip(RATES, (reads, writes, read_mib << 20, write_mib << 20), strict=True))
+    return {"disk_rate": rates, "out_kbit": 1000 * mbit, "in_kbit": 1000 * mbit}
