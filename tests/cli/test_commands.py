@@ -10,6 +10,7 @@ import pytest
 
 from teig.cli.streams import listen
 from teig.model.errors import Conflict, HostFault, NotFound, Refused, TeigError
+from tests.agent.given import SSH_KEY
 from tests.cli.conftest import Teig
 from tests.cli.fake_server import DETAIL, FakeServer
 
@@ -66,14 +67,14 @@ def test_create_suggests_the_plan_that_was_meant(teig: Teig, server: FakeServer)
 
 def test_create_sends_everything_and_shows_the_steps(teig: Teig, server: FakeServer, tmp_path: Path) -> None:
     key = tmp_path / "id.pub"
-    key.write_text("ssh-ed25519 " + "A" * 68 + " me@here\n")
+    key.write_text(f"{SSH_KEY}\n")
     server.answers["POST", "/guests"] = server.operation("op-1", "running", "running", "done")
     done = teig("guest", "create", "web", "-p", "tiny", "-i", "micro", "--disk", "1M", "--nics", "2",
                 "--type", "pvh", "--ssh-key", str(key), "--on-crash", "stop")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(server.requests[0][2]) == {
         "name": "web", "plan": "tiny", "image": "micro", "site": None, "host": None, "type": "pvh",
-        "disks": [4194304], "nics": 2, "ssh_keys": ["ssh-ed25519 " + "A" * 68 + " me@here"],
+        "disks": [4194304], "nics": 2, "ssh_keys": [SSH_KEY],
         "on_crash": "stop",
     }  # fmt: skip
     assert done.stdout.startswith("Guest web runs on host lab-1 (10.77.16.0).")

@@ -139,6 +139,25 @@ def test_a_guest_whose_cards_cannot_be_set_keeps_no_other_from_its_own(
     assert seen == [7, 8]
 
 
+def test_cards_that_come_after_their_domain_are_held_when_they_connect(
+    host: Host, keeping: Keeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[str] = []
+    net = tmp_path / "net"
+    net.mkdir()
+    monkeypatch.setattr(shaping, "NET", net)
+    monkeypatch.setattr(shaping, "must", lambda argv, _: ran.append(argv[4]))
+    host.run(7)
+    keeping.reconcile()  # the domain is there, and its network card is not
+    assert ran == []
+    (net / "vif7.0").mkdir()
+    vif = STATE.replace("/vbd/", "/vif/")
+    host.xen.store[vif] = "4"
+    keeping.notice(changed(vif))
+    keeping.catch_up()
+    assert ran == ["vif7.0"]
+
+
 @pytest.mark.parametrize("damage", [b"{", b"[]", b'{"id": 1}', b"\xff\x00", b"1e999"])
 def test_damage_of_any_kind_stops_neither_a_look_nor_what_is_in_a_hurry(
     host: Host, keeping: Keeper, damage: bytes

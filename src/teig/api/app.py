@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from teig import __version__
 from teig.api import drift, guests, hosts, images, operations, plans, pools, sites, state, streams
+from teig.api.edge import Edge
 from teig.control.services import Services
 from teig.fleet.agent_bundle import bundle
 from teig.model.errors import InternalFault, InvalidRequest, NotFound, TeigError
@@ -32,6 +33,7 @@ def build(services: Services) -> FastAPI:
         app.include_router(noun.router, prefix="/v1")
     about = {"version": __version__, "agent_version": bundle().version, "ssh_public_key": services.ssh_public_key}
     app.get("/v1/server")(lambda: {**about, "pid": os.getpid()})
+    app.add_middleware(Edge)
     app.add_exception_handler(TeigError, _told)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_route)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends
+from pydantic import Field
 from starlette.requests import HTTPConnection
 
 from teig.control.services import Services
@@ -17,3 +18,6 @@ def _services(connection: HTTPConnection) -> Services:
 
 Given = Annotated[Services, Depends(_services)]
 """The server's parts, in every handler."""
+
+Name = Annotated[str, Field(min_length=1, max_length=63)]
+"""What may be the name of something."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 
-from teig.api.given import Given
+from teig.api.given import Given, Name
 from teig.api.operations import OperationOut, out
 from teig.control import guests
 from teig.control.guest_making import Wish
@@ -23,14 +23,14 @@ MOST_LISTED = 1000
 class GuestCreate(BaseModel):
     """A guest that somebody wants; `disks` are further disks in bytes."""
 
-    name: str
-    plan: str
-    image: str
-    site: str | None = None
-    host: str | None = None
+    name: Name
+    plan: Name
+    image: Name
+    site: Name | None = None
+    host: Name | None = None
     type: GuestType = GuestType.PV
-    disks: tuple[int, ...] = ()
-    nics: int | None = None
+    disks: tuple[StrictInt, ...] = ()
+    nics: StrictInt | None = None
     ssh_keys: tuple[str, ...] = ()
     on_crash: OnCrash = OnCrash.RESTART
 
@@ -39,7 +39,7 @@ class Grace(BaseModel):
     """How long a guest may take to shut down by itself, in seconds; `force` gives it no time at all."""
 
     grace_s: Annotated[float, Field(ge=0, le=3600)] = 60
-    force: bool = False
+    force: StrictBool = False
 
     @property
     def seconds(self) -> float:

@@ -6,12 +6,14 @@ import base64
 import hashlib
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt, field_validator
 
-from teig.api.given import Given
+from teig.api.given import Given, Name
 from teig.audit.host import AuditedHost
 from teig.control import hosts
 from teig.control.hosts import Adopted, HostView
+from teig.model.errors import InvalidRequest
+from teig.model.guest import check_ssh_key
 from teig.model.host import HostFacts
 from teig.policy.admission import core_room, disk_room, memory_room
 
@@ -21,11 +23,20 @@ router = APIRouter()
 class HostAdd(BaseModel):
     """A machine whose agent is installed, to be enrolled."""
 
-    name: str
+    name: Name
     address: str = Field(pattern=r"^[A-Za-z0-9.:-]{1,255}$")
-    port: int = Field(ge=1, le=65535)
-    host_key: str = Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+$")
-    site: str
+    port: StrictInt = Field(ge=1, le=65535)
+    host_key: str
+    site: Name
+
+    @field_validator("host_key")
+    @classmethod
+    def _is_key(cls, untrusted: str) -> str:
+        """Refuse what is no key."""
+        try:
+            return check_ssh_key(untrusted)
+        except InvalidRequest as error:
+            raise ValueError(error.message) from error
 
 
 class Room(BaseModel):

@@ -39,7 +39,7 @@ async def show_operation(
     services: Given,
     operation: str,
     wait_s: Annotated[float, Query(ge=0, le=60)] = 0,
-    seen: int = -1,
+    seen: Annotated[int, Query(ge=-1, le=2**53)] = -1,
 ) -> OperationOut:
     """Return one operation: at once, or when it has changed from `seen`, or after `wait_s` seconds."""
     return out(await operations.changed(services, operation, seen, wait_s))

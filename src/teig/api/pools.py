@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from pydantic import BaseModel, StrictBool, StrictInt
 
 from teig.api.given import Given
 from teig.control import pools
 from teig.control.pools import PoolView
 from teig.model.pool import DiskRate, PoolRating
-from teig.record import load
 
 router = APIRouter()
+
+
+class Rating(BaseModel):
+    """What a pool can do: operations and bytes a second, each way, and whether it does both ways `together`."""
+
+    read_iops: StrictInt
+    write_iops: StrictInt
+    read_bps: StrictInt
+    write_bps: StrictInt
+    together: StrictBool = False
 
 
 @router.get("/pools")
@@ -32,8 +42,7 @@ def bench_pool(services: Given, host: str) -> PoolView:
 
 
 @router.put("/pools/{host}/rating")
-def rate_pool(services: Given, host: str, untrusted: dict[str, object]) -> PoolView:
-    """Rate a host's pool at a stated capacity: the rates, and whether it does reads and writes `together`."""
-    rates = {name: value for name, value in untrusted.items() if name != "together"}
-    together = load(bool, untrusted.get("together", False))
-    return pools.rate(services, host, PoolRating(load(DiskRate, rates), together))
+def rate_pool(services: Given, host: str, wanted: Rating) -> PoolView:
+    """Rate a host's pool at a stated capacity."""
+    rates = DiskRate(**wanted.model_dump(exclude={"together"}))
+    return pools.rate(services, host, PoolRating(rates, wanted.together))

@@ -5,6 +5,7 @@ All it keeps is in one directory of mode 0700: nobody but its owner (and root) r
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import logging
@@ -30,6 +31,7 @@ from teig.store.archive import load_all
 from teig.store.database import shared_url, sqlite_url
 
 KEY = "id_ed25519"
+_M_ARENA_MAX = -8  # malloc.h
 CLIENT_SILENT_S = 600.0
 """How long a client of a stream may be silent. One that sends to a guest that takes nothing is not heard meanwhile."""
 
@@ -41,6 +43,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
     """
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    _few_arenas()
     _private(folder)
     key = _ssh_key(folder / KEY)
     public_key = key.export_public_key().decode().strip()
@@ -91,6 +94,12 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
 def _private(folder: Path) -> None:
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     folder.chmod(0o700)
+
+
+def _few_arenas() -> None:
+    """Let glibc's malloc keep its memory in few places: by default each thread has its own, half empty (mallopt(3))."""
+    with suppress(AttributeError):  # another C library has no mallopt
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _leave(_number: int, _frame: object) -> None:

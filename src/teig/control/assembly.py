@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from teig.control import images
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
 from teig.operations import guest_create, guest_delete, guest_mend, guest_power, guest_resize
@@ -48,6 +49,7 @@ def services_in(
     """
     image_dir = folder / "images"
     image_dir.mkdir(exist_ok=True)
+    images.sweep(image_dir)
     db = Database(database or sqlite_url(folder / "teig.sqlite"))
     parts = Parts(db, fleet, image_dir, time.time, time.sleep)
     server = Server(str(uuid.uuid4()), f"{socket.gethostname()}:{os.getpid()}", VERSION, ssh_public_key)

@@ -6,9 +6,12 @@ and each has the size and SHA-256 that the manifest promises.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import os
 import shutil
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,8 @@ from teig.model.names import ImageId
 from teig.record import dump, load
 from teig.store import guests, images
 from teig.store.images import StoredImage
+
+_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,24 @@ def announce(services: Services, manifest: Manifest) -> Announced:
     image = Image(identity(manifest), manifest)
     folder = services.image_dir / image.id
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "manifest.json").write_text(json.dumps(dump(manifest), indent=1))
+    _write(folder / "manifest.json", json.dumps(dump(manifest), indent=1))
+    for file in _files(manifest):
+        if _there(folder, file) and _sha256(folder / file.file) != file.sha256:
+            (folder / file.file).unlink()  # an earlier release kept it, or the disk has spoilt it
     return _register_if_whole(services, image)
+
+
+def sweep(image_dir: Path) -> None:
+    """Remove what uploads left behind that were under way when the server was killed."""
+    for partial in image_dir.glob(f"*/.*{_PARTIAL}"):
+        partial.unlink(missing_ok=True)
 
 
 async def receive(services: Services, image_id: str, name: str, chunks: AsyncIterator[bytes]) -> Announced:
     """Take one file's bytes; ImageCorrupt where they are not the promised ones, and then nothing of them is kept."""
     image, wanted = _expected(services, image_id, name)
     target = services.image_dir / image.id / name
-    partial = target.with_suffix(".partial")
+    partial = target.with_name(f".{name}.{uuid.uuid4().hex}{_PARTIAL}")  # nobody else's: two may send it at once
     digest, size = hashlib.sha256(), 0
     try:
         async with await open_file(partial, "wb") as sink:
@@ -61,6 +75,8 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
                 if size > wanted.size:
                     break
                 await sink.write(chunk)
+            await sink.flush()
+            await asyncio.to_thread(os.fsync, sink.wrapped.fileno())
         if size != wanted.size or digest.hexdigest() != wanted.sha256:
             raise ImageCorrupt(
                 f"The file {name} of image {image.manifest.name} is not the one that the manifest promises: "
@@ -71,7 +87,7 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
         partial.rename(target)
     except OSError as error:
         raise HostFault(
-            f"The server cannot store the image: {error.strerror} ({target.parent}).", "Make room there."
+            f"The server cannot store the image: {error.strerror or error} ({target.parent}).", "Make room there."
         ) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -122,6 +138,17 @@ def _expected(services: Services, untrusted_id: str, untrusted_name: str) -> tup
 
 def _files(manifest: Manifest) -> tuple[ImageFile, ImageFile, ImageFile]:
     return manifest.files.kernel, manifest.files.initrd, manifest.files.root
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(path)
 
 
 def _there(folder: Path, file: ImageFile) -> bool:

@@ -9,10 +9,11 @@ import tomllib
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from teig.control.services import Services
 from teig.model.errors import InvalidRequest, NotFound
+from teig.model.names import check_name
 from teig.model.plan import Plan
 from teig.model.pool import DiskRate, Medium, PoolClass, Redundancy
 from teig.model.units import MIB
@@ -23,6 +24,8 @@ _NUMBERS = (
     "memory_mib", "vcpus", "share_cores", "ceiling_cores", "disk_mib", "read_iops", "write_iops", "read_mib_s",
     "write_mib_s", "out_mbit", "in_mbit", "addresses",
 )  # fmt: skip
+MOST = 10**15
+"""Beyond all that a plan can say, in any unit; not a number is not below it either."""
 _WORDS = ("medium", "redundancy")
 
 
@@ -57,7 +60,7 @@ def parse(untrusted_text: str) -> dict[str, Plan]:
     """Return the plans in a TOML file by name; InvalidRequest says where it is wrong."""
     try:
         table = tomllib.loads(untrusted_text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidRequest(
             f"The file of plans is not TOML: {error}.", "Correct it there.", code="bad_plan"
         ) from error
@@ -67,26 +70,39 @@ def parse(untrusted_text: str) -> dict[str, Plan]:
 def _plan(name: str, values: object) -> Plan:
     if not isinstance(values, dict):
         raise InvalidRequest(f"{name} stands outside of any plan.", "A plan begins with [its-name].", code="bad_plan")
+    check_name("plan", name)
     _check_keys(name, values)
-    return Plan(
-        name=name,
-        memory_mib=int(values["memory_mib"]),
-        vcpus=int(values["vcpus"]),
-        share_cores=float(values["share_cores"]),
-        ceiling_cores=float(values["ceiling_cores"]),
-        disk_bytes=int(values["disk_mib"]) * MIB,
-        disk_rate=DiskRate(
-            int(values["read_iops"]),
-            int(values["write_iops"]),
-            int(values["read_mib_s"] * MIB),
-            int(values["write_mib_s"] * MIB),
-        ),
-        pool=PoolClass(_word(Medium, name, values["medium"]), _word(Redundancy, name, values["redundancy"])),
-        out_kbit=int(values["out_mbit"] * 1000),
-        in_kbit=int(values["in_mbit"] * 1000),
-        addresses=int(values["addresses"]),
-        own_cores=values.get("own_cores", False),
-    )
+    try:
+        return Plan(
+            name=name,
+            memory_mib=_whole(values, "memory_mib"),
+            vcpus=_whole(values, "vcpus"),
+            share_cores=float(values["share_cores"]),
+            ceiling_cores=float(values["ceiling_cores"]),
+            disk_bytes=_whole(values, "disk_mib", MIB),
+            disk_rate=DiskRate(
+                _whole(values, "read_iops"),
+                _whole(values, "write_iops"),
+                _whole(values, "read_mib_s", MIB),
+                _whole(values, "write_mib_s", MIB),
+            ),
+            pool=PoolClass(_word(Medium, name, values["medium"]), _word(Redundancy, name, values["redundancy"])),
+            out_kbit=_whole(values, "out_mbit", 1000),
+            in_kbit=_whole(values, "in_mbit", 1000),
+            addresses=_whole(values, "addresses"),
+            own_cores=values.get("own_cores", False),
+        )
+    except InvalidRequest as error:
+        message = error.message if error.message.startswith("Plan ") else f"Plan {name}: {error.message}"
+        raise InvalidRequest(message, error.todo or "Correct the plan.", code="bad_plan") from error
+
+
+def _whole(values: dict[str, Any], key: str, unit: int = 1) -> int:
+    """Return a figure in its smallest unit; InvalidRequest where it is no whole number of them."""
+    value = values[key] * unit
+    if value != int(value):
+        raise InvalidRequest(f"{key} must be a whole number of what it counts, not {values[key]!r}.")
+    return int(value)
 
 
 def _check_keys(name: str, values: dict[str, object]) -> None:
@@ -100,8 +116,9 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
     if not isinstance(values.get("own_cores", False), bool):
         raise InvalidRequest(f"Plan {name}: own_cores must be true or false.", "Correct it.", code="bad_plan")
     for key in _NUMBERS:
-        if isinstance(values[key], bool) or not isinstance(values[key], int | float):
-            raise InvalidRequest(f"Plan {name}: {key} must be a number, not {values[key]!r}.", code="bad_plan")
+        value = values[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
+            raise InvalidRequest(f"Plan {name}: {key} must be a number, not {value!r:.40}.", code="bad_plan")
 
 
 def _word(kind: type[W], name: str, untrusted: object) -> W:

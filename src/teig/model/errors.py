@@ -3,6 +3,7 @@
     TeigError
     ├── CallerError            the caller must ask for something else
     │   ├── InvalidRequest     a value is impossible            exit 2
+    │   ├── TooLarge           it is more than anybody sends    exit 2
     │   ├── NotFound           it names nothing                 exit 1
     │   ├── Conflict           it is taken, or in the wrong state  exit 1
     │   └── Refused            policy says no (admission, residency, access)  exit 4
@@ -61,6 +62,14 @@ class InvalidRequest(CallerError):
     code = "invalid"
     exit_code = 2
     http_status = 422
+
+
+class TooLarge(CallerError):
+    """It is more than anybody means to send."""
+
+    code = "too_large"
+    exit_code = 2
+    http_status = 413
 
 
 class NotFound(CallerError):
@@ -163,7 +172,7 @@ class InternalFault(OperatorError):
 _KINDS: Final[dict[str, type[TeigError]]] = {
     kind.code: kind
     for kind in (
-        InvalidRequest, NotFound, Conflict, Refused, Unreachable, Busy, Fenced,
+        InvalidRequest, TooLarge, NotFound, Conflict, Refused, Unreachable, Busy, Fenced,
         HostFault, HostUntrusted, DatabaseFault, ImageCorrupt, MissingProgram, LabFault, InternalFault,
     )
 }  # fmt: skip

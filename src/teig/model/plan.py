@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
+from teig.agent.contract.spec import SPEC, size
+from teig.model.contract import held
 from teig.model.errors import InvalidRequest
 from teig.model.names import check_name
 from teig.model.pool import DiskRate, PoolClass
-from teig.model.units import MIB
+
+LEAST_SHARE: Final = 0.01
+"""Cores. Less is lost in the scheduler's own grain: weights are whole numbers, and admission counts thousandths."""
+MOST_MIB: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,11 @@ class Plan:
         check_name("plan", self.name)
         self._want(self.memory_mib >= 64, "memory_mib must be at least 64: a Linux guest does not boot with less")
         self._want(1 <= self.vcpus <= 128, "vcpus must be between 1 and 128")
-        self._want(0 < self.share_cores <= self.vcpus, "share_cores must be above 0 and at most the number of vcpus")
+        self._want(self.memory_mib <= MOST_MIB, f"memory_mib must be at most {MOST_MIB}")
+        self._want(
+            LEAST_SHARE <= self.share_cores <= self.vcpus,
+            f"share_cores must be at least {LEAST_SHARE:g} and at most the number of vcpus",
+        )
         self._want(
             self.share_cores <= self.ceiling_cores <= self.vcpus,
             "ceiling_cores must lie between share_cores and the number of vcpus",
@@ -49,9 +59,9 @@ class Plan:
             not self.own_cores or self.share_cores == self.vcpus,
             "with own_cores, share_cores must be the number of vcpus: nobody else can use what it leaves",
         )
-        self._want(self.disk_bytes >= 4 * MIB, "disk_bytes must be at least 4 MiB")
-        self._want(self.disk_bytes % (4 * MIB) == 0, "disk_bytes must be a multiple of 4 MiB, LVM's extent size")
-        self._want(min(self.out_kbit, self.in_kbit) >= 100, "the network rates must be at least 100 kbit/s")
+        held(size, "disk_bytes", self.disk_bytes)
+        held(SPEC["out_kbit"], "out_kbit", self.out_kbit)
+        held(SPEC["in_kbit"], "in_kbit", self.in_kbit)
         self._want(1 <= self.addresses <= 4, "addresses must be between 1 and 4")
 
     def _want(self, holds: bool, rule: str) -> None:

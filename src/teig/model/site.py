@@ -6,8 +6,15 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
+from teig.agent.contract.spec import bridge
+from teig.model.contract import held
 from teig.model.errors import InvalidRequest
 from teig.model.names import check_name
+
+_NO_GUESTS = tuple(
+    ipaddress.IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+)
+"""This host, loopback, link-local, multicast and reserved (RFC 6890, RFC 5771)."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,9 @@ class Site:
             raise InvalidRequest(
                 f"{self.country!r} is not a country code.", "Use two capital letters of ISO 3166-1, for example NO."
             )
+        if not 1 <= len(self.operator) <= 255 or not self.operator.isprintable():
+            raise InvalidRequest(f"Site {self.name}: operator must be a name of at most 255 characters.")
+        held(bridge, "bridge", self.bridge)
         try:
             network = ipaddress.IPv4Network(self.network)
             gateway, first, last = (
@@ -41,6 +51,11 @@ class Site:
             )
         except ValueError as error:
             raise InvalidRequest(f"Site {self.name}: {error}.", "Correct the network.") from error
+        if any(map(network.overlaps, _NO_GUESTS)) or not 8 <= network.prefixlen <= 30:
+            raise InvalidRequest(
+                f"Site {self.name}: network {self.network} is none that guests can have addresses in.",
+                "Choose one of 8 to 30 bits that is not for loopback, link-local, multicast or reserved addresses.",
+            )
         if not all(address in network for address in (gateway, first, last)) or first > last:
             raise InvalidRequest(
                 f"Site {self.name}: gateway and guest addresses must lie in {self.network}, the first before the last."

@@ -6,6 +6,7 @@ Everything that reaches xl.cfg, a kernel command line or cloud-init passes here 
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from typing import Any, NamedTuple, Optional
@@ -147,12 +148,16 @@ def _list_of(item: Check, least: int, most: int) -> Check:
     return is_list
 
 
+bridge = _text(_BRIDGE, "the name of a bridge")
+
+
 def size(name: str, untrusted: Any) -> int:
     """Return a disk's size in bytes: a multiple of LVM's extent size of 4 MiB."""
-    value = int(whole(EXTENT_BYTES, MOST_DISK_BYTES)(name, untrusted))
-    if value % EXTENT_BYTES:
-        raise invalid(f"{name} must be a multiple of 4 MiB, LVM's extent size.")
-    return value
+    if type(untrusted) is not int or not 0 < untrusted <= MOST_DISK_BYTES or untrusted % EXTENT_BYTES:
+        raise invalid(
+            f"{name} must be a multiple of 4 MiB, LVM's extent size, and at most 1 PiB; not {untrusted!r:.80} bytes."
+        )
+    return untrusted
 
 
 def guest_name(name: str, untrusted: Any) -> str:
@@ -188,7 +193,7 @@ def nic(name: str, untrusted: Any) -> Nic:
     """Return a network card whose gateway it can reach."""
     fields: dict[str, Check] = {
         "mac": _text(_MAC, "a MAC address in Xen's range"),
-        "bridge": _text(_BRIDGE, "the name of a bridge"),
+        "bridge": bridge,
         "address": _text(re.compile(r"[0-9.]+/[0-9]+"), "an IPv4 address with its prefix length"),
         "gateway": _text(re.compile(r"[0-9.]+"), "an IPv4 address"),
     }
@@ -202,10 +207,19 @@ def nic(name: str, untrusted: Any) -> Nic:
     return card
 
 
+def _kind_in(blob: str) -> str:
+    """Return what kind of key base64 says that it is (RFC 4253, 6.6: the first string in it); empty where none is."""
+    try:
+        data = base64.b64decode(blob, validate=True)
+        return data[4 : 4 + int.from_bytes(data[:4], "big")].decode("ascii")
+    except ValueError:
+        return ""
+
+
 def ssh_key(name: str, untrusted: Any) -> str:
     """Return an OpenSSH public key: one line of kind, base64 and comment, which may have letters of any language."""
     words = untrusted.split(" ", 2) if isinstance(untrusted, str) else []
-    good = len(words) >= 2 and words[0] in _KEY_KINDS and _KEY.fullmatch(words[1])
+    good = len(words) >= 2 and words[0] in _KEY_KINDS and _KEY.fullmatch(words[1]) and _kind_in(words[1]) == words[0]
     if not good or len(untrusted) > MOST_KEY or not untrusted.isprintable():
         raise invalid(f"{name} is not an OpenSSH public key: {untrusted!r:.80}.", code="bad_ssh_key")
     return str(untrusted)

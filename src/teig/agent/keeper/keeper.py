@@ -316,14 +316,15 @@ class Keeper:
     def _keep_cards(self, running: list[tuple[Domain, Spec]]) -> None:
         """See to network cards: those of new domains at once, all of them once a minute, for that takes a process."""
         now = time.monotonic()
-        domids = {domain.domid for domain, _ in running}
-        if now < self._cards_due and domids <= self._shaped:
+        if now < self._cards_due and {domain.domid for domain, _ in running} <= self._shaped:
             return
+        # One whose cards are still to come is not done with: they are seen to when they connect, or the next time.
+        whole = {domain.domid for domain, spec in running if shaping.has_all(spec, domain.domid)}
         rates = shaping.received() if running else {}
         for domain, spec in running:
             with self._telling(f"the network cards of {spec.name}"):
                 self._did(spec, domain, shaping.hold(spec, domain.domid, rates))
-        self._shaped = domids
+        self._shaped = whole
         self._cards_due = now + CARDS_S
 
     def _running(self, domains: list[Domain]) -> list[tuple[Domain, Spec]]:

@@ -16,12 +16,20 @@ LATENCY_MS = 50
 _LEAST_BURST = 64 << 10  # one whole segment-offloaded packet
 
 
-def hold(spec: Spec, domid: int, rates: dict[str, int], net: Path = NET) -> list[str]:
+def has_all(spec: Spec, domid: int) -> bool:
+    """Return whether all of a guest's cards are there: a domain is, some time before they are."""
+    return all((NET / card).exists() for card in _cards(spec, domid))
+
+
+def _cards(spec: Spec, domid: int) -> list[str]:
+    return [f"vif{domid}.{number}" for number in range(len(spec.nics))]
+
+
+def hold(spec: Spec, domid: int, rates: dict[str, int]) -> list[str]:
     """Hold a guest's cards to what they may receive; `rates` is what `received` said. Return what had to be done."""
     did = []
-    for number in range(len(spec.nics)):
-        card = f"vif{domid}.{number}"
-        if not (net / card).exists() or rates.get(card) == bytes_per_second(spec.in_kbit):
+    for card in _cards(spec, domid):
+        if not (NET / card).exists() or rates.get(card) == bytes_per_second(spec.in_kbit):
             continue
         must(replace_argv(card, spec.in_kbit), "tc_failed")
         did.append(f"{card} may receive {spec.in_kbit} kbit/s")
