@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,6 +92,24 @@ def test_a_host_that_does_not_answer_is_silent_until_it_does(services: Services,
     fleet.address = "sim1"
     observing.observe(services, stored(services))
     assert services.db.read(observations.silent) == {}
+
+
+def test_a_host_that_was_put_back_to_an_earlier_state_is_seen_as_it_is_now(
+    services: Services, fleet: Moving, host: SimulatedHost
+) -> None:
+    """As a virtual machine is from a snapshot: it is in the same boot, at an earlier time of it."""
+    inventory = host.inventory()
+    later = dataclasses.replace(inventory, uptime_ns=inventory.uptime_ns + 10**15)
+    before = stored(services)
+    seen = observations.Seen(host.facts(), later, services.now())
+    services.db.write(lambda connection: observing.store(connection, before, seen))
+    fleet.go_on.set()
+    fleet.address = "elsewhere"
+    with pytest.raises(Unreachable):
+        observing.observe(services, before)
+    hosts.add(services, "sim1", "elsewhere", 22, HOST_KEY, SITE.name)
+    assert services.db.read(observations.silent) == {}
+    wait(services, guests.create(services, wish("web")))
 
 
 def test_an_answer_from_where_a_host_was_is_not_stored(services: Services, fleet: Moving, host: SimulatedHost) -> None:

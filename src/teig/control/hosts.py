@@ -87,6 +87,7 @@ def add(services: Services, name: str, address: str, port: int, host_key: str, s
 
     def work(connection: sa.Connection) -> None:
         (hosts.replace if again else hosts.add)(connection, stored)
+        observations.forget(connection, host_id)  # a machine that was put back to an earlier state has an earlier clock
         observing.store(connection, stored, seen)
 
     services.db.write(work)
