@@ -35,6 +35,12 @@ def test_a_comment_in_a_key_cannot_break_out() -> None:
     assert _documents(ssh_keys=[key])["user-data"]["users"][0]["ssh_authorized_keys"] == [key]
 
 
+def test_a_key_s_comment_stands_there_as_it_is() -> None:
+    key = f"{SSH_KEY} høyde 管理者 \U0001f600"
+    image = parse_manifest(manifest(network="nocloud", default_user="debian"))
+    assert f'"{key}"' in documents(parse_spec(spec(ssh_keys=[key])), image)["user-data"]
+
+
 def test_blkid_knows_the_label(tmp_path: Path) -> None:
     disk = tmp_path / "seed"
     disk.write_bytes(seed(parse_spec(spec()), parse_manifest(manifest(network="nocloud"))).ljust(1 << 20, b"\0"))

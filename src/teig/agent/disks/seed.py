@@ -52,7 +52,8 @@ def _ethernets(spec: Spec) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+    # cloud-init reads it as YAML, to which the two halves that JSON escapes a rare letter into are no letter.
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def iso9660(files: dict[str, bytes]) -> bytes:
