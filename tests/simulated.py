@@ -22,6 +22,8 @@ from teig.model.image import Image, ImageFile, ImageFiles, Manifest, NetworkSetu
 from teig.model.operation import Operation
 from teig.model.site import Site
 from teig.model.units import MIB
+from teig.store import guests
+from teig.store.guests import StoredGuest
 
 SITE = Site("lab", "NO", "us", "10.77.0.0/16", "10.77.0.1", "10.77.16.0", "10.77.16.9")
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX"
@@ -77,6 +79,11 @@ def wait(services: Services, operation: Operation, deadline_s: float = 30) -> Op
         assert time.monotonic() < deadline, f"{found.kind} has not ended after {deadline_s} s: {found}"
         time.sleep(0.02)
     return found
+
+
+def stored(services: Services) -> list[StoredGuest]:
+    """Return what the database holds of all guests, by name."""
+    return services.db.read(guests.listed)
 
 
 @contextmanager

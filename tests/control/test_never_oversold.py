@@ -32,7 +32,7 @@ from teig.policy.admission import NOTHING, Amounts, observed_of, oversold
 from teig.store import guests as stored_guests
 from teig.store import hosts as stored_hosts
 from teig.store import reservations, schema
-from tests.simulated import enrol, server, wish
+from tests.simulated import enrol, server, stored, wish
 
 PLAN = """[{name}]
 memory_mib = {memory_mib}
@@ -186,7 +186,7 @@ class Hosting(RuleBasedStateMachine):
     @rule(host=st.sampled_from(["sim1", "sim2"]))
     def forget_a_guest_and_adopt(self, host: str) -> None:
         """Let the database lose a guest that nobody works on, as an older backup does, and see what is there."""
-        idle = [view.guest for view in guests.listed(self.services) if view.guest.operation is None]
+        idle = [guest for guest in stored(self.services) if guest.operation is None]
         if not idle:
             return
 
@@ -252,7 +252,7 @@ class Hosting(RuleBasedStateMachine):
             adopted = self._adopt(name)
             assert adopted is not None
             assert adopted.problems == ()
-        there = [view.guest.name for view in guests.listed(self.services)]
+        there = [guest.name for guest in stored(self.services)]
         for operation in [guests.delete(self.services, name, force=True) for name in there]:
             ended = self._ended(operation)
             assert ended.state is OperationState.DONE, ended

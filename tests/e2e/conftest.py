@@ -28,7 +28,7 @@ from teig.model.site import Site
 from teig.record import load
 from tests.faults import FaultyFleet
 from tests.postgres import Postgres
-from tests.simulated import wish
+from tests.simulated import stored, wish
 
 T = TypeVar("T")
 SITE = load(
@@ -82,8 +82,8 @@ class Stand:
     def delete_all(self) -> None:
         """Delete every guest."""
         self.fleet.fail = None
-        for view in guests.listed(self.services):
-            self.finish(guests.delete(self.services, view.guest.name, force=True))
+        for guest in stored(self.services):
+            self.finish(guests.delete(self.services, guest.name, force=True))
 
 
 def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: float) -> T:

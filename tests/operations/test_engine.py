@@ -25,7 +25,7 @@ from teig.store.operations import Left
 from teig.store.servers import Server
 from tests.postgres import cluster
 from tests.servers import until
-from tests.simulated import server, server_with_hosts, wait, wish
+from tests.simulated import server, server_with_hosts, stored, wait, wish
 
 KILLED = """
 import sys, time
@@ -103,7 +103,7 @@ def test_an_operation_survives_kill_9(tmp_path: Path) -> None:
     kill_in_the_middle(tmp_path)
     host = SimulatedHost("sim1")
     with server(tmp_path, SimulatedFleet([host])) as services:
-        image = guests.listed(services)[0].guest.spec.image
+        image = stored(services)[0].spec.image
         host.images.add(image)
         [operation] = operations.listed(services, 10)
         assert wait(services, operation).state is OperationState.DONE
@@ -138,4 +138,4 @@ def test_what_an_earlier_run_had_begun_is_undone_too(tmp_path: Path, host: Simul
         [operation] = operations.listed(services, 10)
         assert wait(services, operation).state is OperationState.FAILED
         assert undone, "define comes after image, and an earlier run may have come that far"
-        assert guests.listed(services) == []
+        assert stored(services) == []

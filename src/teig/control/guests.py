@@ -168,16 +168,6 @@ def lines(services: Services, after: str = "", limit: int | None = None) -> list
     return services.db.read(lambda connection: guest_lines.listed(connection, services.now(), after, limit))
 
 
-def listed(services: Services) -> list[GuestView]:
-    """Return all guests by name, each as its host was last seen to have it."""
-
-    def work(connection: sa.Connection) -> list[GuestView]:
-        known = {host.id: host for host in hosts.listed(connection)}
-        return [_observed(connection, services.now(), guest, known[guest.host]) for guest in guests.listed(connection)]
-
-    return services.db.read(work)
-
-
 def view(services: Services, name: str) -> GuestView:
     """Return one guest as its host has it now; as it was last seen where the host does not answer at once."""
     guest, host = _with_host(services, name)
@@ -187,18 +177,17 @@ def view(services: Services, name: str) -> GuestView:
     except NotFound:
         on_host = None
     except TeigError:
-        return services.db.read(lambda connection: _observed(connection, None, guest, host))
+        return services.db.read(lambda connection: _observed(connection, guest, host))
     state = state_of(guest.phase, on_host, fresh=True)
     return GuestView(guest, host, on_host, state, True, seen_at, _todo(guest, state))
 
 
-def _observed(connection: sa.Connection, now: float | None, guest: StoredGuest, host: StoredHost) -> GuestView:
-    """Return a guest as it was last seen; `now` None: its host does not answer at this moment."""
+def _observed(connection: sa.Connection, guest: StoredGuest, host: StoredHost) -> GuestView:
+    """Return a guest as it was last seen; its host does not answer at this moment."""
     seen = observations.of_host(connection, host.id)
     row = observations.of_guest(connection, guest.id, host.id)
-    fresh = seen is not None and now is not None and seen.fresh(now)
     on_host = row.guest if row else None
-    state = state_of(guest.phase, on_host, fresh=fresh)
+    state = state_of(guest.phase, on_host, fresh=False)
     return GuestView(guest, host, on_host, state, False, seen.seen_at if seen else None, _todo(guest, state))
 
 
