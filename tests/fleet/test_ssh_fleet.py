@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from teig.fleet import ssh_channel
 from teig.fleet.driver import ByteStream, Claim, Host
+from teig.fleet.simulated import SimulatedHost
 from teig.fleet.ssh import SshFleet, SshHost
 from teig.fleet.ssh_lanes import Lane
 from teig.model.errors import (
@@ -25,13 +27,14 @@ from teig.model.errors import (
     NotFound,
     Unreachable,
 )  # fmt: skip
-from teig.model.guest import Disk
+from teig.model.guest import Disk, GuestSpec
+from teig.model.host import GuestOnHost
 from teig.model.image import Image, Manifest
 from teig.model.names import GuestId, HostId, ImageId
 from teig.policy import placement
 from teig.policy.placement import PlacementDecision
-from teig.record import load
-from tests.agent.given import FILES, GUEST, IMAGE, manifest
+from teig.record import dump, load
+from tests.agent.given import FILES, GUEST, IMAGE, manifest, spec
 from tests.fleet import scripted
 from tests.fleet.server import LocalHost, reached
 
@@ -276,3 +279,25 @@ def test_a_stream_carries_both_ways_at_once(tmp_path: Path) -> None:
 
     with reached(tmp_path, scripted.agent(tmp_path, echo)) as (_, far):
         assert asyncio.run(asked(far)) == 4 * size
+
+
+def test_a_guest_whose_description_is_none_hides_no_other(tmp_path: Path) -> None:
+    simulated, text = SimulatedHost("sim1"), dump(load(GuestSpec, spec()))
+    other = {**text, "id": "11111111-2222-4333-8444-555555555555", "name": "other", "vcpus": 10**9}
+    there = dump(GuestOnHost(GuestId(GUEST), 1, load(GuestSpec, text), None, "", None, (0,)))
+    damaged = {**there, "id": other["id"], "spec": other}
+    told = {**dump(simulated.inventory()), "guests": [damaged, there]}
+    shown = (tmp_path / "told.json", tmp_path / "shown.json")
+    for path, value in zip(shown, (told, damaged), strict=True):
+        path.write_text(json.dumps(value))
+    body = f"""
+    if name == "inventory":
+        return json.load(open({str(shown[0])!r}))
+    if name == "guest_show":
+        return json.load(open({str(shown[1])!r}))
+"""
+    with reached(tmp_path, scripted.agent(tmp_path, body)) as (_, far):
+        found = {guest.id: guest for guest in far.inventory().guests}
+        assert found[GuestId(GUEST)].spec == load(GuestSpec, text)
+        assert found[GuestId(other["id"])].spec is None
+        assert far.guest(GuestId(other["id"])).spec is None

@@ -17,13 +17,14 @@ from urllib.parse import unquote_to_bytes
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from teig.agent.contract.arguments import NO_TEXT
 from teig.model.errors import InvalidRequest, NotFound, TeigError, TooLarge
 
 MOST_BODY: Final = 1 << 20
 MOST_DEPTH: Final = 32
 _LEAST, _MOST = -(2**63), 2**63 - 1
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Controls but for tabs and line ends, marks that turn the direction of text around, and halves of characters."""
+_LINES = dict.fromkeys(map(ord, "\t\n\r"), " ")
+"""Tabs and line ends, which text in a body may have."""
 _FILE = re.compile(r"/v1/images/[^/]+/files/[^/]+")
 
 
@@ -88,7 +89,7 @@ def _leaves(root: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_leaf(where: str, leaf: Any) -> None:
-    if isinstance(leaf, str) and (found := _NO_TEXT.search(leaf)):
+    if isinstance(leaf, str) and (found := NO_TEXT.search(leaf.translate(_LINES))):
         raise InvalidRequest(f"{where} holds a character that is no text: U+{ord(found[0]):04X}.", "Take it out.")
     if isinstance(leaf, int) and not _LEAST <= leaf <= _MOST:
         raise InvalidRequest(f"{where} is a number that nothing can be.", "Correct it.")
@@ -112,7 +113,7 @@ def _check_address(scope: Scope) -> None:
             text = unquote_to_bytes(raw).decode("utf-8")
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"The {part} is not UTF-8.") from error
-        if found := _NO_TEXT.search(text) or re.search(r"[\t\n\r]", text):
+        if found := NO_TEXT.search(text):
             what = f"The {part} holds a character that is no text: U+{ord(found[0]):04X}."
             raise NotFound(what, code="no_route") if part == "path" else InvalidRequest(what, "Take it out.")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from teig.agent.contract.spec import MOST_DISKS, MOST_NICS
+from teig.agent.contract.spec import MOST_DISKS, MOST_KEYS, MOST_NICS
 from teig.model.errors import InvalidRequest
 from teig.model.guest import Disk, GuestSpec, GuestType, Nic, OnCrash, check_ssh_key
 from teig.model.image import Image
@@ -67,6 +67,8 @@ def check_fit(wish: Wish, plan: Plan, image: Image) -> None:
         raise InvalidRequest(f"A guest has between 1 and {MOST_NICS} network cards.", "Ask for as many.")
     if len(wish.disks) >= MOST_DISKS:
         raise InvalidRequest(f"A guest can have {MOST_DISKS} disks, the plan's own included.", "Ask for fewer.")
+    if len(wish.ssh_keys) > MOST_KEYS:
+        raise InvalidRequest(f"A guest can have {MOST_KEYS} SSH keys.", "Leave some out.")
     for key in wish.ssh_keys:
         check_ssh_key(key)
 
@@ -119,7 +121,7 @@ def spec_for(
         image=image.id,
         disks=disks,
         nics=nics,
-        ssh_keys=wish.ssh_keys,
+        ssh_keys=tuple(check_ssh_key(key) for key in wish.ssh_keys),
         on_crash=wish.on_crash,
         **promised(plan),
     )

@@ -101,11 +101,17 @@ class SshHost:
 
     def inventory(self, timeout_s: float = ANSWER_S) -> Inventory:
         """Return all guests and foreign domains."""
-        return self._load(Inventory, self._ask("inventory", {}, timeout_s))
+        answer = self._ask("inventory", {}, timeout_s)
+        try:
+            return load(Inventory, answer)
+        except InvalidRequest:
+            guests = answer.get("guests")
+            readable = [_readable(guest) for guest in guests] if isinstance(guests, list) else guests
+            return self._load(Inventory, {**answer, "guests": readable})
 
     def guest(self, guest: GuestId, timeout_s: float = ANSWER_S) -> GuestOnHost:
         """Return one guest."""
-        return self._load(GuestOnHost, self._ask("guest_show", {"guest": guest}, timeout_s))
+        return self._load(GuestOnHost, _readable(self._ask("guest_show", {"guest": guest}, timeout_s)))
 
     def image_present(self, image: ImageId) -> bool:
         """Return whether the host has an image whole."""
@@ -314,6 +320,20 @@ class SshHost:
 
     def _ended(self) -> Unreachable:
         return Unreachable(f"The connection to host {self.link.host.name} was ended.", "Try again.")
+
+
+def _readable(untrusted_guest: Any) -> Any:
+    """Return what an agent says of a guest; without its description where that is none, which is that guest's alone."""
+    if not isinstance(untrusted_guest, dict):
+        return untrusted_guest
+    told = dict(untrusted_guest)
+    for part in ("spec", "started"):
+        try:
+            if told.get(part) is not None:
+                load(GuestSpec, told[part])
+        except InvalidRequest:
+            told[part] = None
+    return told
 
 
 class _Stream:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import asyncssh
 
+from teig.agent.contract.protocol import PROTOCOL
 from teig.fleet.driver import HostAddress
 from teig.model.errors import HostFault, TeigError, Unreachable, from_record
 
-PROTOCOL: Final = 1
 MOST_ANSWER: Final = 64 << 20
 HELLO_TIMEOUT_S: Final = 30
 STALLED_S: Final = 30.0

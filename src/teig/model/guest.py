@@ -169,7 +169,7 @@ class Entitled:
 def check_ssh_key(untrusted_key: str) -> str:
     """Return an OpenSSH public key (one line: kind, base64, comment), or raise InvalidRequest."""
     try:
-        return str(held(contract.ssh_key, "key", untrusted_key.strip()))
+        return str(held(contract.new_ssh_key, "key", untrusted_key.strip()))
     except InvalidRequest as error:
         raise InvalidRequest(
             "That is not an OpenSSH public key.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from teig.agent.contract.spec import SPEC, size
+from teig.agent.contract.spec import MOST_NICS, SPEC, size
 from teig.model.contract import held
 from teig.model.errors import InvalidRequest
 from teig.model.names import check_name
@@ -62,7 +62,7 @@ class Plan:
         held(size, "disk_bytes", self.disk_bytes)
         held(SPEC["out_kbit"], "out_kbit", self.out_kbit)
         held(SPEC["in_kbit"], "in_kbit", self.in_kbit)
-        self._want(1 <= self.addresses <= 4, "addresses must be between 1 and 4")
+        self._want(1 <= self.addresses <= MOST_NICS, f"addresses must be between 1 and {MOST_NICS}")
 
     def _want(self, holds: bool, rule: str) -> None:
         if not holds:

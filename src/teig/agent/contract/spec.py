@@ -12,7 +12,7 @@ import re
 from typing import Any, NamedTuple, Optional
 
 from teig.agent.contract import arguments
-from teig.agent.contract.arguments import Check, check, one_of, whole
+from teig.agent.contract.arguments import NO_TEXT, Check, check, one_of, whole
 from teig.agent.contract.failure import invalid
 
 _MAC = re.compile(r"00:16:3e:[0-7][0-9a-f](:[0-9a-f]{2}){2}", re.ASCII)
@@ -26,8 +26,9 @@ _VERSION = re.compile(r"[\x20-\x7e]{0,128}", re.ASCII)
 MOST_DISKS = 8
 MOST_NICS = 4
 MOST_KEYS = 64
-MOST_KEY = 16384
-"""Characters of an SSH public key with its comment; one of RSA with 16384 bits has some 2800."""
+MOST_KEY, MOST_COMMENT = 4096, 512
+"""Characters of an SSH public key in base64 (one of RSA with 16384 bits has some 2800), and of the comment behind it:
+as many keys as a guest may have fit into one request."""
 MOST_DISK_BYTES = 2**50
 EXTENT_BYTES = 4 * 1024 * 1024
 
@@ -199,10 +200,12 @@ def nic(name: str, untrusted: Any) -> Nic:
     }
     card = Nic(**check(fields, untrusted))
     try:
-        inside = ipaddress.IPv4Address(card.gateway) in ipaddress.IPv4Interface(card.address).network
+        gateway, address = ipaddress.IPv4Address(card.gateway), ipaddress.IPv4Interface(card.address)
     except ValueError as error:
         raise invalid(f"{name}: {error}.") from error
-    if not inside:
+    if (str(gateway), str(address)) != (card.gateway, card.address):
+        raise invalid(f"{name}: write the addresses as {address} and {gateway}.")
+    if gateway not in address.network:
         raise invalid(f"{name}: the gateway {card.gateway} is not in the network of {card.address}.")
     return card
 
@@ -217,10 +220,20 @@ def _kind_in(blob: str) -> str:
 
 
 def ssh_key(name: str, untrusted: Any) -> str:
-    """Return an OpenSSH public key: one line of kind, base64 and comment, which may have letters of any language."""
+    """Return an OpenSSH public key: one line of kind, base64 and comment, which may have letters of any language.
+
+    Guests may have keys that nothing can be done with: earlier releases took them. `new_ssh_key` takes none.
+    """
     words = untrusted.split(" ", 2) if isinstance(untrusted, str) else []
-    good = len(words) >= 2 and words[0] in _KEY_KINDS and _KEY.fullmatch(words[1]) and _kind_in(words[1]) == words[0]
-    if not good or len(untrusted) > MOST_KEY or not untrusted.isprintable():
+    if len(words) < 2 or words[0] not in _KEY_KINDS or not _KEY.fullmatch(words[1]) or NO_TEXT.search(untrusted):
+        raise invalid(f"{name} is not an OpenSSH public key: {untrusted!r:.80}.", code="bad_ssh_key")
+    return str(untrusted)
+
+
+def new_ssh_key(name: str, untrusted: Any) -> str:
+    """Return a key that somebody gives: one whose base64 holds what it says, and that is no longer than keys are."""
+    kind, blob, *comment = str(ssh_key(name, untrusted)).split(" ", 2)
+    if _kind_in(blob) != kind or len(blob) > MOST_KEY or len("".join(comment)) > MOST_COMMENT:
         raise invalid(f"{name} is not an OpenSSH public key: {untrusted!r:.80}.", code="bad_ssh_key")
     return str(untrusted)
 
