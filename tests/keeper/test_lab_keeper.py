@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import pytest
 
@@ -133,15 +136,27 @@ def test_a_guest_that_reconnects_all_the_time_is_paused_and_can_be_stopped(stand
     claim = stand.start(spec)
     await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
     use_up(stand, spec)
-    stand.get(spec, "/cgi-bin/reconnect?seconds=600")
-    await_that(lambda: spec.id in stand.run("ls /run/teig/paused || true"), 120, "the guest to be paused")
-    assert "--p---" in stand.run(f"xl list {spec.name}")
+    file = f"/run/teig/paused/{spec.id}.json"
+    # A pause may be over after ten seconds, and the guest's answer may wait for that: seen on the host, and made longer.
+    seen = f"for i in $(seq 400); do [ -e {file} ] && break; sleep 0.3; done; xl list {spec.name}; {until(file, 1e9)}"
+    with ThreadPoolExecutor(1) as pool:
+        watched = pool.submit(stand.run, seen)
+        time.sleep(2)
+        asking = Thread(target=lambda: stand.get(spec, "/cgi-bin/reconnect?seconds=600"), daemon=True)
+        asking.start()
+        assert "--p---" in watched.result()
     # The next keeper knows of it, and lets it go when its time is over.
-    stand.run(f'sed -i \'s/"until": .*/"until": 1.0/\' /run/teig/paused/{spec.id}.json')
+    stand.run(until(file, 1.0))
     before = stand.host.guest(spec.id).cpu_time_ns
     stand.run("systemctl kill -s KILL teig-keeper")
     await_that(lambda: stand.host.guest(spec.id).cpu_time_ns > before, RIGHT_S, "the guest to go on")
+    asking.join(120)
     stand.host.guest_stop(claim, 0)
+
+
+def until(file: str, time_s: float) -> str:
+    """Return the command that ends a pause at a time."""
+    return f'sed -i \'s/"until": .*/"until": {time_s}/\' {file}'
 
 
 def use_up(stand: Stand, spec: GuestSpec) -> None:
