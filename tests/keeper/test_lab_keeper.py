@@ -137,8 +137,9 @@ def test_a_guest_that_reconnects_all_the_time_is_paused_and_can_be_stopped(stand
     await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
     use_up(stand, spec)
     file = f"/run/teig/paused/{spec.id}.json"
-    # A pause may be over after ten seconds, and the guest's answer may wait for that: seen on the host, and made longer.
-    seen = f"for i in $(seq 400); do [ -e {file} ] && break; sleep 0.3; done; xl list {spec.name}; {until(file, 1e9)}"
+    # A pause may be over after ten seconds, and the guest's answer may wait for that: seen there, and made longer.
+    appears = f"for i in $(seq 400); do [ -e {file} ] && break; sleep 0.3; done; sleep 0.5"
+    seen = f"{appears}; xl list {spec.name}; {until(file, 1e9)}"
     with ThreadPoolExecutor(1) as pool:
         watched = pool.submit(stand.run, seen)
         time.sleep(2)
