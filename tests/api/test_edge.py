@@ -26,6 +26,7 @@ from teig.model.errors import InvalidRequest
 from teig.model.image import ImageFile
 from teig.record import dump
 from tests.agent.given import SSH_KEY
+from tests.records import changed, places
 from tests.simulated import CONTENTS, HOST_KEY, SITE, manifest, server_with_hosts, wait, wish
 
 TOML = """
@@ -98,24 +99,6 @@ def routes() -> list[tuple[str, str]]:
     assert len(found) > 25
     assert set(BODIES) <= set(found)
     return found
-
-
-def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield at
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in children:
-        yield from places(inner, (*at, key))
-
-
-def changed(value: Any, at: tuple[Any, ...], new: Any) -> Any:
-    if not at:
-        return new
-    made = json.loads(json.dumps(value))
-    inside = made
-    for key in at[:-1]:
-        inside = inside[key]
-    inside[at[-1]] = new
-    return made
 
 
 @given(data=st.data())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import copy
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from teig.model.guest import GuestSpec, check_ssh_key
 from teig.model.image import Manifest
 from teig.record import dump, load
 from tests.agent.given import SSH_KEY, manifest, spec
+from tests.records import changed, places
 
 HOSTILE: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 1.0, 1.9, float("nan"), float("inf"), 10**30, 2**63, 4 << 20, (4 << 20) + 1, "", "x",
@@ -28,23 +27,6 @@ HOSTILE: tuple[Any, ...] = (
     "00:16:3e:80:00:00", "10.0.0.1", "10.0.0.1/33", "10.0.0.300/24", "::1", f"{SSH_KEY} ünïcode", f"{SSH_KEY}\x07",
     f"{SSH_KEY}{'a' * 20000}",
 )  # fmt: skip
-
-
-def places(record: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the place of every value in a record."""
-    children = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
-    for key, value in children:
-        yield (*at, key)
-        yield from places(value, (*at, key))
-
-
-def changed(record: dict[str, Any], at: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    made: Any = copy.deepcopy(record)
-    inside = made
-    for key in at[:-1]:
-        inside = inside[key]
-    inside[at[-1]] = value
-    return dict(made)
 
 
 def agent_takes(kind: Any, record: dict[str, Any]) -> bool:
@@ -60,7 +42,7 @@ SOUND = {GuestSpec: spec(), Manifest: manifest()}
 
 @given(data=st.data(), kind=st.sampled_from([GuestSpec, Manifest]), value=st.sampled_from(HOSTILE))
 def test_what_becomes_a_noun_is_taken_by_the_agent(data: st.DataObject, kind: Any, value: Any) -> None:
-    at = data.draw(st.sampled_from(list(places(SOUND[kind]))))
+    at = data.draw(st.sampled_from(list(places(SOUND[kind]))[1:]))
     try:
         noun = load(kind, changed(SOUND[kind], at, value))
     except InvalidRequest:
@@ -70,7 +52,7 @@ def test_what_becomes_a_noun_is_taken_by_the_agent(data: st.DataObject, kind: An
 
 @given(data=st.data(), value=st.sampled_from(HOSTILE))
 def test_what_the_agent_takes_of_a_guest_becomes_a_noun(data: st.DataObject, value: Any) -> None:
-    at = data.draw(st.sampled_from(list(places(SOUND[GuestSpec]))))
+    at = data.draw(st.sampled_from(list(places(SOUND[GuestSpec]))[1:]))
     record = changed(SOUND[GuestSpec], at, value)
     if agent_takes(GuestSpec, record):
         assert dump(load(GuestSpec, record)) == dump_spec(parse_spec(record))

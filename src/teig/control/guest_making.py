@@ -40,8 +40,8 @@ class Wish:
     on_crash: OnCrash = OnCrash.RESTART
 
 
-def check_fit(wish: Wish, plan: Plan, image: Image) -> None:
-    """Raise InvalidRequest where wish, plan and image do not fit each other."""
+def fitted(wish: Wish, plan: Plan, image: Image) -> Wish:
+    """Return a wish with its keys as they are kept; InvalidRequest where wish, plan and image do not fit each other."""
     manifest = image.manifest
     if plan.memory_mib < manifest.min_memory_mib:
         raise InvalidRequest(
@@ -69,8 +69,7 @@ def check_fit(wish: Wish, plan: Plan, image: Image) -> None:
         raise InvalidRequest(f"A guest can have {MOST_DISKS} disks, the plan's own included.", "Ask for fewer.")
     if len(wish.ssh_keys) > MOST_KEYS:
         raise InvalidRequest(f"A guest can have {MOST_KEYS} SSH keys.", "Leave some out.")
-    for key in wish.ssh_keys:
-        check_ssh_key(key)
+    return replace(wish, ssh_keys=tuple(check_ssh_key(key) for key in wish.ssh_keys))
 
 
 def disks_of(wish: Wish, plan: Plan) -> tuple[Disk, ...]:
@@ -121,7 +120,7 @@ def spec_for(
         image=image.id,
         disks=disks,
         nics=nics,
-        ssh_keys=tuple(check_ssh_key(key) for key in wish.ssh_keys),
+        ssh_keys=wish.ssh_keys,
         on_crash=wish.on_crash,
         **promised(plan),
     )

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from teig.control import images as image_desk
 from teig.control import observing, placing, plans, sites
-from teig.control.guest_making import Wish, check_fit, demand_for, disks_of, nics_for, resized, spec_for
+from teig.control.guest_making import Wish, demand_for, disks_of, fitted, nics_for, resized, spec_for
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
 from teig.model.errors import Conflict, NotFound, Refused, TeigError
@@ -65,7 +65,7 @@ def create(services: Services, wish: Wish) -> Operation:
     plan = plans.named(services, wish.plan)
     image = image_desk.named(services, wish.image).image
     site = sites.chosen(services, wish.site)
-    check_fit(wish, plan, image)
+    wish = fitted(wish, plan, image)
     guest_id, operation_id = GuestId(_uuid(services)), _operation_id(services)
     disks = disks_of(wish, plan)
     demand = demand_for(plan, disks, wish.type)

@@ -101,17 +101,11 @@ class SshHost:
 
     def inventory(self, timeout_s: float = ANSWER_S) -> Inventory:
         """Return all guests and foreign domains."""
-        answer = self._ask("inventory", {}, timeout_s)
-        try:
-            return load(Inventory, answer)
-        except InvalidRequest:
-            guests = answer.get("guests")
-            readable = [_readable(guest) for guest in guests] if isinstance(guests, list) else guests
-            return self._load(Inventory, {**answer, "guests": readable})
+        return self._load_readable(Inventory, self._ask("inventory", {}, timeout_s), _readable_guests)
 
     def guest(self, guest: GuestId, timeout_s: float = ANSWER_S) -> GuestOnHost:
         """Return one guest."""
-        return self._load(GuestOnHost, _readable(self._ask("guest_show", {"guest": guest}, timeout_s)))
+        return self._load_readable(GuestOnHost, self._ask("guest_show", {"guest": guest}, timeout_s), _readable)
 
     def image_present(self, image: ImageId) -> bool:
         """Return whether the host has an image whole."""
@@ -237,6 +231,13 @@ class SshHost:
                 code="agent_version",
             ) from error  # fmt: skip
 
+    def _load_readable(self, kind: type[T], untrusted_answer: dict[str, Any], readable: Callable[[Any], Any]) -> T:
+        """Return what an agent tells, what of it is `readable` where not all is."""
+        try:
+            return load(kind, untrusted_answer)
+        except InvalidRequest:
+            return self._load(kind, readable(untrusted_answer))
+
     def _run(self, work: Coroutine[Any, Any, T], check: Callable[[], None] | None = None) -> T:
         """Do something in the fleet's loop and wait for it; what `check` raises meanwhile ends it."""
         running = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -334,6 +335,13 @@ def _readable(untrusted_guest: Any) -> Any:
         except InvalidRequest:
             told[part] = None
     return told
+
+
+def _readable_guests(untrusted_inventory: dict[str, Any]) -> dict[str, Any]:
+    """Return an inventory whose guests are readable."""
+    guests = untrusted_inventory.get("guests")
+    readable = [_readable(guest) for guest in guests] if isinstance(guests, list) else guests
+    return {**untrusted_inventory, "guests": readable}
 
 
 class _Stream:

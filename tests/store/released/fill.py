@@ -76,7 +76,7 @@ def fill(services: Any, fleet: Any) -> None:
         _done(services, guests.resize(services, "grown", "gold"))
     fleet.fail = "guest_start"  # it leaves nothing behind
     wait(services, guests.create(services, wish("never", site="lab")))
-    fleet.error, fleet.when = _dies(fleet), "after"  # its host is gone in the middle, and it cannot be undone
+    fleet.error, fleet.when = _die, "after"  # its host is gone in the middle, and it cannot be undone
     wait(services, guests.create(services, wish("half", site="bergen")), 120)
     for host in HOSTS:
         host.answers = True
@@ -92,13 +92,10 @@ def _done(services: Any, operation: Any) -> None:
     assert ended.state.value == "done", ended
 
 
-def _dies(fleet: Any) -> Any:
-    def die() -> Exception:
-        for host in HOSTS:
-            host.answers = False
-        return HostFault("The host has lost its power.")
-
-    return die
+def _die() -> Exception:
+    for host in HOSTS:
+        host.answers = False
+    return HostFault("The host has lost its power.")
 
 
 def under_way(services: Any, fleet: Any) -> None:
