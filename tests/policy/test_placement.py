@@ -59,7 +59,7 @@ def candidate(name: str, memory_mib: int = 8192, facts: HostFacts | None = None,
 
 
 def taken(
-    memory_mib: int = 1, share_cores: float = 0.001, disk_bytes: int = 4 * MIB, rate: DiskRate | None = None
+    memory_mib: int = 64, share_cores: float = 0.001, disk_bytes: int = 4 * MIB, rate: DiskRate | None = None
 ) -> Amounts:
     least = DiskRate(10, 10, 65536, 65536)
     return entitled_to(

@@ -13,7 +13,6 @@ from teig.model.pool import DiskRate, PoolClass
 
 LEAST_SHARE: Final = 0.01
 """Cores. Less is lost in the scheduler's own grain: weights are whole numbers, and admission counts thousandths."""
-MOST_MIB: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,8 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse a plan that no host could keep."""
         check_name("plan", self.name)
-        self._want(self.memory_mib >= 64, "memory_mib must be at least 64: a Linux guest does not boot with less")
-        self._want(1 <= self.vcpus <= 128, "vcpus must be between 1 and 128")
-        self._want(self.memory_mib <= MOST_MIB, f"memory_mib must be at most {MOST_MIB}")
+        for field in ("memory_mib", "vcpus", "out_kbit", "in_kbit"):
+            held(SPEC[field], field, getattr(self, field))
         self._want(
             LEAST_SHARE <= self.share_cores <= self.vcpus,
             f"share_cores must be at least {LEAST_SHARE:g} and at most the number of vcpus",
@@ -60,8 +58,6 @@ class Plan:
             "with own_cores, share_cores must be the number of vcpus: nobody else can use what it leaves",
         )
         held(size, "disk_bytes", self.disk_bytes)
-        held(SPEC["out_kbit"], "out_kbit", self.out_kbit)
-        held(SPEC["in_kbit"], "in_kbit", self.in_kbit)
         self._want(1 <= self.addresses <= MOST_NICS, f"addresses must be between 1 and {MOST_NICS}")
 
     def _want(self, holds: bool, rule: str) -> None:

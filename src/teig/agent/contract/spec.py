@@ -29,6 +29,10 @@ MOST_KEYS = 64
 MOST_KEY, MOST_COMMENT = 4096, 512
 """Characters of an SSH public key in base64 (one of RSA with 16384 bits has some 2800), and of the comment behind it:
 as many keys as a guest may have fit into one request."""
+LEAST_MIB, MOST_MIB = 64, 1 << 24
+"""A guest's memory: a Linux guest does not boot with less, and no host has 16 TiB."""
+MOST_VCPUS = 128
+"""Xen gives an HVM or PVH guest no more (xen/include/public/hvm/hvm_info_table.h, HVM_MAX_VCPUS)."""
 MOST_DISK_BYTES = 2**50
 EXTENT_BYTES = 4 * 1024 * 1024
 
@@ -161,7 +165,7 @@ def size(name: str, untrusted: Any) -> int:
     return untrusted
 
 
-def guest_name(name: str, untrusted: Any) -> str:
+def named(name: str, untrusted: Any) -> str:
     """Return a label that xl cannot take for a domain id."""
     value = str(arguments.label(name, untrusted))
     if value.isdigit():
@@ -239,8 +243,8 @@ def new_ssh_key(name: str, untrusted: Any) -> str:
 
 
 def _cores(name: str, untrusted: Any) -> float:
-    if type(untrusted) not in (int, float) or not 0 < untrusted <= 512:
-        raise invalid(f"{name} must be a number of cores above 0, not {untrusted!r:.80}.")
+    if type(untrusted) not in (int, float) or not 0 < untrusted <= MOST_VCPUS:
+        raise invalid(f"{name} must be a number of cores above 0 and at most {MOST_VCPUS}, not {untrusted!r:.80}.")
     return float(untrusted)
 
 
@@ -252,17 +256,17 @@ def _flag(name: str, untrusted: Any) -> bool:
 
 SPEC: dict[str, Check] = {
     "id": arguments.guest_id,
-    "name": guest_name,
+    "name": named,
     "type": one_of("pv", "pvh"),
-    "plan": arguments.label,
-    "site": arguments.label,
+    "plan": named,
+    "site": named,
     "image": arguments.sha256,
-    "memory_mib": whole(1, 2**30),
-    "vcpus": whole(1, 512),
+    "memory_mib": whole(LEAST_MIB, MOST_MIB),
+    "vcpus": whole(1, MOST_VCPUS),
     "share_cores": _cores,
     "ceiling_cores": _cores,
     "weight": whole(1, 65535),
-    "cap": whole(0, 100 * 512),
+    "cap": whole(0, 100 * MOST_VCPUS),
     "disk_rate": disk_rate,
     "out_kbit": whole(100, 10**9),
     "in_kbit": whole(100, 10**9),
@@ -326,7 +330,7 @@ def parse_manifest(untrusted: Any) -> Manifest:
         raise invalid("No file of an image can be called manifest.json.")
     user = untrusted.get("default_user")
     return Manifest(
-        name=guest_name("name", untrusted.get("name")),
+        name=named("name", untrusted.get("name")),
         version=_text(_VERSION, "a version")("version", untrusted.get("version")),
         cmdline=_cmdline("cmdline", untrusted.get("cmdline")),
         network=one_of("kernel-ip", "nocloud")("network", untrusted.get("network")),
