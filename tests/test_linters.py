@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ LONGEST_FUNCTION = 40
 LONGEST_MODULE = 500
 DEEPEST_NESTING = 3
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
+_NAMED_MODULE = re.compile(r"`(teig(?:\.[a-z_]+)+)`")
 _BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)
 _SCOPES = (ast.With, ast.AsyncWith)  # no decision: what is inside counts as if it stood outside
 
@@ -51,6 +54,26 @@ def test_house_rules() -> None:
     broken = [rule for path in MODULES for rule in _broken_rules(path, path.read_text(encoding="utf-8"))]
     if broken:
         pytest.fail("\n".join(broken), pytrace=False)
+
+
+def test_modules_that_texts_name_exist() -> None:
+    texts = [*MODULES, ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    gone = [
+        f"{path.relative_to(ROOT)}: there is no {name}"
+        for path in texts
+        for name in _NAMED_MODULE.findall(path.read_text(encoding="utf-8"))
+        if not _resolves(name)
+    ]
+    assert not gone
+
+
+def _resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def _broken_rules(path: Path, text: str) -> Iterator[str]:

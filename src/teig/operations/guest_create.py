@@ -1,6 +1,6 @@
 """Make a guest and run it: reserve, image, volume, write, define, start, observe.
 
-The reservation is a row that the request's own transaction has written (see `teig.control.guest_requests`), so that a
+The reservation is a row that the request's own transaction has written (see `teig.control.guests`), so that a
 refusal is immediate; here it is only checked and, when something fails, given back. A guest is made when its domain
 runs; whether its network answers is observed afterwards.
 """

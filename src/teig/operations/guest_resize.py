@@ -1,6 +1,6 @@
 """Give a guest another plan on the host where it is: define, observe.
 
-The new promise is admitted and written in the request's own transaction (see `teig.control.guest_requests`). Here the
+The new promise is admitted and written in the request's own transaction (see `teig.control.guests`). Here the
 host's files follow. The keeper then holds the running guest to the new weight, cap and disk rates within seconds;
 memory and vCPUs are the domain's own and change when the guest is next started, never under a running one. Until then
 what its domain was started with stays reserved.
