@@ -16,6 +16,8 @@ from teig.policy.placement import PlacementDecision
 POOL = "vg0"
 JOB_S = 600.0
 GONE_S = 5.0
+LOOK_S = 0.5
+"""How often an emulated host is asked: each question takes of the time in which it could go on."""
 
 
 class CarriedHost:
@@ -41,7 +43,7 @@ class CarriedHost:
         deadline = time.monotonic() + JOB_S
         while job.state is JobState.RUNNING:
             assert time.monotonic() < deadline, f"the job has not ended: {job}"
-            time.sleep(0.1)
+            time.sleep(LOOK_S)
             job = self.driver.job(claim)
         if job.error is not None:
             raise from_record(job.error)
@@ -57,4 +59,4 @@ class CarriedHost:
                 raise HostFault(f"Guest {guest} stopped before it answered.", code="guest_died")
             if now > deadline:
                 raise HostFault(f"Guest {guest} does not answer on port {port}.", code="guest_not_ready")
-            time.sleep(0.3)
+            time.sleep(2 * LOOK_S)

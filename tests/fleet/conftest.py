@@ -149,7 +149,7 @@ def await_that(holds: Callable[[], Any], deadline_s: float, what: str) -> None:
     deadline = time.monotonic() + deadline_s
     while not holds():
         assert time.monotonic() < deadline, f"not within {deadline_s} s: {what}"
-        time.sleep(0.5)
+        time.sleep(1.0)
 
 
 def install(lab: LabHost, key: asyncssh.SSHKey) -> HostAddress:

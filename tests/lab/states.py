@@ -104,4 +104,4 @@ def eventually(ask: Callable[[], str], wait_s: float) -> str:
         except ProcessFailed:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.3)
+            time.sleep(1.0)

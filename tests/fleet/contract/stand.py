@@ -19,6 +19,7 @@ from teig.model.image import Image
 from teig.model.job import Job, JobState
 from teig.model.names import GuestId
 from teig.model.units import MIB
+from tests.carried import LOOK_S
 from tests.fleet.conftest import decided, tiny
 
 POOL = "vg0"
@@ -141,7 +142,7 @@ class Stand(abc.ABC):
         began = self.now()
         while job.state is JobState.RUNNING:
             assert self.now() - began < self.deadline_s, f"the job has not ended: {job}"
-            self.pause(0.1)
+            self.pause(LOOK_S)
             job = self.host.job(claim)
         if job.error is not None:
             raise from_record(job.error)
@@ -152,7 +153,7 @@ class Stand(abc.ABC):
         began = self.now()
         while not holds():
             assert self.now() - began < self.deadline_s, f"not within {self.deadline_s} s: {what}"
-            self.pause(0.1)
+            self.pause(LOOK_S)
 
     def in_gap(self, spec: GuestSpec) -> GuestOnHost:
         """Let a guest reboot by itself; return it as it is while its domain has gone and is not there anew."""
