@@ -132,8 +132,14 @@ def test_a_host_with_guests_is_kept_and_one_without_is_forgotten(client: TestCli
     finish(client, client.post("/v1/guests", json=WEB).json())
     assert client.delete("/v1/hosts/sim1").json()["error"]["code"] == "host_in_use"
     finish(client, client.delete("/v1/guests/web", params={"force": True}).json())
-    assert client.delete("/v1/hosts/sim1").status_code == 204
+    assert client.delete("/v1/hosts/sim1").json() == {"guests": []}
     assert client.get("/v1/hosts").json() == []
+
+
+def test_a_host_that_is_lost_is_forgotten_with_its_guests(client: TestClient) -> None:
+    finish(client, client.post("/v1/guests", json=WEB).json())
+    assert client.delete("/v1/hosts/sim1", params={"force": True}).json() == {"guests": ["web"]}
+    assert client.get("/v1/hosts").json() == client.get("/v1/guests").json() == []
 
 
 def test_a_host_is_shown_with_its_key_and_its_room(client: TestClient) -> None:

@@ -60,3 +60,13 @@ def test_a_pool_is_rated_as_stated(services: Services, teig: Teig) -> None:
     both = teig("pool", "rate", "sim1", *rates, "--together")
     assert "stated, reads and writes at once" in both.stdout
     assert "3500 of 4000 a second promised to nobody" in both.stdout
+
+
+def test_a_host_that_is_lost_is_forgotten_with_its_guests(services: Services, teig: Teig) -> None:
+    refused = teig("host", "remove", "sim1")
+    assert "Host sim1 has 1 of our guests: web." in refused.stderr
+    assert "teig host remove sim1 --force" in refused.stderr
+    assert "Add --yes." in teig("host", "remove", "sim1", "--force").stderr
+    done = teig("host", "remove", "sim1", "--force", "--yes")
+    assert done.stdout == "Host sim1 is removed, and with it web.\n"
+    assert json.loads(teig("guest", "list", "-o", "json").stdout) == []

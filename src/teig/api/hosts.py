@@ -85,10 +85,16 @@ def show_host(services: Given, name: str) -> HostOut:
     return _out(hosts.view(services, name))
 
 
-@router.delete("/hosts/{name}", status_code=204)
-def remove_host(services: Given, name: str) -> None:
-    """Forget a host that has no guests."""
-    hosts.remove(services, name)
+class Removed(BaseModel):
+    """The names of the guests that were forgotten with their host."""
+
+    guests: tuple[str, ...]
+
+
+@router.delete("/hosts/{name}")
+def remove_host(services: Given, name: str, force: bool = False) -> Removed:
+    """Forget a host that has no guests, or with `force` its guests too: for a machine that is lost for good."""
+    return Removed(guests=hosts.remove(services, name, force=force))
 
 
 @router.get("/hosts/{name}/audit-facts")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,8 @@ from teig.cli.client import Api, name_path, suggesting
 from teig.cli.following import NoWait, Wait, await_answer, carry_out
 from teig.cli.guest_words import comparison, facts_of
 from teig.cli.nouns import noun_app
-from teig.cli.output import Format, Output, print_facts, print_json, print_table, printable
-from teig.model.errors import InvalidRequest, NotFound
+from teig.cli.output import Format, Output, confirm, print_facts, print_json, print_table, printable
+from teig.model.errors import NotFound
 from teig.model.guest import GuestType, OnCrash, check_ssh_key
 from teig.model.names import check_name
 from teig.model.units import MIB, parse_size
@@ -186,7 +185,7 @@ def delete_guest(
     path = name_path("guests", "guest", name)
     with suggesting(api, ("guests", name)):
         api.get(path)
-    _confirm(f"Delete guest {name} and all its data?", yes=yes)
+    confirm(f"Delete guest {name} and all its data?", yes=yes)
     if carry_out(api, api.delete(path, force=str(force).lower()), no_wait=no_wait):
         typer.echo(f"Guest {name} is deleted.")
 
@@ -200,16 +199,6 @@ def _change(name: str, verb: str, body: dict[str, object], done: str, *, no_wait
         if wait:
             await_answer(api, path, name)
         typer.echo(f"Guest {name} {done}.")
-
-
-def _confirm(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InvalidRequest("This cannot be undone, and there is no terminal to ask on.", "Add --yes.")
-    if not typer.confirm(question):
-        typer.echo("Nothing was done.")
-        raise typer.Exit(1)
 
 
 def _whole_extents(size_bytes: int) -> int:

@@ -10,7 +10,7 @@ import typer
 from teig.cli import enrolment, host_upgrade
 from teig.cli.client import Api, name_path, suggesting
 from teig.cli.nouns import noun_app
-from teig.cli.output import Format, Output, mib, moment, print_facts, print_json, print_table, printable
+from teig.cli.output import Format, Output, confirm, mib, moment, print_facts, print_json, print_table, printable
 from teig.cli.progress import Board
 from teig.model.errors import InvalidRequest, NotFound
 from teig.model.units import show_size
@@ -174,12 +174,21 @@ def remove_host(
     ] = None,
     ssh_config: SshConfig = None,
     port: Annotated[int | None, typer.Option("-p", "--port", min=1, max=65535, help="ssh's port.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="With its guests: the machine is lost for good.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a host that has no guests. Nothing on it is changed, unless the agent is to be removed."""
+    """Forget a host that has no guests. Nothing on it is changed, unless the agent is to be removed.
+
+    With --force its guests are forgotten too, and their names and addresses free for others. That is for a machine
+    that never comes back: what runs on it would run on.
+    """
     api = Api()
+    if force:
+        confirm(f"Forget host {name} with all its guests, and give their addresses to others?", yes=yes)
     with suggesting(api, ("hosts", name)):
-        api.delete(name_path("hosts", "host", name))
-    typer.echo(f"Host {name} is removed.")
+        removed = api.delete(name_path("hosts", "host", name), force=str(force).lower())
+    lost = f", and with it {', '.join(removed['guests'])}" if removed["guests"] else ""
+    typer.echo(f"Host {name} is removed{lost}.")
     if uninstall:
         enrolment.uninstall(enrolment.Login(uninstall, ssh_config, port))
         typer.echo(f"The agent is removed from {uninstall}.")

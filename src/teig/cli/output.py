@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from teig.model.errors import InvalidRequest
 from teig.model.units import MIB, show_size
 
 if TYPE_CHECKING:
@@ -95,3 +96,14 @@ def duration(seconds: float) -> str:
 
 def _wide(column: str) -> bool:
     return column in {"error", "addresses"}
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before what cannot be undone, unless `yes`; InvalidRequest where there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InvalidRequest("This cannot be undone, and there is no terminal to ask on.", "Add --yes.")
+    if not typer.confirm(question):
+        typer.echo("Nothing was done.")
+        raise typer.Exit(1)

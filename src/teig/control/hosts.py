@@ -124,10 +124,17 @@ def _unseen(connection: sa.Connection) -> list[StoredHost]:
     return [host for host in hosts.listed(connection) if host.id not in seen]
 
 
-def remove(services: Services, name: str) -> None:
-    """Forget a host that has no guests of ours; nothing on it is changed."""
-    stored = services.db.read(lambda connection: hosts.named(connection, name))
-    services.db.write(lambda connection: hosts.remove(connection, stored.id))
+def remove(services: Services, name: str, *, force: bool = False) -> tuple[str, ...]:
+    """Forget a host that has no guests of ours, or with `force` its guests too; return their names.
+
+    Nothing on it is changed. `force` is for a machine that is lost for good: the addresses and names of its guests are
+    given to others, and where it runs on, so do these.
+    """
+
+    def work(connection: sa.Connection) -> tuple[str, ...]:
+        return hosts.remove(connection, hosts.named(connection, name), force=force)
+
+    return services.db.write(work)
 
 
 def audit_facts(services: Services, name: str) -> AuditedHost:

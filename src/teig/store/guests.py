@@ -122,7 +122,7 @@ def check_unlocked(guest: StoredGuest) -> None:
     if guest.operation is not None:
         raise Busy(
             f"Guest {guest.name} is being worked on by operation {guest.operation}.",
-            f"Wait for it: teig op wait {guest.operation}",
+            f"Wait for it (teig op wait {guest.operation}), or cancel it: teig op cancel {guest.operation}",
         )
 
 

@@ -11,10 +11,11 @@ from teig.model.errors import Conflict, NotFound
 from teig.model.names import HostId
 from teig.policy.admission import Amounts, Candidate, Capacity
 from teig.record import load
+from teig.store import guests as guest_rows
 from teig.store import observations, pools
 from teig.store import reservations as stored_reservations
 from teig.store.pools import Rating
-from teig.store.schema import guests, hosts, reservations
+from teig.store.schema import hosts, reservations
 from teig.store.schema import observations as observations_table
 
 _BY_ID = hosts.select().where(hosts.c.id == sa.bindparam("ident"))
@@ -82,18 +83,26 @@ def is_current(connection: sa.Connection, host: StoredHost) -> bool:
     return row is not None and _stored(row) == host
 
 
-def remove(connection: sa.Connection, host: HostId) -> None:
-    """Forget a host; Conflict while guests are on it."""
-    left = connection.execute(sa.select(guests.c.name).where(guests.c.host == host)).scalars().all()
-    if left:
+def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple[str, ...]:
+    """Forget a host and, with `force`, its guests, whose names are returned; else Conflict while there are any.
+
+    Busy while an operation works on one of them.
+    """
+    left = guest_rows.listed(connection, host.id)
+    names = tuple(guest.name for guest in left)
+    if left and not force:
         raise Conflict(
-            f"{len(left)} guests are on that host: {', '.join(sorted(left)[:5])}.",
-            "Delete or move them first.",
+            f"Host {host.name} has {len(left)} of our guests: {', '.join(names[:5])}{', ...' * (len(left) > 5)}.",
+            f"Delete them first. If the machine is lost for good: teig host remove {host.name} --force",
             code="host_in_use",
         )
-    pools.remove(connection, host)
-    observations.forget(connection, host)
-    connection.execute(hosts.delete().where(hosts.c.id == host))
+    for guest in left:
+        guest_rows.check_unlocked(guest)
+        guest_rows.remove(connection, guest.id)
+    pools.remove(connection, host.id)
+    observations.forget(connection, host.id)
+    connection.execute(hosts.delete().where(hosts.c.id == host.id))
+    return names
 
 
 def ranked(
