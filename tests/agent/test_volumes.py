@@ -10,8 +10,8 @@ import pytest
 
 from teig.agent.contract.failure import Failure
 from teig.agent.contract.spec import ImageFile
-from teig.agent.disks import volumes
-from teig.agent.disks.volumes import Volume, Volumes, copy, write_image
+from teig.agent.disks import pools, volumes
+from teig.agent.disks.volumes import LogicalVolume, Volume, Volumes, copy, write_image
 from teig.agent.host.process import Done
 from tests.agent.given import FILES, GUEST, IMAGE, ROOT_BYTES, sha256
 
@@ -171,3 +171,19 @@ def test_a_growth_that_was_broken_off_is_wiped_before_anybody_reads_it(
 
 def _breaks(*_: object) -> None:
     raise OSError("The power went.")
+
+
+def test_a_deletion_that_was_broken_off_does_not_take_an_absent_group_for_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "vg": "vg1"}')
+    there = [LogicalVolume("vg1", volumes.volume_name(GUEST, "disk0"))]
+    monkeypatch.setattr(volumes, "logical_volumes", lambda: there)
+    monkeypatch.setattr(pools, "groups", list)
+    monkeypatch.setattr(volumes, "remove", _breaks)
+    with pytest.raises(OSError, match="power"):
+        Volumes().delete(tmp_path, GUEST, "disk0")
+    assert not volumes.is_clean(tmp_path, Volume("vg1", GUEST, "disk0", "LVM-1")), "it may be half wiped"
+    there.clear()  # its group's disk is away, when the deletion is tried again
+    with pytest.raises(Failure, match="lies in volume group vg1, which the host does not see"):
+        Volumes().delete(tmp_path, GUEST, "disk0")

@@ -164,21 +164,25 @@ class Volumes:
         there = [found for found in logical_volumes() if found.name == volume_name(guest, what)]
         if not there:
             _refuse_away(folder, what)
-        _mark(folder, what).unlink(missing_ok=True)
-        if folder.exists():
+        mark, leaving = _mark(folder, what), _leaving(folder, what)
+        # It is clean no more, and its group is known until it is gone. A rename needs no room on a full disk.
+        if mark.exists():
+            mark.replace(leaving)
             sync_dir(folder)
         for volume in there:
             remove(volume)
+        leaving.unlink(missing_ok=True)
 
 
 def _refuse_away(folder: Path, what: str) -> None:
     """Raise a host fault where a volume that is not to be seen was made in a group that is not to be seen either."""
-    group = (read_json(_mark(folder, what)) or {}).get("vg")
+    mark = next((path for path in (_mark(folder, what), _leaving(folder, what)) if path.exists()), None)
+    group = (read_json(mark) or {}).get("vg") if mark else None
     if group is not None and group not in {found.name for found in pools.groups()}:
         raise host_fault(
             "no_volume_group",
             f"A volume of the guest lies in volume group {group}, which the host does not see: it is not removed.",
-            f"Bring the group's disks back. If they are gone for good: rm {_mark(folder, what)}",
+            f"Bring the group's disks back. If they are gone for good: rm {mark}",
         )
 
 
@@ -242,6 +246,11 @@ def _fits(folder: Path, volume: Volume, size_bytes: int) -> bool:
 
 def _mark(folder: Path, what: str) -> Path:
     return folder / f"{what}.json"
+
+
+def _leaving(folder: Path, what: str) -> Path:
+    """Return where a volume's mark is while it is being removed."""
+    return folder / f"{what}.leaving.json"
 
 
 def _marked(folder: Path, volume: Volume) -> dict[str, Any]:
