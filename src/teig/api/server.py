@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,9 +32,6 @@ from teig.store.database import shared_url, sqlite_url
 
 KEY = "id_ed25519"
 _M_ARENA_MAX = -8  # malloc.h
-SWITCH_S = 0.0005
-"""How long a thread may keep the interpreter from another that wants it. Python's 5 ms are long for a request: SQLite's
-module lets go of the interpreter at each row, and gets it back only then where a host's answer is parsed meanwhile."""
 CLIENT_SILENT_S = 600.0
 """How long a client of a stream may be silent. One that sends to a guest that takes nothing is not heard meanwhile."""
 
@@ -48,7 +44,6 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     _few_arenas()
-    sys.setswitchinterval(SWITCH_S)
     _private(folder)
     key = _ssh_key(folder / KEY)
     public_key = key.export_public_key().decode().strip()
