@@ -13,7 +13,7 @@ import pytest
 from teig.cli import enrolment
 from teig.cli.demo_names import LAB_RATE
 from teig.cli.enrolment import Login
-from teig.control import guests, hosts, images, operations, pools, sites
+from teig.control import drift, guests, hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
 from teig.control.services import Services
 from teig.fleet.ssh import SshFleet
@@ -25,6 +25,7 @@ from teig.model.image import Manifest
 from teig.model.operation import Operation
 from teig.model.pool import DiskRate, PoolRating
 from teig.model.site import Site
+from teig.policy.drift import Drift
 from teig.record import load
 from tests.faults import FaultyFleet
 from tests.postgres import Postgres
@@ -74,6 +75,15 @@ class Stand:
         return await_that(
             lambda: operations.by_id(self.services, operation.id), lambda found: found.state.ended, deadline_s
         )
+
+    def observe(self) -> None:
+        """Have the host observed now: asked as often as it takes, for an emulated one may not answer in time."""
+        await_that(lambda: hosts.view(self.services, self.host.name).answers, bool, 120)
+
+    def drift(self) -> list[Drift]:
+        """Return the drift that there is now."""
+        self.observe()
+        return drift.found(self.services)
 
     def create(self, name: str, **changes: Any) -> Operation:
         """Make a guest and wait for the end of it."""

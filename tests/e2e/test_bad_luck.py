@@ -31,22 +31,22 @@ def _mended(stand: Stand) -> None:
     """Mend what differs; afterwards nothing may differ."""
     for operation in drift.mend(stand.services).operations:
         assert stand.finish(operation).state is OperationState.DONE
-    assert await_that(lambda: drift.found(stand.services, now=True), lambda found: not found, 60) == []
+    assert await_that(stand.drift, lambda found: not found, 120) == []
 
 
 def _figures(stand: Stand) -> dict[str, int | None]:
-    return {found.field: found.live for found in drift.found(stand.services, now=True) if found.field}
+    return {found.field: found.live for found in stand.drift() if found.field}
 
 
 def test_what_is_changed_by_hand_is_found_and_mended(clean: Stand) -> None:
     assert clean.create("web").state is OperationState.DONE
     group = GROUP.format(_id(clean, "web"))
-    await_that(lambda: drift.found(clean.services, now=True), lambda found: not found, 60)
+    await_that(clean.drift, lambda found: not found, 120)
     clean.host.run("systemctl stop teig-keeper")  # which would put it right before anybody looks
 
     clean.host.run("xl sched-credit2 -d web -w 1 && xl mem-max web 128")
     assert _figures(clean) == {"weight": 1, "maxmem_mib": 128}
-    assert KEEPER_DEAD in {found.kind for found in drift.found(clean.services, now=True)}
+    assert KEEPER_DEAD in {found.kind for found in clean.drift()}
     clean.host.run(f"sed 's/=[0-9]*/=max/g' {group}/io.max >{group}/io.max")
     assert {field: live for field, live in _figures(clean).items() if field.startswith(("read", "write"))} == {
         "read_iops": 0, "write_iops": 0, "read_bps": 0, "write_bps": 0,
@@ -70,7 +70,7 @@ def test_a_volume_that_was_removed_by_hand_is_missed_and_its_guest_can_be_delete
     assert clean.create("web").state is OperationState.DONE
     assert clean.finish(guests.stop(clean.services, "web", 0)).state is OperationState.DONE
     clean.host.run(f"lvremove --quiet --yes vg0/teig-{_id(clean, 'web')}-disk0")
-    [found] = drift.found(clean.services, now=True)
+    [found] = clean.drift()
     assert (found.kind, found.guest, found.fixable) == (VOLUME_MISSING, "web", False)
     failed = clean.finish(guests.start(clean.services, "web"))
     assert failed.error is not None
@@ -134,6 +134,7 @@ def test_an_agent_of_another_version_is_refused_until_it_is_replaced(clean: Stan
         assert clean.rows() == 0
     finally:
         clean.host.run(f"mv {agent}.ours {agent}")
+    clean.observe()
     assert clean.create("web").state is OperationState.DONE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from teig.control import drift, guests
+from teig.control import guests
 from teig.model.errors import Refused
 from teig.model.guest import GuestState
 from teig.model.operation import OperationState
@@ -50,7 +50,7 @@ def _drift(stand: Stand, name: str) -> dict[str, tuple[object, object]]:
 
 
 def test_the_volume_group_fills_up_and_the_refusal_is_one_sentence(clean: Stand) -> None:
-    drift.found(clean.services, now=True)
+    clean.observe()
     clean.host.run("lvcreate --quiet --yes --wipesignatures n --extents 99%FREE --name foreign vg0")
     try:
         ended = clean.create("web")  # what was seen of the host is from before
@@ -58,12 +58,12 @@ def test_the_volume_group_fills_up_and_the_refusal_is_one_sentence(clean: Stand)
         assert ended.error is not None
         assert ended.error["code"] == "volume_group_full"
         assert "MiB free, and the volume needs 256 MiB" in ended.error["message"]
-        drift.found(clean.services, now=True)
+        clean.observe()
         with pytest.raises(Refused, match=r"disk: 260 MiB wanted, \d+ MiB free"):
             clean.create("web")
     finally:
         clean.host.run("lvremove --quiet --yes vg0/foreign")
-        drift.found(clean.services, now=True)
+        clean.observe()
     assert clean.left_on_host() == []
     assert clean.rows() == 0
 
@@ -75,13 +75,13 @@ def test_a_domain_that_is_not_ours_counts_and_is_not_touched(clean: Stand) -> No
     config = f'name="old"\nkernel="{kernel}"\nmemory=1400\nvcpus=1\n'
     clean.host.run(f"cat > /root/old.cfg <<'END'\n{config}END\nxl create -p /root/old.cfg")
     try:
-        drift.found(clean.services, now=True)
+        clean.observe()
         with pytest.raises(Refused, match=r"memory: 102 MiB wanted, \d+ MiB free"):
             clean.create("web")
         assert "old" in clean.host.run("xl list")
     finally:
         clean.host.run("xl destroy old; rm /root/old.cfg")
-        drift.found(clean.services, now=True)
+        clean.observe()
 
 
 def test_a_guest_destroyed_by_hand_is_missing_and_starts_again(clean: Stand) -> None:

@@ -23,7 +23,7 @@ from teig.lab import images
 from teig.lab.hosts import LabHost
 from teig.lab.lab import running_lab
 from teig.lab.options import LabOptions
-from teig.model.errors import Busy, TeigError
+from teig.model.errors import Busy, NotFound, TeigError
 from teig.model.guest import Disk, GuestSpec, GuestType, Nic
 from teig.model.image import Image, Manifest
 from teig.model.names import GuestId, HostId, ImageId
@@ -87,7 +87,11 @@ class Stand:
     def remove(self, guest: GuestId) -> None:
         claim = Claim(guest, 2**40 + next(_fences))
         await_that(lambda: self._stopped(claim), 240, "the guest's last verb to end")
-        for index in range(8):
+        try:
+            volumes = self.host.guest(guest).volumes
+        except NotFound:
+            return
+        for index in volumes:
             self.host.volume_delete(claim, index)
         self.host.guest_undefine(claim)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from teig.fleet import ssh_channel
+from teig.fleet import ssh, ssh_channel
 from teig.fleet.driver import ByteStream, Claim, Host
 from teig.fleet.simulated import SimulatedHost
 from teig.fleet.ssh import SshFleet, SshHost
@@ -233,11 +234,23 @@ def test_many_at_once_use_few_channels_of_one_connection(host: Host, there: Loca
     assert there.most_sessions <= Lane.CALLS.most
 
 
-def test_a_new_address_ends_the_old_connection(fleet: SshFleet, there: LocalHost) -> None:
-    old = fleet.host(there.address)
+def test_a_new_address_ends_the_old_connection_when_nobody_asks_for_that_any_more(
+    fleet: SshFleet, there: LocalHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, moved = fleet.host(there.address), replace(there.address, name="sv2")
     assert old is fleet.host(there.address)
     old.image_present(IMAGE_NOUN.id)
-    assert fleet.host(replace(there.address, name="sv2")) is not old
+    new = fleet.host(moved)
+    assert new is not old
+    new.image_present(IMAGE_NOUN.id)
+    assert fleet.host(there.address) is old, "somebody has read the old address just before"
+    new.image_present(IMAGE_NOUN.id)
+    monkeypatch.setattr(ssh, "LEFT_S", 0.05)
+    time.sleep(0.1)
+    assert fleet.host(moved) is new
+    with pytest.raises(Unreachable, match="was ended"):
+        old.image_present(IMAGE_NOUN.id)
+    new.image_present(IMAGE_NOUN.id)
 
 
 def test_a_stream_to_no_guest(host: Host) -> None:

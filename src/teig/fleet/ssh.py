@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.image import Image, ImageFile
 from teig.model.job import Job
-from teig.model.names import GuestId, ImageId
+from teig.model.names import GuestId, HostId, ImageId
 from teig.model.pool import DiskRate, PoolRating
 from teig.policy.placement import PlacementDecision
 from teig.record import dump, load
@@ -43,6 +44,8 @@ AUDIT_S: Final = 180.0
 BENCH_S: Final = 180.0
 UPLOAD_WAIT_S: Final = 900.0
 """How long an upload waits for those before it, which end when they stand still; its caller is asked meanwhile."""
+LEFT_S: Final = 60.0
+"""How long an address of a host is kept after it was last asked for, where the host has another by then."""
 _CHECK_S: Final = 0.5
 
 
@@ -55,17 +58,29 @@ class SshFleet:
         self._thread = threading.Thread(target=self._loop.run_forever, name="teig-fleet", daemon=True)
         self._thread.start()
         self._hosts: dict[HostAddress, SshHost] = {}
+        self._ways: dict[HostId, dict[HostAddress, float]] = {}
+        """When each address of a host was last asked for, by the monotonic clock."""
         self._lock = threading.Lock()
 
     def host(self, address: HostAddress) -> SshHost:
         """Return the host at an address; nothing is sent to it before it is asked for something."""
         with self._lock:
+            ways = self._ways.setdefault(address.id, {})
+            ways[address] = time.monotonic()
             if address not in self._hosts:
-                for other in [known for known in self._hosts if known.id == address.id]:
-                    # It was enrolled anew with another address or key: nobody may use the old way any more.
-                    asyncio.run_coroutine_threadsafe(self._hosts.pop(other).link.close(), self._loop)
                 self._hosts[address] = SshHost(Link(address, self._key), self._loop)
+            if len(ways) > 1:
+                self._leave_old(ways)
             return self._hosts[address]
+
+    def _leave_old(self, ways: dict[HostAddress, float]) -> None:
+        """End the ways to a host that nobody has asked for lately: it was enrolled anew, with another address or key.
+
+        Not at once: who has read the old address just before, as an observer does, must not end the new way for it.
+        """
+        for address in [known for known, asked in ways.items() if asked < time.monotonic() - LEFT_S]:
+            del ways[address]
+            asyncio.run_coroutine_threadsafe(self._hosts.pop(address).link.close(), self._loop)
 
     def close(self) -> None:
         """End all connections and the event loop."""

@@ -171,10 +171,16 @@ class Stand(abc.ABC):
             self.host.job_cancel(claim) if self._has_job(claim) else None
             self.until(lambda claim=claim: not self._job_runs(claim), "the end of its last job")  # type: ignore[misc]
             self.stop(claim)
-            for index in range(3):
+            for index in self._volumes(guest):
                 self.carry(claim, self.host.volume_delete(claim, index))
             self.host.guest_undefine(claim)
         self.made.clear()
+
+    def _volumes(self, guest: GuestId) -> tuple[int, ...]:
+        try:
+            return self.host.guest(guest).volumes
+        except NotFound:
+            return ()
 
     def seen(self, spec: GuestSpec) -> GuestOnHost | None:
         """Return a guest as the host's inventory has it."""
