@@ -11,8 +11,10 @@ import pytest
 from teig.agent.contract.failure import Failure
 from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume, Volumes
+from teig.agent.guests import daemons
 from teig.agent.guests import guests as module
 from teig.agent.guests.guests import Guests
+from teig.agent.host import boot, progress
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.network import neighbours
@@ -105,3 +107,55 @@ def test_after_a_resize_down_everything_that_holds_at_once_is_enforced(
     agent.enforce(GUEST, 1)
     assert held == [5]
     assert xen.weights[5].weight == spec()["weight"]
+
+
+class Hearing(XenWithRoom):
+    """Xen with what guests were asked to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, int]] = []
+
+    def ask_to_stop(self, domid: int) -> None:
+        self.asked.append(("stop", domid))
+
+    def withdraw(self, domid: int) -> None:
+        self.asked.append(("nothing", domid))
+
+
+def test_a_stop_that_was_cancelled_leaves_the_guest_as_it_was(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its xl still makes it anew when it reboots, it does not shut down later, and it starts with its host."""
+    ended: list[object] = []
+    xen = Hearing()
+    agent = Guests(State(tmp_path), xen, Volumes()) if making() else None  # type: ignore[arg-type]
+    assert agent is not None
+    monkeypatch.setattr(daemons, "end", lambda *_: ended.append(1))
+    xen.running.append(domain(5, GUEST))
+    (State(tmp_path).guest_dir(GUEST) / "wanted").write_text("running\n")
+
+    def cancelled(*_: object) -> NoReturn:
+        raise Failure("conflict", "It was cancelled.", code="job_cancelled")
+
+    monkeypatch.setattr(progress, "step", cancelled)
+    for verb in (agent.stop, agent.reboot):
+        xen.asked.clear()
+        with pytest.raises(Failure, match="cancelled"):
+            verb(GUEST, 2, 60)
+        assert (xen.asked, ended) == ([("stop", 5), ("nothing", 5)], [])
+    assert (State(tmp_path).guest_dir(GUEST) / "wanted").read_text() == "running\n"
+
+
+def test_a_start_that_failed_is_not_done_by_the_next_boot(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = making()
+
+    def hold(*_: object) -> NoReturn:
+        raise XenstoreError(11, "again")
+
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", hold)
+    with pytest.raises(Failure):
+        agent.start(GUEST, 1)
+    assert boot.wanted(State(tmp_path)) == []

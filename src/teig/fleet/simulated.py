@@ -259,7 +259,7 @@ class SimulatedHost(SimulatedMachine):
 
         def begin() -> None:
             kept = self._kept(claim)
-            kept.wanted, before = True, kept.domid
+            before = kept.domid
             self.start(kept)
             kept.unfinished = kept.domid not in {None, before}
 
@@ -269,6 +269,7 @@ class SimulatedHost(SimulatedMachine):
         kept = self._kept(claim)
         kept.unfinished = False
         self.start(kept)
+        kept.wanted = True
         return {"domid": kept.domid}
 
     def guest_enforce(self, claim: Claim) -> None:
@@ -288,13 +289,15 @@ class SimulatedHost(SimulatedMachine):
             self.keeper_beat = 0.0
 
     def guest_stop(self, claim: Claim, grace_s: float) -> Job:
-        """End the guest's xl, then its domain: at once, or when a deaf one's grace is over."""
+        """End the guest's xl and its domain: at once, or when a deaf one's grace is over."""
 
         def begin() -> None:
-            self._asked_to_stop(claim, wanted=False)
+            self._asked_to_stop(claim)
 
         def end() -> dict[str, Any]:
-            self.destroy(self._kept(claim))
+            kept = self._kept(claim)
+            self.destroy(kept)
+            kept.wanted = False
             return {}
 
         return self._begin(claim, ("guest_stop", grace_s), begin, end, more_s=self._patience(claim, grace_s))
@@ -305,7 +308,7 @@ class SimulatedHost(SimulatedMachine):
         def begin() -> None:
             if self._kept(claim).spec is None:
                 raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
-            self._asked_to_stop(claim, wanted=True)
+            self._asked_to_stop(claim)
 
         def end() -> dict[str, Any]:
             self.destroy(self._kept(claim))
@@ -313,10 +316,10 @@ class SimulatedHost(SimulatedMachine):
 
         return self._begin(claim, ("guest_reboot", grace_s), begin, end, more_s=self._patience(claim, grace_s))
 
-    def _asked_to_stop(self, claim: Claim, *, wanted: bool) -> None:
-        """End what would make the domain anew, and so one that is just rebooting."""
+    def _asked_to_stop(self, claim: Claim) -> None:
+        """Let one that is held back hear of it, and end one that is just rebooting."""
         kept = self._kept(claim)
-        kept.wanted, kept.daemon, kept.held = wanted, False, ""
+        kept.held = ""
         if kept.returns_at is not None:
             self.destroy(kept)
 

@@ -60,6 +60,9 @@ class LabStand(Stand):
     def make_deaf(self, spec: GuestSpec) -> None:
         self.inner.run(f"xl pause {spec.name}")
 
+    def make_hear(self, spec: GuestSpec) -> None:
+        self.inner.run(f"xl unpause {spec.name}")
+
     @contextmanager
     def foreign(self) -> Iterator[None]:
         kernel = f"/var/lib/teig/images/{self.image.id}/{self.image.manifest.files.kernel.file}"

@@ -63,6 +63,9 @@ class SimulatedStand(Stand):
     def make_deaf(self, spec: GuestSpec) -> None:
         self.machine.guests[spec.id].deaf = True
 
+    def make_hear(self, spec: GuestSpec) -> None:
+        self.machine.guests[spec.id].deaf = False
+
     @contextmanager
     def foreign(self) -> Iterator[None]:
         before = self.machine.foreign

@@ -72,6 +72,10 @@ class Stand(abc.ABC):
         """Let a running guest take no heed of being asked to shut down."""
 
     @abc.abstractmethod
+    def make_hear(self, spec: GuestSpec) -> None:
+        """Let a deaf guest take heed again."""
+
+    @abc.abstractmethod
     def foreign(self) -> AbstractContextManager[None]:
         """Run a domain `theirs` of 80 MiB and one vCPU that is not Teig's, in the block."""
 

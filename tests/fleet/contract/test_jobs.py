@@ -53,6 +53,18 @@ def test_a_cancelled_job_ends_and_another_may_begin(stand: Stand, refusal: Refus
     assert stand.host.guest(spec.id).domid is None
 
 
+def test_a_guest_whose_stop_was_cancelled_lives_on_and_reboots_as_before(stand: Stand, refusal: Refused) -> None:
+    spec, claim = _long(stand)
+    first = stand.host.guest(spec.id).domid or 0
+    stand.host.job_cancel(claim)
+    assert refusal(lambda: stand.carry(claim, stand.host.job(claim))) == "job_cancelled"
+    stand.make_hear(spec)
+    stand.pause(5)
+    assert stand.host.guest(spec.id).domid == first, "nobody wants it to stop any more"
+    stand.reboot_inside(spec)
+    stand.until(lambda: (stand.host.guest(spec.id).domid or 0) > first, "a new domain")
+
+
 def test_a_job_that_was_killed_is_lost_and_may_be_begun_again(stand: Stand, refusal: Refused) -> None:
     spec, claim = _long(stand)
     stand.kill_job(spec.id)

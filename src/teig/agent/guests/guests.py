@@ -119,10 +119,11 @@ class Guests:
         return ""
 
     def start(self, guest: str, fence: int) -> dict[str, Any]:
-        """Start a guest; one that runs is left alone. From here on it is started after each boot of the host too."""
+        """Start a guest; one that runs is left alone. Once it has, it is started after each boot of the host too."""
         with self._state.changing(guest, fence) as folder:
+            domid = self._start(guest, folder)
             _want(folder, RUNNING)
-            return {"domid": self._start(guest, folder)}
+            return {"domid": domid}
 
     def enforce(self, guest: str, fence: int) -> dict[str, Any]:
         """Hold a running guest to its files at once: maxmem, weight, cap, disk and network rates."""
@@ -140,10 +141,10 @@ class Guests:
         return {}
 
     def stop(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
-        """Stop a guest: asked first, destroyed after `grace_s` seconds."""
+        """Stop a guest: asked first, destroyed after `grace_s` seconds. One that is cancelled leaves it as it was."""
         with self._state.changing(guest, fence) as folder:
-            _want(folder, STOPPED)
             self._stop(guest, grace_s)
+            _want(folder, STOPPED)
         return {}
 
     def ask_all_to_stop(self) -> list[str]:
@@ -163,9 +164,10 @@ class Guests:
         """Stop and start a guest, as one."""
         with self._state.changing(guest, fence) as folder:
             self.spec(guest)
-            _want(folder, RUNNING)
             self._stop(guest, grace_s)
-            return {"domid": self._start(guest, folder)}
+            domid = self._start(guest, folder)
+            _want(folder, RUNNING)
+            return {"domid": domid}
 
     def _start(self, guest: str, folder: Path) -> int:
         spec = self.spec(guest)
@@ -245,20 +247,26 @@ class Guests:
             raise no_memory(spec, free)
 
     def _stop(self, guest: str, grace_s: float) -> None:
-        """Stop a guest for good. What would make its domain anew is ended first: a guest may answer with a reboot."""
-        self._end_daemon(guest)
+        """Stop a guest for good, however it answers.
+
+        What makes its domain anew when it reboots lives on while the guest is asked, or a stop that is cancelled would
+        leave one that does not survive its next reboot; it is ended before the domain is. One that answers with a
+        reboot, and has its next domain before that is seen, is asked again, and destroyed when its grace is over.
+        """
         pauses.release(self._xen, guest)
         deadline = time.monotonic() + grace_s
         asked: set[int] = set()
-        while time.monotonic() < deadline:
-            domain = self._xen.find(guest)
-            if domain is None or domain.shutdown:
-                break
-            if domain.domid not in asked:
-                self._xen.ask_to_stop(domain.domid)
-                asked.add(domain.domid)
-            progress.step()
-            time.sleep(_POLL_S)
+        try:
+            while time.monotonic() < deadline and (domain := self._xen.find(guest)) and not domain.shutdown:
+                if domain.domid not in asked:
+                    asked.add(domain.domid)
+                    self._xen.ask_to_stop(domain.domid)
+                progress.step()
+                time.sleep(_POLL_S)
+        except Failure:
+            for domid in asked:
+                self._xen.withdraw(domid)
+            raise
         self._destroy(guest)
 
     def _end_daemon(self, guest: str) -> None:

@@ -151,6 +151,15 @@ class Hypervisor:
         """Ask a guest to shut down, as `xl shutdown` does (xen/include/public/io/xs_wire.h; docs/misc, control)."""
         self.xs.write("", f"/local/domain/{domid}/control/shutdown", "poweroff")
 
+    def withdraw(self, domid: int) -> None:
+        """Take back what a guest was asked, if it has not taken notice yet; it ignores an empty word.
+
+        Source: drivers/xen/manage.c of Linux, shutdown_handler.
+        """
+        path = f"/local/domain/{domid}/control/shutdown"
+        if self.xs.read("", path):  # of a domain that has gone nothing may be made anew
+            self.xs.write("", path, "")
+
     def scheduler(self) -> str:
         """Return the scheduler's name as `xl info` gives it."""
         number = self.xc.sched_id_get()
