@@ -18,6 +18,7 @@ from teig.agent.host import boot, progress
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.network import neighbours
+from teig.agent.xen import cpupools, own_cores
 from teig.agent.xen.hypervisor import Domain
 from tests.agent.given import GUEST, spec
 from tests.agent.processors import domain
@@ -159,3 +160,40 @@ def test_a_start_that_failed_is_not_done_by_the_next_boot(
     with pytest.raises(Failure):
         agent.start(GUEST, 1)
     assert boot.wanted(State(tmp_path)) == []
+
+
+def test_a_start_that_is_tried_again_has_the_cores_that_it_is_promised(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making(own_cores=True)
+    xen = XenWithRoom(8)
+    for part in (cpupools, own_cores):
+        monkeypatch.setattr(part, "must", xen.xl)
+    monkeypatch.setattr(cpupools, "run", lambda argv, *_: Done(0, xen.xl(argv), ""))
+    tried: list[bool] = []
+
+    def run(argv: list[str], *_: object) -> Done:
+        if argv[1] != "create":
+            return Done(0, "", "")
+        tried.append(argv[3].split('"')[1] in xen.names.values())
+        if len(tried) == 1:
+            return Done(1, "", f"libxl: error: {module.TOO_SLOW}")
+        xen.running.append(domain(5, GUEST))
+        return Done(0, "", "")
+
+    monkeypatch.setattr(module, "run", run)
+    agent = Guests(State(tmp_path), xen, Volumes())  # type: ignore[arg-type]
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
+    assert agent.start(GUEST, 1) == {"domid": 5}
+    assert tried == [True, True]
+
+
+def test_a_dying_domain_does_not_run(making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was destroyed, and a back end has not let go of its memory yet (xen/common/domctl.c, getdomaininfo)."""
+    agent = making()
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
+    dying = domain(4, GUEST)._replace(dying=True)
+    xen.running.append(dying)
+    assert module.state_word(dying) == "stopped"
+    monkeypatch.setattr(module.time, "sleep", lambda _: xen.running.remove(dying) if dying in xen.running else None)
+    assert agent.start(GUEST, 1) == {"domid": 5}

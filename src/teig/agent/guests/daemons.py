@@ -2,7 +2,8 @@
 
 After a shutdown with the reason *reboot* that daemon destroys the domain, sleeps 2 s and makes it again, in the same
 process (tools/xl/xl_vmcontrol.c of Xen 4.17, create_domain). So a guest has ended only where there is neither a domain
-nor a daemon. A daemon is known by the file that it was started with, and by its log, /var/log/xen/xl-NAME.log.
+nor a daemon. A daemon is known by the file that it was started with; one that was started with none, as `xl restore` is, by its
+log, /var/log/xen/xl-NAME.log. Somebody else's domain may have the same name while ours does not run.
 """
 
 from __future__ import annotations
@@ -32,12 +33,21 @@ def _looks_after(folder: Path, config: Path, name: str) -> bool:
         argv = (folder / "cmdline").read_bytes().split(b"\0")
         if Path(os.fsdecode(argv[0])).name != "xl":
             return False
-        if os.fsencode(config) in argv:
-            return True
+        files = _configs(argv[1:])
+        if files:
+            cwd = os.readlink(folder / "cwd")  # noqa: PTH115  (a target as it is)
+            return any(os.path.normpath(os.path.join(cwd, os.fsdecode(file))) == str(config) for file in files)  # noqa: PTH118
         outputs = {os.readlink(folder / "fd" / number) for number in ("1", "2")}  # noqa: PTH115  (a target as it is)
     except OSError:
         return False  # it ended
     return bool(name) and LOG.format(name=name) in outputs
+
+
+def _configs(words: list[bytes]) -> list[bytes]:
+    """Return which words after `xl` may be the configuration file of `xl create`: neither options nor settings."""
+    if not words or words[0] != b"create":
+        return []
+    return [word for word in words[1:] if word and not word.startswith(b"-") and b"=" not in word]
 
 
 def end(config: Path, name: str, proc: Path = PROC) -> list[int]:

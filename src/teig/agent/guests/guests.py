@@ -175,9 +175,9 @@ class Guests:
         domain = self._xen.find(guest)
         if not self._ended(guest) and (domain is None or domain.shutdown):
             # It is between two lives: its xl is about to make it anew, or never will.
-            self._wait(lambda: self._ended(guest) or self._lives(guest), REBOOT_GAP_S)
+            self._wait(lambda: self._ended(guest) or _lives(self._xen.find(guest)), REBOOT_GAP_S)
             domain = self._xen.find(guest)
-        if domain and not domain.shutdown and not marker.exists():
+        if domain and _lives(domain) and not marker.exists():
             return domain.domid
         # A start that was cut short may have left a domain without limits.
         self._destroy(guest)
@@ -189,19 +189,20 @@ class Guests:
         marker.touch(mode=0o600)
         write_json(folder / STARTED, {"spec": dump_spec(spec), "at": time.clock_gettime(time.CLOCK_BOOTTIME)})
         free = self._xen.free_mib()
-        done = self._create(guest, folder, pool)
+        try:
+            done = self._create(spec, folder, pool)
+        except Failure:
+            self._destroy(guest)
+            marker.unlink()
+            raise
         domain = self._xen.find(guest)
-        if done.status == 0 and domain and not domain.shutdown and not domain.dying:
+        if done.status == 0 and domain and _lives(domain):
             self._limit(spec, domain.domid)
             marker.unlink()
             return domain.domid
         self._destroy(guest)
         marker.unlink()
         raise not_started(spec, done, free)
-
-    def _lives(self, guest: str) -> bool:
-        domain = self._xen.find(guest)
-        return domain is not None and not domain.shutdown and not domain.dying
 
     def _limit(self, spec: Spec, domid: int) -> None:
         """Hold a guest to its disk rates, or stop it, whatever the reason: one without limits would harm all others."""
@@ -215,13 +216,16 @@ class Guests:
                 "The host needs cgroup v2 with the io controller: see /sys/fs/cgroup/cgroup.controllers.",
             ) from error
 
-    def _create(self, guest: str, folder: Path, pool: str) -> Done:
+    def _create(self, spec: Spec, folder: Path, pool: str) -> Done:
         """Run `xl create`, and once more where Dom0 was too slow: xl gives a hotplug script only some seconds."""
-        argv = ["xl", "create", str(folder / "xl.cfg"), own_cores.create_option(pool)]
-        done = run(argv, CREATE_TIMEOUT_S)
+
+        def create(pool: str) -> Done:
+            return run(["xl", "create", str(folder / "xl.cfg"), own_cores.create_option(pool)], CREATE_TIMEOUT_S)
+
+        done = create(pool)
         if TOO_SLOW in done.said:
-            self._destroy(guest, forget=False)
-            done = run(argv, CREATE_TIMEOUT_S)
+            self._destroy(spec.id, forget=False)  # which takes its cores back
+            done = create(own_cores.give(self._xen, spec, self._state))
         return done
 
     def _check_startable(self, spec: Spec, folder: Path) -> None:
@@ -344,6 +348,7 @@ class Guests:
     ) -> dict[str, Any] | None:
         """Return a guest's record from what was read already; None where only its fence is left."""
         stored = read_json(self._state.guest_dir(guest) / "spec.json")
+        domain = domain if domain and not domain.dying else None
         disks = volumes.disks_of(guest, read.volumes)
         if stored is None and not disks and domain is None:
             return None
@@ -414,9 +419,14 @@ class Read(NamedTuple):
     now: Clock
 
 
+def _lives(domain: Domain | None) -> bool:
+    """Say whether a domain runs: one that is dying was destroyed, and has only not let go of its memory yet."""
+    return domain is not None and not domain.shutdown and not domain.dying
+
+
 def state_word(domain: Domain | None) -> str:
     """Return a word of teig.model.guest.GuestState."""
-    if domain is None:
+    if domain is None or domain.dying:
         return "stopped"
     return "crashed" if domain.shutdown and domain.shutdown_reason == SHUTDOWN_CRASH else "running"
 
