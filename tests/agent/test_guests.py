@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +15,10 @@ from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import daemons
 from teig.agent.guests import guests as module
 from teig.agent.guests.guests import Guests
+from teig.agent.guests.record import NO_LIMITS, state_word
+from teig.agent.guests.start_failures import TOO_SLOW
 from teig.agent.host import boot, progress
+from teig.agent.host.clock import clock
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.network import neighbours
@@ -24,6 +28,7 @@ from tests.agent.given import GUEST, spec
 from tests.agent.processors import domain
 from tests.keeper.given import Xen
 
+OTHER = "99999999-2222-4333-8444-555555555555"
 Making = Callable[..., Guests]
 
 
@@ -177,7 +182,7 @@ def test_a_start_that_is_tried_again_has_the_cores_that_it_is_promised(
             return Done(0, "", "")
         tried.append(argv[3].split('"')[1] in xen.names.values())
         if len(tried) == 1:
-            return Done(1, "", f"libxl: error: {module.TOO_SLOW}")
+            return Done(1, "", f"libxl: error: {TOO_SLOW}")
         xen.running.append(domain(5, GUEST))
         return Done(0, "", "")
 
@@ -194,6 +199,79 @@ def test_a_dying_domain_does_not_run(making: Making, xen: Xen, monkeypatch: pyte
     monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
     dying = domain(4, GUEST)._replace(dying=True)
     xen.running.append(dying)
-    assert module.state_word(dying) == "stopped"
-    monkeypatch.setattr(module.time, "sleep", lambda _: xen.running.remove(dying) if dying in xen.running else None)
+    assert state_word(dying) == "stopped"
+    monkeypatch.setattr(time, "sleep", lambda _: xen.running.remove(dying) if dying in xen.running else None)
     assert agent.start(GUEST, 1) == {"domid": 5}
+
+
+@pytest.mark.parametrize("broken", ["create", "find"])
+def test_whatever_fails_in_a_start_no_guest_without_limits_is_left(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    agent = making()
+    sound, found = vars(module)["run"], xen.find
+
+    def run(argv: list[str], *more: object) -> Done:
+        done: Done = sound(argv, *more)
+        if broken == "create" and argv[1] == "create":
+            raise Failure("host", "xl did not end within 180 seconds.", code="timeout")
+        return done
+
+    def find(guest: str) -> Domain | None:
+        if broken == "find" and len(xen.running) > 1 and not failed:
+            failed.append(guest)
+            raise XenstoreError(5, "io")
+        domain: Domain | None = found(guest)
+        return domain
+
+    failed: list[str] = []
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(xen, "find", find)
+    with pytest.raises((Failure, XenstoreError)):
+        agent.start(GUEST, 1)
+    assert found(GUEST) is None
+    assert not (vars(agent)["_state"].guest_dir(GUEST) / "starting").exists()
+
+
+@pytest.mark.parametrize("file", ["spec.json", "started.json", "fence"])
+def test_a_guest_whose_files_are_damaged_hides_no_other(
+    making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    agent, state = making(), State(tmp_path)
+    make_private(state.guest_dir(OTHER))
+    write_json(state.guest_dir(OTHER) / "spec.json", {**spec(cap=0, vcpus=1), "id": OTHER})
+    (state.guest_dir(OTHER) / file).write_bytes(b"\xff{")
+    xen.running += [domain(5, GUEST), domain(6, OTHER)]
+    monkeypatch.setattr(vars(agent)["_limits"], "threads", dict)
+    monkeypatch.setattr(vars(agent)["_limits"], "held", lambda *_: NO_LIMITS)
+    monkeypatch.setattr(xen, "vcpus", lambda domain: domain.vcpus, raising=False)
+    monkeypatch.setattr(agent, "_with_answers", lambda told: told)
+    told = {guest["id"]: guest for guest in agent.all(xen.domains(), {}, clock())}
+    assert (told[GUEST]["domid"], told[GUEST]["spec"]["id"]) == (5, GUEST)
+    assert (told[OTHER]["domid"], told[OTHER]["spec"], told[OTHER]["live"]["vcpus"]) == (
+        6,
+        None,
+        domain(6, OTHER).vcpus,
+    )
+
+
+def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
+    making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, state = making(), State(tmp_path)
+    for guest in (GUEST, OTHER):
+        make_private(state.guest_dir(guest))
+        (state.guest_dir(guest) / "spec.json").touch()
+        (state.guest_dir(guest) / "wanted").write_text("running\n")
+    done: list[str] = []
+
+    def each(guest: str, *_: object) -> dict[str, int]:
+        done.append(guest)
+        raise XenstoreError(11, "again")
+
+    monkeypatch.setattr(agent, "start", each)
+    monkeypatch.setattr(agent, "halt", each)
+    monkeypatch.setattr(agent, "ask_all_to_stop", lambda: [GUEST, OTHER])
+    assert set(boot.start_all(state, agent, rounds=1)) == {GUEST, OTHER}
+    boot.stop_all(state, agent, grace_s=0)
+    assert sorted(done) == sorted([GUEST, OTHER] * 2)

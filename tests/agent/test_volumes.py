@@ -187,3 +187,11 @@ def test_a_deletion_that_was_broken_off_does_not_take_an_absent_group_for_an_end
     there.clear()  # its group's disk is away, when the deletion is tried again
     with pytest.raises(Failure, match="lies in volume group vg1, which the host does not see"):
         Volumes().delete(tmp_path, GUEST, "disk0")
+
+
+def test_a_growth_that_was_broken_off_is_remembered_while_an_image_is_written(
+    tmp_path: Path, source: Path, volume: Volume
+) -> None:
+    (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "growing": 4096}')
+    write_image(tmp_path, volume, IMAGE, source, _entry())
+    assert json.loads((tmp_path / "disk0.json").read_text()) == {"uuid": "LVM-1", "growing": 4096, "image": IMAGE}

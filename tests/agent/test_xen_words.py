@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from teig.agent.contract.spec import DiskRate, parse_spec
-from teig.agent.guests.guests import live, state_word
+from teig.agent.guests.record import live, state_word
 from teig.agent.guests.start_failures import not_started
 from teig.agent.host.facts import autoballoon, dom0_maximum, guest_types
 from teig.agent.host.process import Done

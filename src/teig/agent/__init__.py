@@ -6,6 +6,7 @@
                 arguments  checks of single values     spec         a guest's description, an image's manifest
                 failure    the one error that is told
     guests/     guests     define, start, stop, show   streams      a guest's port and console
+                record     what is told of a guest     daemons      xl, which makes guests anew that reboot
     disks/      volumes    logical volumes             images       kernels and root file systems
                 pools      volume groups, their health pool_bench   what their disks can do
                 seed       first-boot data for cloud-init

@@ -316,7 +316,7 @@ def write_image(folder: Path, volume: Volume, image: str, source: Path, entry: I
             "Use a larger disk.", code="disk_too_small",
         )  # fmt: skip
     half_written = "writing" in mark
-    kept = {key: mark[key] for key in ("uuid", "vg", "size_bytes") if key in mark}
+    kept = {key: value for key, value in mark.items() if key != "writing"}
     write_json(_mark(folder, volume.what), {**kept, "writing": image})
     try:
         copy(source, entry, volume.path, skip_zeros=not half_written)

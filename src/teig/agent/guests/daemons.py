@@ -2,8 +2,8 @@
 
 After a shutdown with the reason *reboot* that daemon destroys the domain, sleeps 2 s and makes it again, in the same
 process (tools/xl/xl_vmcontrol.c of Xen 4.17, create_domain). So a guest has ended only where there is neither a domain
-nor a daemon. A daemon is known by the file that it was started with; one that was started with none, as `xl restore` is, by
-its log, /var/log/xen/xl-NAME.log. Somebody else's domain may have the same name while ours does not run.
+nor a daemon. A daemon is known by the file that it was started with; one that was started with none, by `xl restore`,
+by its log, /var/log/xen/xl-NAME.log. Somebody else's domain may have the same name while ours does not run.
 """
 
 from __future__ import annotations

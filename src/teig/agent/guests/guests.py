@@ -12,15 +12,16 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from teig.agent.contract.failure import Failure, failure_of, host_fault
-from teig.agent.contract.spec import DiskRate, Spec, device, dump_spec, parse_spec
+from teig.agent.contract.spec import Spec, device, dump_spec, parse_spec
 from teig.agent.disks import images, volumes
 from teig.agent.disks.seed import seed
 from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import daemons
 from teig.agent.guests.answering import answering
+from teig.agent.guests.record import NO_LIMITS, Read, live, lives, maxmem_mib, record
 from teig.agent.guests.start_failures import TOO_SLOW, no_memory, not_started
 from teig.agent.host import progress
 from teig.agent.host.clock import Clock, clock
@@ -30,7 +31,7 @@ from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import neighbours, shaping
 from teig.agent.xen import own_cores, processor
-from teig.agent.xen.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Hypervisor, Share
+from teig.agent.xen.hypervisor import Domain, Hypervisor, Share
 from teig.agent.xen.xlcfg import render
 
 CREATE_TIMEOUT_S = 180.0
@@ -175,9 +176,9 @@ class Guests:
         domain = self._xen.find(guest)
         if not self._ended(guest) and (domain is None or domain.shutdown):
             # It is between two lives: its xl is about to make it anew, or never will.
-            self._wait(lambda: self._ended(guest) or _lives(self._xen.find(guest)), REBOOT_GAP_S)
+            self._wait(lambda: self._ended(guest) or lives(self._xen.find(guest)), REBOOT_GAP_S)
             domain = self._xen.find(guest)
-        if domain and _lives(domain) and not marker.exists():
+        if domain and lives(domain) and not marker.exists():
             return domain.domid
         # A start that was cut short may have left a domain without limits.
         self._destroy(guest)
@@ -188,28 +189,30 @@ class Guests:
         neighbours.forget(spec.nics)
         marker.touch(mode=0o600)
         write_json(folder / STARTED, {"spec": dump_spec(spec), "at": time.clock_gettime(time.CLOCK_BOOTTIME)})
-        free = self._xen.free_mib()
         try:
-            done = self._create(spec, folder, pool)
-        except Failure:
+            domid = self._make(spec, folder, pool)
+        except BaseException:  # whatever it is: what runs without limits would harm all others
             self._destroy(guest)
             marker.unlink()
             raise
-        domain = self._xen.find(guest)
-        if done.status == 0 and domain and _lives(domain):
-            self._limit(spec, domain.domid)
-            marker.unlink()
-            return domain.domid
-        self._destroy(guest)
         marker.unlink()
-        raise not_started(spec, done, free)
+        return domid
+
+    def _make(self, spec: Spec, folder: Path, pool: str) -> int:
+        """Have xl make the domain, and hold it to its limits."""
+        free = self._xen.free_mib()
+        done = self._create(spec, folder, pool)
+        domain = self._xen.find(spec.id)
+        if done.status != 0 or domain is None or not lives(domain):
+            raise not_started(spec, done, free)
+        self._limit(spec, domain.domid)
+        return domain.domid
 
     def _limit(self, spec: Spec, domid: int) -> None:
-        """Hold a guest to its disk rates, or stop it, whatever the reason: one without limits would harm all others."""
+        """Hold a guest to its disk rates; a host fault where that cannot be done, whatever the reason."""
         try:
             self._limits.hold(spec, domid)
         except Exception as error:
-            self._destroy(spec.id)
             raise host_fault(
                 "limits_failed",
                 f"Guest {spec.name} was stopped: its disks could not be limited: {failure_of(error).message}",
@@ -340,8 +343,20 @@ class Guests:
         """Return all guests as teig.model.host.GuestOnHost. One pass over each source, however many there are."""
         by_uuid = {domain.uuid: domain for domain in domains}
         read = Read(volumes.mapped(), self._limits.threads(), keeper.held_back(), now)
-        described = (self.describe(guest, by_uuid.get(guest), shares, read) for guest in self._state.guests())
+        described = (self._described(guest, by_uuid.get(guest), shares, read) for guest in self._state.guests())
         return self._with_answers([guest for guest in described if guest])
+
+    def _described(
+        self, guest: str, domain: Domain | None, shares: dict[int, Share], read: Read
+    ) -> dict[str, Any] | None:
+        """Describe a guest among others, which must be told of whatever is damaged of this one."""
+        try:
+            return self.describe(guest, domain, shares, read)
+        except Exception:  # noqa: BLE001  (its files and its disks may be damaged in every way)
+            domain = domain if domain and not domain.dying else None
+            disks = volumes.disks_of(guest, read.volumes)
+            told = record(guest, domain, disks, read)
+            return {**told, "live": live(domain, shares.get(domain.domid), NO_LIMITS, 0) if domain else None}
 
     def describe(
         self, guest: str, domain: Domain | None, shares: dict[int, Share], read: Read
@@ -356,23 +371,12 @@ class Guests:
             domain = domain._replace(vcpus=self._xen.vcpus(domain))
         started = self._started(guest, domain, stored)
         return {
-            "id": guest,
+            **record(guest, domain, disks, read),
             "fence": self._state.fence(guest),
             "spec": stored,
-            "domid": domain.domid if domain else None,
-            "state": state_word(domain),
             "live": self._live(guest, domain, shares, read.threads) if domain else None,
-            "volumes": list(disks),
-            "disks": [
-                {"index": index, "pool": volume.vg, "size_bytes": volumes.size_of_active(volume)}
-                for index, volume in disks.items()
-            ],
-            "cpu_time_ns": domain.cpu_time_ns if domain else 0,
             "started": started["spec"] if started else None,
             "ran_s": max(0.0, read.now.uptime_ns / 1e9 - started["at"]) if started else None,
-            "answers": None,
-            "held": read.held.get(guest, ""),
-            **read.now._asdict(),
         }
 
     def _live(self, guest: str, domain: Domain, shares: dict[int, Share], threads: Threads) -> dict[str, int]:
@@ -408,49 +412,6 @@ class Guests:
             port = manifest.get("ready_port") if isinstance(manifest, dict) else None
             return port if type(port) is int and 0 < port < 65536 else None
         return None
-
-
-class Read(NamedTuple):
-    """What was read of the host once, for all guests."""
-
-    volumes: list[Volume]
-    threads: Threads
-    held: dict[str, str]
-    now: Clock
-
-
-def _lives(domain: Domain | None) -> bool:
-    """Say whether a domain runs: one that is dying was destroyed, and has only not let go of its memory yet."""
-    return domain is not None and not domain.shutdown and not domain.dying
-
-
-def state_word(domain: Domain | None) -> str:
-    """Return a word of teig.model.guest.GuestState."""
-    if domain is None or domain.dying:
-        return "stopped"
-    return "crashed" if domain.shutdown and domain.shutdown_reason == SHUTDOWN_CRASH else "running"
-
-
-def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dict[str, int]:
-    """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing.
-
-    Memory is told to the nearest MiB: a PVH guest has a few pages of Xen's own besides those that it was promised
-    (tools/include/xenguest.h, X86_HVM_NR_SPECIAL_PAGES).
-    """
-    return {
-        "memory_mib": (domain.mem_kib + 512) // 1024,
-        "maxmem_mib": maxmem_mib(domain),
-        "vcpus": domain.vcpus,
-        "weight": share.weight if share else 0,
-        "cap": share.cap if share else 0,
-        "own_cores": cores,
-        **rate._asdict(),
-    }
-
-
-def maxmem_mib(domain: Domain) -> int:
-    """Return the most memory that Xen lets a domain have."""
-    return (domain.maxmem_kib - MAXMEM_CONSTANT_KIB) // 1024
 
 
 def _want(folder: Path, state: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 
-from teig.agent.contract.failure import Failure, failure_of
+from teig.agent.contract.failure import failure_of
 from teig.agent.guests.guests import RUNNING, WANTED, Guests
 from teig.agent.host.state import State
 
@@ -24,7 +24,7 @@ def wanted(state: State) -> list[str]:
     found = []
     for guest in state.guests():
         file = state.guest_dir(guest) / WANTED
-        if file.exists() and file.read_text().strip() == RUNNING and (file.parent / "spec.json").exists():
+        if file.exists() and file.read_bytes().strip() == RUNNING.encode() and (file.parent / "spec.json").exists():
             found.append((file.stat().st_mtime, guest))
     return [guest for _, guest in sorted(found)]
 
@@ -46,18 +46,18 @@ def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S) -> None:
     for guest in running:
         try:
             guests.halt(guest, state.fence(guest), max(0.0, deadline - time.monotonic()))
-        except (Failure, OSError) as error:
+        except Exception as error:  # noqa: BLE001  (xenstore's errors are RuntimeErrors; the others must stop too)
             _say(f"{guest} was not stopped: {failure_of(error).message}")
 
 
 def _started(state: State, guests: Guests, guest: str) -> bool:
     try:
         domid = guests.start(guest, state.fence(guest))["domid"]
-    except (Failure, OSError) as error:
+        _say(f"{guests.spec(guest).name} runs as domain {domid}")
+    except Exception as error:  # noqa: BLE001  (xenstore's errors are RuntimeErrors; the others must start too)
         failure = failure_of(error)
         _say(f"{guest} did not start: {failure.message} {failure.todo}".strip())
         return False
-    _say(f"{guests.spec(guest).name} runs as domain {domid}")
     return True
 
 

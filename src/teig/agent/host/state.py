@@ -60,6 +60,9 @@ class State:
             return int((self.guest_dir(guest) / "fence").read_text())
         except FileNotFoundError:
             return 0
+        except ValueError as error:
+            file = self.guest_dir(guest) / "fence"
+            raise host_fault("state_damaged", f"The file {file} on the host is damaged.") from error
 
     @contextlib.contextmanager
     def changing(self, guest: str, fence: int, wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:

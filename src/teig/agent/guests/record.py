@@ -1,0 +1,81 @@
+"""What is told of a guest, as teig.model.host.GuestOnHost: words and figures from what was read of its host."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from teig.agent.contract.spec import DiskRate
+from teig.agent.disks import volumes
+from teig.agent.disks.volumes import Volume
+from teig.agent.host.clock import Clock
+from teig.agent.keeper.limits import Threads
+from teig.agent.xen.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Share
+
+
+class Read(NamedTuple):
+    """What was read of the host once, for all guests."""
+
+    volumes: list[Volume]
+    threads: Threads
+    held: dict[str, str]
+    now: Clock
+
+
+NO_LIMITS = DiskRate(0, 0, 0, 0)
+
+
+def record(guest: str, domain: Domain | None, disks: dict[int, Volume], read: Read) -> dict[str, Any]:
+    """Return what can be told of a guest without its files."""
+    return {
+        "id": guest,
+        "fence": 0,
+        "spec": None,
+        "domid": domain.domid if domain else None,
+        "state": state_word(domain),
+        "live": None,
+        "volumes": list(disks),
+        "disks": [
+            {"index": index, "pool": volume.vg, "size_bytes": volumes.size_of_active(volume)}
+            for index, volume in disks.items()
+        ],
+        "cpu_time_ns": domain.cpu_time_ns if domain else 0,
+        "started": None,
+        "ran_s": None,
+        "answers": None,
+        "held": read.held.get(guest, ""),
+        **read.now._asdict(),
+    }
+
+
+def lives(domain: Domain | None) -> bool:
+    """Say whether a domain runs: one that is dying was destroyed, and has only not let go of its memory yet."""
+    return domain is not None and not domain.shutdown and not domain.dying
+
+
+def state_word(domain: Domain | None) -> str:
+    """Return a word of teig.model.guest.GuestState."""
+    if domain is None or domain.dying:
+        return "stopped"
+    return "crashed" if domain.shutdown and domain.shutdown_reason == SHUTDOWN_CRASH else "running"
+
+
+def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dict[str, int]:
+    """Return what the hypervisor gives a domain, as teig.model.guest.Entitled; 0 where Xen says nothing.
+
+    Memory is told to the nearest MiB: a PVH guest has a few pages of Xen's own besides those that it was promised
+    (tools/include/xenguest.h, X86_HVM_NR_SPECIAL_PAGES).
+    """
+    return {
+        "memory_mib": (domain.mem_kib + 512) // 1024,
+        "maxmem_mib": maxmem_mib(domain),
+        "vcpus": domain.vcpus,
+        "weight": share.weight if share else 0,
+        "cap": share.cap if share else 0,
+        "own_cores": cores,
+        **rate._asdict(),
+    }
+
+
+def maxmem_mib(domain: Domain) -> int:
+    """Return the most memory that Xen lets a domain have."""
+    return (domain.maxmem_kib - MAXMEM_CONSTANT_KIB) // 1024
