@@ -87,13 +87,15 @@ class Stand:
     def remove(self, guest: GuestId) -> None:
         claim = Claim(guest, 2**40 + next(_fences))
         await_that(lambda: self._stopped(claim), 240, "the guest's last verb to end")
-        try:
-            volumes = self.host.guest(guest).volumes
-        except NotFound:
-            return
-        for index in volumes:
+        for index in self._volumes(guest):
             self.host.volume_delete(claim, index)
         self.host.guest_undefine(claim)
+
+    def _volumes(self, guest: GuestId) -> tuple[int, ...]:
+        try:
+            return self.host.guest(guest).volumes
+        except NotFound:
+            return ()
 
     def _stopped(self, claim: Claim) -> bool:
         """Stop a guest, unless a verb that a failed test left behind still holds it."""

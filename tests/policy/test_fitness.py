@@ -28,7 +28,7 @@ def test_a_sound_machine_lacks_nothing() -> None:
         ({"cgroup2": False}, "cgroup v2"),
         ({"bridges": ("br9",)}, "no bridge xenbr0"),
         ({"volume_groups": ()}, "no LVM volume group"),
-        ({"free_memory_mib": 10}, "10 MiB of memory free"),
+        ({"xen_memory_mib": SOUND.dom0_memory_mib + 42}, "leave 10 MiB of Xen's memory"),
         ({"scheduler": "rtds"}, "scheduler is rtds"),
         ({"missing_programs": ("lvcreate",)}, "Programs are missing: lvcreate"),
     ],
@@ -36,6 +36,10 @@ def test_a_sound_machine_lacks_nothing() -> None:
 def test_each_lack_is_said_once(changes: dict[str, object], words: str) -> None:
     [said] = judge(replace(SOUND, **changes), "xenbr0").missing  # type: ignore[arg-type]
     assert words in said
+
+
+def test_a_host_that_is_full_of_our_guests_may_be_enrolled_again() -> None:
+    assert judge(replace(SOUND, free_memory_mib=10), "xenbr0").missing == ()
 
 
 def test_foreign_domains_are_warned_of() -> None:

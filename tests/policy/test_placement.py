@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import InternalFault, Refused
 from teig.model.guest import Disk
-from teig.model.host import ForeignDomain, HostFacts, Inventory, VolumeGroup
+from teig.model.host import ForeignDomain, GuestOnHost, HostFacts, Inventory, VolumeGroup, VolumeOnHost
 from teig.model.names import GuestId, HostId
 from teig.model.pool import DiskRate, Medium, PoolClass, PoolRating, Redundancy
 from teig.model.units import GIB, MIB
@@ -24,10 +24,12 @@ from teig.policy.admission import (
     amounts,
     capacity_of,
     core_room,
+    demand_of,
     disk_room,
     entitled_to,
     memory_for,
     memory_room,
+    observed_of,
     oversold,
     rate_room,
     refusal,
@@ -196,3 +198,42 @@ def test_a_guest_can_always_be_given_less() -> None:
 def test_where_domain_0_shares_its_processors_its_weight_counts() -> None:
     shared = candidate("a", facts=seen("a", dom0_cores=0, guest_cores=4, dom0_vcpus=2))
     assert core_room(shared) == 2.5
+
+
+def test_shares_are_rounded_up_and_every_vcpu_counts() -> None:
+    """A weight of 1 is a part of a core too (1024 are one)."""
+    small = replace(SMALL, share_cores=0.01049, vcpus=1)
+    assert amounts(small, 4 * MIB).millicores == 11
+    assert amounts(replace(small, share_cores=0.01, vcpus=128), 4 * MIB).millicores == 128
+    assert amounts(replace(small, share_cores=0.25), 4 * MIB).millicores == 250
+
+
+def test_what_a_domain_has_counts_though_nothing_else_is_told_of_it() -> None:
+    machine = SimulatedHost("a")
+    live = replace(SPEC.entitled, memory_mib=12000, vcpus=4)
+    unreadable = replace(_on_host(), spec=None, live=live, domid=7)
+    room = capacity_of(machine.facts(), Inventory((unreadable,), ()), ())
+    assert (room.unclaimed.memory_mib, room.unclaimed.millicores) == (memory_for(12000, 4), 4000)
+    older = replace(unreadable, spec=SPEC)
+    assert observed_of(older, 4 * MIB).memory_mib == memory_for(12000, 4)
+
+
+def test_volumes_of_ours_that_no_guest_has_are_nobodys_room() -> None:
+    facts = seen("a", 8192)
+    group = replace(facts.volume_groups[0], free_bytes=9 * GIB, guests_bytes=100 * GIB)
+    facts = replace(facts, volume_groups=(group,))
+    assert capacity_of(facts, Inventory((), ()), ()).disk_bytes == 9 * GIB
+    has = replace(_on_host(), disks=(VolumeOnHost(0, group.name, 5 * GIB),), volumes=(0,))
+    assert capacity_of(facts, Inventory((has,), ()), ()).disk_bytes == 14 * GIB + group.extent_bytes
+
+
+def test_less_is_given_whatever_has_become_of_the_pool() -> None:
+    full = candidate("a", rating=None, reserved=taken(memory_mib=8000))
+    demand = demand_of(replace(SPEC, memory_mib=64))
+    assert refusal(full, demand, amounts(demand, 4 * MIB)) is None
+
+
+def _on_host() -> GuestOnHost:
+    return GuestOnHost(
+        id=SPEC.id, fence=1, spec=SPEC, domid=None, state="stopped", live=None, volumes=(), cpu_time_ns=0, answers=None
+    )

@@ -40,8 +40,8 @@ class Wish:
     on_crash: OnCrash = OnCrash.RESTART
 
 
-def fitted(wish: Wish, plan: Plan, image: Image) -> Wish:
-    """Return a wish with its keys as they are kept; InvalidRequest where wish, plan and image do not fit each other."""
+def check_boots(plan: Plan, image: Image) -> None:
+    """Raise InvalidRequest where a plan has less memory than an image needs."""
     manifest = image.manifest
     if plan.memory_mib < manifest.min_memory_mib:
         raise InvalidRequest(
@@ -50,6 +50,12 @@ def fitted(wish: Wish, plan: Plan, image: Image) -> Wish:
             "Choose a larger plan.",
             code="plan_too_small",
         )
+
+
+def fitted(wish: Wish, plan: Plan, image: Image) -> Wish:
+    """Return a wish with its keys as they are kept; InvalidRequest where wish, plan and image do not fit each other."""
+    manifest = image.manifest
+    check_boots(plan, image)
     if plan.disk_bytes < manifest.min_disk_mib * MIB:
         raise InvalidRequest(
             f"Image {manifest.name} needs a disk of {manifest.min_disk_mib} MiB and plan {plan.name} has "

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from teig.control import images as image_desk
 from teig.control import observing, placing, plans, sites
-from teig.control.guest_making import Wish, demand_for, disks_of, fitted, nics_for, resized, spec_for
+from teig.control.guest_making import Wish, check_boots, demand_for, disks_of, fitted, nics_for, resized, spec_for
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
 from teig.model.errors import Conflict, NotFound, Refused, TeigError
@@ -30,7 +30,7 @@ from teig.policy.guest_life import Phase, Verb, check_may_begin, kind_of, way_ou
 from teig.policy.guest_state import state_of
 from teig.policy.placement import decide
 from teig.record import dump
-from teig.store import guest_lines, guests, hosts, observations, operations, reservations
+from teig.store import guest_lines, guests, hosts, images, observations, operations, reservations
 from teig.store.guest_lines import GuestLine
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
@@ -130,6 +130,9 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
 
     def work(connection: sa.Connection) -> Operation:
         guest = guests.named(connection, name)
+        image = images.by_id(connection, guest.spec.image)
+        if image is not None:
+            check_boots(plan, image)
         operation = _claimed(connection, services, guest, operation_id, Verb.RESIZE, {"before": dump(guest.spec)})
         host = hosts.by_id(connection, guest.host)
         candidate = hosts.candidate(connection, host)

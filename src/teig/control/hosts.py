@@ -21,7 +21,7 @@ from teig.operations.work import address_of
 from teig.policy.admission import NOTHING, Candidate, demand_of, entitled_to, observed_of, oversold, refusal
 from teig.policy.fitness import judge
 from teig.policy.guest_life import Phase
-from teig.store import guests, hosts, observations, reservations
+from teig.store import guests, hosts, observations, operations, reservations
 from teig.store import sites as stored_sites
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
@@ -174,6 +174,8 @@ def _adopt_one(connection: sa.Connection, now: float, host: StoredHost, found: G
     if guests.by_id(connection, found.id) is not None:
         guests.raise_fence(connection, found.id, found.fence)
         return False
+    if operations.has_changed(connection, found.id, seen.seen_at):
+        raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
     if found.spec.site != host.site:
         raise Conflict(f"it was promised the site {found.spec.site}, and {host.name} is at {host.site}.")
     candidate = hosts.candidate(connection, host)
@@ -189,7 +191,8 @@ def _adopt_one(connection: sa.Connection, now: float, host: StoredHost, found: G
     why = refusal(without, demand_of(found.spec), NOTHING if here else there)
     if why is not None:
         raise Conflict(f"{host.name} has no room for it beside what is reserved already: {why}.", code="no_room")
-    phase = Phase.RUNNING if found.domid is not None else Phase.STOPPED
+    runs = found.domid is not None or found.started is not None  # one that is just rebooting has no domain
+    phase = Phase.RUNNING if runs else Phase.STOPPED
     guests.add(connection, StoredGuest(host.id, found.spec, phase, found.fence, None, now))
     wanted = entitled_to(found.spec, capacity.extent_bytes).largest(observed_of(found, capacity.extent_bytes, pool))
     reservations.keep(connection, found.id, host.id, pool, wanted)

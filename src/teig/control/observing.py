@@ -22,7 +22,7 @@ from teig.model.errors import TeigError
 from teig.model.host import GuestOnHost, Inventory
 from teig.model.names import GuestId, HostId
 from teig.operations.work import address_of
-from teig.policy.admission import capacity_of
+from teig.policy.admission import beyond, capacity_of
 from teig.policy.drift import Drift, Promise, compare
 from teig.policy.guest_life import Phase
 from teig.store import guests, hosts, observations, reservations, servers
@@ -97,7 +97,10 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
         return []
     placed = guests.listed(connection, host.id)
     inventory = _merged(connection, host.id, seen.inventory, placed)
-    claimed = reservations.guests_on(connection, host.id)
+    claimed = reservations.of_host(connection, host.id)
+    extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
+    for guest, pool, has in beyond(inventory, claimed, extents):
+        reservations.raise_to(connection, guest, host.id, pool, has)
     capacity = capacity_of(seen.facts, inventory, claimed)
     drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)

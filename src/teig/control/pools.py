@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from teig.control.services import Services
-from teig.model.errors import NotFound
+from teig.model.errors import Conflict, NotFound
 from teig.model.host import VolumeGroup
 from teig.model.pool import PoolRating
 from teig.operations.work import address_of
@@ -74,7 +74,14 @@ def rate(services: Services, host_name: str, capacity: PoolRating) -> PoolView:
 
 
 def _rate(services: Services, host: StoredHost, pool: PoolView, rating: Rating) -> PoolView:
-    services.db.write(lambda connection: pools.put(connection, host.id, pool.group.name, rating))
+    """Rate the pool of that very host: a measurement lasts long, and the host may be another by its end."""
+
+    def work(connection: sa.Connection) -> None:
+        if hosts.named(connection, host.name).machine_id != host.machine_id:
+            raise Conflict(f"Host {host.name} has become another machine meanwhile.", "Measure that one.")
+        pools.put(connection, hosts.named(connection, host.name).id, pool.group.name, rating)
+
+    services.db.write(work)
     return of_host(services, host.name)
 
 

@@ -62,8 +62,8 @@ def settle_reservation(connection: sa.Connection, work: Work, spec: GuestSpec) -
     """Reserve what a spec says or, where that is more, what the host has; not where this operation has not read it."""
     host = work.stored_host.id
     row = observations.of_guest(connection, work.guest_id, host)
-    if row is None or row.fence != work.claim.fence:
-        return
+    if row is None or not row.fence or row.fence != work.claim.fence:
+        return  # 0: no operation has ever read it
     seen = observations.of_host(connection, host)
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups} if seen else {}
     for pool, kept in reservations.of_guest(connection, work.guest_id, host).items():

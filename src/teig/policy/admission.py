@@ -8,7 +8,8 @@ exact: whole MiB, bytes and operations, and thousandths of a core.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -21,6 +22,9 @@ RESERVE_MIB: Final = 32
 """What is left unused on every host, in MiB."""
 DOM0_PART: Final = 0.75
 """What one vCPU of Domain-0 may take of a processor that it shares with guests: its weight gives it that much."""
+LEAST_MILLICORES: Final = 1
+"""What each vCPU is reserved at least: its weight cannot be less than 1, where 1024 is a core."""
+_GRAIN: Final = 1e-6
 RATES: Final = tuple(field.name for field in fields(DiskRate))
 _PAIRS: Final = ((0, 1), (2, 3))
 """Reads and writes, of operations and of bytes, by their places in `RATES`."""
@@ -140,7 +144,7 @@ def amounts(demand: Demand, extent_bytes: int) -> Amounts:
     """
     return Amounts(
         memory_mib=memory_for(demand.memory_mib, demand.vcpus),
-        millicores=round(1000 * demand.share_cores),
+        millicores=max(math.ceil(1000 * demand.share_cores - _GRAIN), demand.vcpus * LEAST_MILLICORES),
         disk_bytes=sum(-(-size // extent_bytes) * extent_bytes for size in demand.disks) + extent_bytes,
         rates=tuple(getattr(demand.disk_rate, name) for name in RATES),
     )
@@ -167,12 +171,16 @@ def entitled_to(spec: GuestSpec, extent_bytes: int) -> Amounts:
 def observed_of(guest: GuestOnHost, extent_bytes: int, pool: str | None = None) -> Amounts:
     """Return what a guest takes as its host has it: started with, set to, and the true sizes of its volumes.
 
-    With a `pool`, only the volumes in that one count.
+    What its domain has counts too: older agents do not tell what it was started with, and a description may be damaged;
+    each vCPU is then a core. With a `pool`, only the volumes in that one count.
     """
     specs = [spec for spec in (guest.spec, guest.started) if spec is not None]
     found = NOTHING
     for spec in specs:
         found = found.largest(entitled_to(spec, extent_bytes))
+    if guest.live is not None:
+        memory = memory_for(guest.live.memory_mib, guest.live.vcpus)
+        found = found.largest(Amounts(memory, 0 if specs else 1000 * guest.live.vcpus))
     volumes = sum(disk.size_bytes for disk in guest.disks if pool in {None, disk.pool})
     if guest.disks and not any(disk.pool == pool for disk in guest.disks) and pool is not None:
         return Amounts(found.memory_mib, found.millicores)
@@ -185,6 +193,38 @@ def pool_of(facts: HostFacts) -> VolumeGroup | None:
     return groups[0] if groups else None
 
 
+def beyond(
+    inventory: Inventory, reserved: Mapping[GuestId, Mapping[str, Amounts]], extents: Mapping[str, int]
+) -> list[tuple[GuestId, str, Amounts]]:
+    """Return what guests have beyond what is reserved for them, by guest and pool, as their hosts have them.
+
+    That is so after a backup was restored, and after an upgrade from a release that knew less of them.
+    """
+    found = []
+    for guest in inventory.guests:
+        for pool, kept in reserved.get(guest.id, {}).items():
+            wanted = kept.largest(observed_of(guest, extents[pool], pool)) if pool in extents else kept
+            if wanted != kept:
+                found.append((guest.id, pool, wanted))
+    return found
+
+
+def _volumes_bytes(inventory: Inventory, pool: VolumeGroup) -> int:
+    """Return what guests that a host tells of have of a pool, with room for the small volumes that are not told.
+
+    Other volumes of ours there, which a benchmark or a reinstalled Domain-0 has left, are nobody's room.
+    """
+    told = 0
+    for guest in inventory.guests:
+        spec = guest.spec or guest.started
+        if guest.disks or not guest.volumes or spec is None:
+            told += sum(disk.size_bytes for disk in guest.disks if disk.pool == pool.name)
+        else:  # an older agent, which tells no sizes
+            told += entitled_to(spec, pool.extent_bytes).disk_bytes
+        told += pool.extent_bytes
+    return min(told, pool.guests_bytes)
+
+
 def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestId]) -> Capacity:
     """Return what a host has for guests. `claimed` are the guests that have a reservation there."""
     pool = pool_of(facts)
@@ -195,7 +235,7 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
         if guest.id not in known:
             unclaimed += observed_of(guest, extent, pool.name if pool else "")
     return Capacity(
-        memory_mib=_guest_memory(facts),
+        memory_mib=guest_memory(facts),
         millicores=_guest_millicores(facts),
         guest_types=facts.guest_types,
         pool=pool.name if pool else "",
@@ -203,12 +243,12 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
         redundancy=pool.redundancy if pool else Redundancy.NONE,
         problem=pool.problem if pool else "",
         extent_bytes=extent,
-        disk_bytes=pool.free_bytes + pool.guests_bytes if pool else 0,
+        disk_bytes=pool.free_bytes + _volumes_bytes(inventory, pool) if pool else 0,
         unclaimed=unclaimed,
     )
 
 
-def _guest_memory(facts: HostFacts) -> int:
+def guest_memory(facts: HostFacts) -> int:
     """Return Xen's memory less what Domain-0 really is given, what foreign domains take, and the reserve, in MiB."""
     dom0 = max(facts.dom0_maxmem_mib or 0, facts.dom0_memory_mib)
     foreign = sum(memory_for(domain.memory_mib, domain.vcpus) for domain in facts.foreign)
@@ -277,9 +317,11 @@ def refusal(host: Candidate, demand: Demand, has: Amounts = NOTHING) -> str | No
     beyond that needs room, so that a guest can always be given less.
     """
     capacity = host.capacity
+    wanted = amounts(demand, capacity.extent_bytes)
+    if wanted.largest(has) == has:
+        return None
     if demand.guest_type not in capacity.guest_types:
         return f"cannot run {demand.guest_type} guests"
-    wanted = amounts(demand, capacity.extent_bytes)
     memory, cores = memory_room(host), core_room(host)
     if wanted.memory_mib > has.memory_mib and wanted.memory_mib > memory + has.memory_mib:
         return f"memory: {wanted.memory_mib} MiB wanted, {max(0, memory + has.memory_mib)} MiB free"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from teig.model.host import HostFacts
+from teig.policy.admission import guest_memory
 
 LEAST_FREE_MIB = 64
 DOM0_BUSY = 0.75
@@ -32,8 +33,8 @@ def judge(facts: HostFacts, bridge: str) -> Fitness:
         (bridge in facts.bridges, f"There is no bridge {bridge}: make one and put the guests' network card into it."),
         (bool(facts.volume_groups), "There is no LVM volume group: make one with vgcreate for the guests' disks."),
         (
-            facts.free_memory_mib >= LEAST_FREE_MIB or not facts.xen_version,
-            f"Xen has {facts.free_memory_mib} MiB of memory free: that is not enough for a guest.",
+            guest_memory(facts) >= LEAST_FREE_MIB or not facts.xen_version,
+            f"Other domains leave {max(0, guest_memory(facts))} MiB of Xen's memory: that is not enough for a guest.",
         ),
         (
             facts.scheduler in {"credit", "credit2"} or not facts.xen_version,

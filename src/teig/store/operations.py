@@ -123,6 +123,12 @@ def claim(connection: sa.Connection, operation: str, server: str) -> Lease | Non
     return _give(connection, row, server) if row else None
 
 
+def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:
+    """Return whether a guest was worked on `since` some time (seconds since 1970): what was seen then may be over."""
+    lately = sa.or_(operations.c.ended.is_(None), operations.c.ended >= since)
+    return connection.execute(sa.select(operations.c.id).where(operations.c.guest == guest, lately)).first() is not None
+
+
 def left_behind(connection: sa.Connection, server: str, working_on: set[str]) -> list[Left]:
     """Return the operations of lost servers, and those of `server` that it is not `working_on`."""
     rows = connection.execute(

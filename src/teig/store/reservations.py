@@ -1,8 +1,8 @@
 """Reservations, as rows: what of a host is kept for a guest, from the transaction that promises it until its host was
 seen to have let go.
 
-`keep` raises a row and never lowers it. `settle` lowers it, and is for the transaction that ends an operation whose
-step has read the host. Nothing else writes here.
+`keep` and `raise_to` raise a row and never lower it. `settle` lowers it, and is for the transaction that ends an
+operation whose step has read the host. Nothing else writes here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,16 @@ def keep(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wan
     else:
         values = {"guest": guest, "host": host, "pool": pool, **_columns(wanted)}
         connection.execute(reservations.insert().values(values))
+
+
+def raise_to(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
+    """Reserve at least this from now on, whatever others make of the row meanwhile: its guest was seen to have it."""
+    mine = (reservations.c.guest == guest, reservations.c.host == host, reservations.c.pool == pool)
+    larger = {
+        name: sa.case((reservations.c[name] < value, value), else_=reservations.c[name])
+        for name, value in _columns(wanted).items()
+    }
+    connection.execute(reservations.update().where(*mine).values(larger))
 
 
 def settle(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
@@ -75,12 +85,15 @@ def in_pool(there: dict[str, tuple[Amounts, int]], pool: str) -> tuple[Amounts, 
     return Amounts(whole.memory_mib, whole.millicores, mine.disk_bytes, mine.rates), guests
 
 
-def guests_on(connection: sa.Connection, host: HostId) -> set[GuestId]:
-    """Return the guests for which something is reserved on a host."""
-    return {GuestId(row.guest) for row in connection.execute(_GUESTS_ON, {"on": host})}
+def of_host(connection: sa.Connection, host: HostId) -> dict[GuestId, dict[str, Amounts]]:
+    """Return what is reserved for each guest on a host, by the names of its pools."""
+    found: dict[GuestId, dict[str, Amounts]] = {}
+    for row in connection.execute(_OF_HOST, {"on": host}):
+        found.setdefault(GuestId(row.guest), {})[row.pool] = _amounts(row)
+    return found
 
 
-_GUESTS_ON = sa.select(reservations.c.guest).where(reservations.c.host == sa.bindparam("on"))
+_OF_HOST = reservations.select().where(reservations.c.host == sa.bindparam("on"))
 
 
 def _write(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
