@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from teig.agent.contract.failure import Failure
-from teig.agent.host.state import State, write_whole
+from teig.agent.host.state import State, make_private, write_whole
 from tests.agent.given import GUEST
 
 HOLD = """
@@ -69,3 +69,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_whole(path, "text")  # type: ignore[arg-type]
     assert [other.read_bytes() for other in tmp_path.iterdir()] == [b"old"]
+
+
+def test_what_is_no_guest_s_directory_is_none(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    make_private(state.guest_dir(GUEST))
+    for name in ("lost+found", f"{GUEST}.old"):
+        (tmp_path / "guests" / name).mkdir()
+    assert state.guests() == [GUEST]

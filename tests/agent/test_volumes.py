@@ -11,6 +11,7 @@ import pytest
 from teig.agent.contract.failure import Failure
 from teig.agent.contract.spec import ImageFile
 from teig.agent.disks import pools, volumes
+from teig.agent.disks.pools import Group
 from teig.agent.disks.volumes import LogicalVolume, Volume, Volumes, copy, write_image
 from teig.agent.host.process import Done
 from tests.agent.given import FILES, GUEST, IMAGE, ROOT_BYTES, sha256
@@ -195,3 +196,35 @@ def test_a_growth_that_was_broken_off_is_remembered_while_an_image_is_written(
     (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "growing": 4096}')
     write_image(tmp_path, volume, IMAGE, source, _entry())
     assert json.loads((tmp_path / "disk0.json").read_text()) == {"uuid": "LVM-1", "growing": 4096, "image": IMAGE}
+
+
+def test_a_volume_with_a_snapshot_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = volumes.volume_name(GUEST, "disk0")
+    there = [LogicalVolume("vg0", name), LogicalVolume("vg0", "backup", name)]
+    monkeypatch.setattr(volumes, "logical_volumes", lambda: there)
+    monkeypatch.setattr(volumes, "remove", _breaks)
+    with pytest.raises(Failure, match="has the snapshot vg0/backup") as caught:
+        Volumes().delete(tmp_path, GUEST, "disk0")
+    assert caught.value.code == "volume_has_snapshot"
+
+
+@pytest.mark.parametrize("group", ["v", "data-", "a-b", "vg0"])
+def test_groups_of_any_name_hold_guests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str) -> None:
+    doubled = f"{group}-teig-{GUEST}-disk0".replace("-", "--").replace(f"{group.replace('-', '--')}--teig", "", 1)
+    names = [f"{group.replace('-', '--')}-teig{doubled}", f"{group.replace('-', '--')}-teig{doubled}snap"]
+    for number, name in enumerate(names):
+        folder = tmp_path / f"dm-{number}" / "dm"
+        folder.mkdir(parents=True)
+        (folder / "name").write_text(f"{name}\n")
+        (folder / "uuid").write_text(f"LVM-{number}\n")
+    monkeypatch.setattr(volumes, "_MAPPED", tmp_path)
+    assert volumes.mapped() == [Volume(group, GUEST, "disk0", "LVM-0")]
+
+
+def test_a_volume_of_an_older_agent_is_known_by_its_rounded_size(
+    tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(volumes, "find", lambda *_: volume)
+    monkeypatch.setattr(pools, "groups", lambda: [Group(volume.vg, 0, 0, "ssd", "none", "", SIZE)])
+    assert Volumes().has(tmp_path, GUEST, "disk0", SIZE // 4)
+    assert not Volumes().has(tmp_path, GUEST, "disk0", SIZE + 1)

@@ -6,7 +6,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -128,3 +128,15 @@ def test_an_answer_of_a_removed_host_is_not_stored(services: Services, host: Sim
     hosts.remove(services, "sim1")
     services.db.write(lambda connection: observing.store(connection, before, seen))
     assert services.db.read(observations.of_hosts) == {}
+
+
+def test_an_answer_that_nothing_can_be_made_of_is_that_host_s_trouble_alone(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impossible(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(observing, "capacity_of", impossible)
+    observing.observe_all(services, services.db.read(stored_hosts.listed))
+    [why] = services.db.read(observations.silent).values()
+    assert why == "Host sim1 tells what cannot be."

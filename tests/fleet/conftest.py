@@ -93,7 +93,7 @@ class Stand:
 
     def _volumes(self, guest: GuestId) -> tuple[int, ...]:
         try:
-            return self.host.guest(guest).volumes
+            return tuple(self.host.guest(guest).volumes)
         except NotFound:
             return ()
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ from teig.model.job import Job
 from teig.model.operation import OperationState
 from teig.operations import workflows
 from teig.operations.workflows import VERSION
+from teig.store import guests as guest_rows
 from teig.store import servers
-from teig.store.operations import Left
+from teig.store.operations import Lease, Left
 from teig.store.servers import Server
 from tests.postgres import cluster
 from tests.servers import until
@@ -73,7 +75,7 @@ def test_an_operation_of_another_version_is_left_to_servers_that_have_it(tmp_pat
         engine = services.engine
         living = Server("old", "old", "before", services.ssh_public_key)
         services.db.update(lambda connection: servers.join(connection, living, alone=False))
-        left = Left("any", "lost", "before")
+        left = Left("any", 1, "lost", "before")
         assert services.db.update(lambda connection: engine._take_over(left, connection)) is None
 
 
@@ -139,3 +141,28 @@ def test_what_an_earlier_run_had_begun_is_undone_too(tmp_path: Path, host: Simul
         assert wait(services, operation).state is OperationState.FAILED
         assert undone, "define comes after image, and an earlier run may have come that far"
         assert stored(services) == []
+
+
+def test_what_a_request_has_just_claimed_is_not_taken_over_by_its_own_server(services: Services) -> None:
+    """Between the claim's commit and the work's beginning the dispatcher may look what was left behind."""
+    held, go_on = threading.Event(), threading.Event()
+    engine = services.engine
+    sound = engine.begin
+
+    def late(lease: Lease | None) -> None:
+        held.set()
+        go_on.wait(30)
+        sound(lease)
+
+    engine.begin = late  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(guests.create, services, wish("web"))
+        assert held.wait(30)
+        engine.wake_for_the_lost()
+        time.sleep(0.5)
+        go_on.set()
+        ended = wait(services, asked.result(30))
+    assert ended.state is OperationState.DONE
+    fence = services.db.read(lambda connection: guest_rows.named(connection, "web").fence)
+    assert fence == 2, "it was given to its server once"
+    assert vars(engine)["_mine"] == {}

@@ -68,7 +68,7 @@ def test_who_has_lost_an_operation_can_no_longer_write(db: Database) -> None:
     old = db.update(lambda connection: operations.claim_next(connection, "a"))
     assert old is not None
     db.update(lambda connection: servers.declare_lost(connection, "a"))
-    [left] = db.read(lambda connection: operations.left_behind(connection, "b", set()))
+    [left] = db.read(lambda connection: operations.left_behind(connection, "b"))
     new = db.update(lambda connection: operations.take_over(connection, left, "b"))
     assert new is not None
     assert new.fence > old.fence
@@ -104,7 +104,7 @@ def test_lost_servers_are_remembered_as_long_as_they_left_something(db: Database
     claim(db, "a")
     db.update(lambda connection: servers.declare_lost(connection, "a"))
     db.update(servers.forget_lost)
-    assert db.read(lambda connection: operations.left_behind(connection, "b", set())) == [Left("1", "a", "2")]
+    assert db.read(lambda connection: operations.left_behind(connection, "b")) == [Left("1", 1, "a", "2")]
 
 
 def test_hosts_know_one_key_so_servers_have_one(db: Database) -> None:

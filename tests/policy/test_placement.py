@@ -144,10 +144,14 @@ def test_raid10_is_good_for_raid1() -> None:
 
 
 def test_foreign_domains_count() -> None:
-    host = candidate("a")
-    crowded = candidate("a", facts=seen("a", foreign=(ForeignDomain(7, "old", "-", 2048, 1, 256),)))
+    host = candidate("a", facts=seen("a", dom0_cores=0))
+    crowded = candidate("a", facts=seen("a", dom0_cores=0, foreign=(ForeignDomain(7, "old", "-", 2048, 1, 256),)))
     assert memory_room(host) - memory_room(crowded) == memory_for(2048, 1)
     assert core_room(host) - core_room(crowded) == 1
+    beside = SimulatedHost("b", cores=16)
+    beside.foreign = (ForeignDomain(7, "old", "-", 2048, 8, 256),)
+    facts = beside.facts()
+    assert capacity_of(facts, Inventory((), ()), ()).millicores == 1000 * (16 - facts.dom0_cores - 8), "counted once"
 
 
 def test_a_host_that_moved_to_another_site_gets_no_more_bytes() -> None:

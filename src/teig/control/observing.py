@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 
 from teig.control.services import Services
-from teig.model.errors import TeigError
+from teig.model.errors import Busy, DatabaseFault, HostFault, TeigError
 from teig.model.host import GuestOnHost, Inventory
 from teig.model.names import GuestId, HostId
 from teig.operations.work import address_of
@@ -60,18 +60,27 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
     known = services.db.read(lambda connection: observations.seen_at(connection, host.id))
     try:
         seen = Seen(asked.facts(timeout_s), asked.inventory(timeout_s), began)
-    except TeigError as error:
-        record = error.as_record()
+        with _STORING:
+            new = services.db.update(lambda connection: store(connection, host, seen), lasting=False)
+    except (Busy, DatabaseFault):  # ours, and no silence of the host's
+        raise
+    except Exception as error:
+        told = error if isinstance(error, TeigError) else _cannot_be(host, error)
+        record = told.as_record()
         services.db.update(
             lambda connection: observations.put_silence(connection, host.id, record, known, services.now()),
             lasting=False,
         )
-        raise
-    with _STORING:
-        new = services.db.update(lambda connection: store(connection, host, seen), lasting=False)
+        raise told from error
     for drift in new:
         log.warning("drift", host=drift.host, guest=drift.guest, kind=drift.kind, text=drift.text)
     return seen
+
+
+def _cannot_be(host: StoredHost, error: Exception) -> HostFault:
+    """Return the error of a host whose answer nothing can be made of: it must not become everybody's."""
+    log.warning("an answer of a host cannot be taken in", host=host.name, exc_info=error)
+    return HostFault(f"Host {host.name} tells what cannot be.", f"Upgrade it: teig host upgrade {host.name}")
 
 
 def observe_all(services: Services, known: Iterable[StoredHost], timeout_s: float = ANSWER_S) -> None:
@@ -160,18 +169,24 @@ class Observer:
     def _run(self) -> None:
         while not self.stop.is_set():
             try:
-                due = self._due_now()
+                self._begin_due()
             except Exception as error:  # noqa: BLE001 - whatever fails now, hosts must be observed afterwards
                 log.warning("hosts cannot be observed now", error=str(error))
-                due = []
-            for host in due:
-                self._begin(host)
-                if self.stop.wait(min(APART_S, EVERY_S / 2 / len(self._share))):
-                    break
-            if not due:
-                self.stop.wait(TICK_S)
+            self.stop.wait(TICK_S)
         for workers in (self._workers, self._silent_workers):
             workers.shutdown(wait=False, cancel_futures=True)
+
+    def _begin_due(self) -> None:
+        for host in self._due_now():
+            self._asked.add(host.id)
+            workers = self._silent_workers if host.id in self._silent else self._workers
+            try:
+                workers.submit(self._ask, host)
+            except BaseException:
+                self._asked.discard(host.id)
+                raise
+            if self.stop.wait(min(APART_S, EVERY_S / 2 / len(self._share))):
+                return
 
     def _due_now(self) -> list[StoredHost]:
         now = time.monotonic()
@@ -179,11 +194,6 @@ class Observer:
             self._share = self._services.db.read(lambda connection: share(connection, self._services.server))
             self._share_due = now + HOSTS_S
         return [host for host in self._share if now >= self._due.get(host.id, 0.0) and host.id not in self._asked]
-
-    def _begin(self, host: StoredHost) -> None:
-        self._asked.add(host.id)
-        workers = self._silent_workers if host.id in self._silent else self._workers
-        workers.submit(self._ask, host)
 
     def _ask(self, host: StoredHost) -> None:
         began = time.monotonic()

@@ -111,7 +111,7 @@ class SimulatedHost(SimulatedMachine):
                 foreign=self.foreign,
                 keeper_beat=self.keeper_beat,
                 dom0_cores=self.dom0_cores,
-                guest_cores=self.cores - self.dom0_cores,
+                guest_cores=self.cores - self.dom0_cores - sum(domain.vcpus for domain in self.foreign),
                 agent_version=self.agent_version,
                 keeper_version=self.keeper_version,
                 capabilities=("jobs", "started", "answers"),
@@ -193,7 +193,8 @@ class SimulatedHost(SimulatedMachine):
         made: list[SimulatedVolume] = []
 
         def begin() -> None:
-            made.append(self.make_volume(self._ended(claim), disk, pool))
+            kept = self._kept(claim)
+            made.append(self.make_volume(kept if kept.has(disk) else self._ended(claim), disk, pool))
 
         def end() -> dict[str, Any]:
             made[0].clean = True
@@ -206,9 +207,12 @@ class SimulatedHost(SimulatedMachine):
         """Note the image on the volume when the job has ended."""
 
         def begin() -> None:
-            volume = self._volume(self._ended(claim), disk.index)
             if image not in self.images:
                 raise NotFound(f"Host {self.name} has not got image {image} whole.", code="no_image")
+            volume = self._volume(self._kept(claim), disk.index)
+            if volume.clean and volume.image == image:
+                return
+            self._ended(claim)
             if not volume.clean:
                 raise Conflict("The volume was not made clean.", "Create it again.", code="volume_dirty")
             if volume.image not in {None, image}:
@@ -291,16 +295,14 @@ class SimulatedHost(SimulatedMachine):
     def guest_stop(self, claim: Claim, grace_s: float) -> Job:
         """End the guest's xl and its domain: at once, or when a deaf one's grace is over."""
 
-        def begin() -> None:
-            self._asked_to_stop(claim)
-
         def end() -> dict[str, Any]:
             kept = self._kept(claim)
             self.destroy(kept)
             kept.wanted = False
             return {}
 
-        return self._begin(claim, ("guest_stop", grace_s), begin, end, more_s=self._patience(claim, grace_s))
+        key, more_s = ("guest_stop", grace_s), self._patience(claim, grace_s)
+        return self._begin(claim, key, lambda: self._asked_to_stop(claim), end, more_s=more_s)
 
     def guest_reboot(self, claim: Claim, grace_s: float) -> Job:
         """Stop and start the guest."""
@@ -318,8 +320,7 @@ class SimulatedHost(SimulatedMachine):
 
     def _asked_to_stop(self, claim: Claim) -> None:
         """Let one that is held back hear of it, and end one that is just rebooting."""
-        kept = self._kept(claim)
-        kept.held = ""
+        (kept := self._kept(claim)).held = ""
         if kept.returns_at is not None:
             self.destroy(kept)
 

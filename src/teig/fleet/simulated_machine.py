@@ -118,6 +118,11 @@ class SimulatedGuest:
         """Its disks' volumes that can be seen, by index."""
         return {volume.index: volume for volume in self.every_volume if volume.group.there}
 
+    def has(self, disk: Disk) -> bool:
+        """Whether its volume of that size is there, and clean."""
+        there = self.volumes.get(disk.index)
+        return there is not None and there.clean and disk.size_bytes in {there.size_bytes, there.asked_bytes}
+
     @property
     def lives(self) -> bool:
         """Whether it has a domain, or something is about to make one."""

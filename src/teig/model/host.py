@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from teig.model.errors import InvalidRequest
 from teig.model.guest import Entitled, GuestSpec
 from teig.model.names import GuestId
 from teig.model.pool import Medium, Redundancy
 from teig.model.units import MIB
+
+
+def check_figures(noun: object) -> None:
+    """Raise InvalidRequest where a figure of a noun is no number, or does not fit 64 bits, or a count is below 0."""
+    for name, value in vars(noun).items():
+        least = 1 if name == "extent_bytes" else 0
+        if isinstance(value, int) and not least <= value < 2**63:
+            raise InvalidRequest(f"{name} cannot be {value!r:.40}.")
+        if isinstance(value, float) and not abs(value) < 2**63:  # which NaN is not either
+            raise InvalidRequest(f"{name} cannot be {value!r:.40}.")
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,10 @@ class VolumeGroup:
     extent_bytes: int = 4 * MIB
     guests_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        check_figures(self)
+
 
 @dataclass(frozen=True)
 class ForeignDomain:
@@ -39,6 +54,10 @@ class ForeignDomain:
     memory_mib: int
     vcpus: int
     weight: int
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        check_figures(self)
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,10 @@ class HostFacts:
     keeper_version: str = ""
     capabilities: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        check_figures(self)
+
 
 @dataclass(frozen=True)
 class VolumeOnHost:
@@ -88,6 +111,10 @@ class VolumeOnHost:
     index: int
     pool: str
     size_bytes: int
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        check_figures(self)
 
 
 @dataclass(frozen=True)
@@ -119,6 +146,12 @@ class GuestOnHost:
     boot: str = ""
     uptime_ns: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        check_figures(self)
+        if self.live is not None:
+            check_figures(self.live)
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -128,3 +161,7 @@ class Inventory:
     foreign: tuple[ForeignDomain, ...]
     boot: str = ""
     uptime_ns: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        check_figures(self)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from teig.model.errors import InvalidRequest
+
 
 class JobState(StrEnum):
     """How far a job is."""
@@ -29,3 +31,10 @@ class Job:
     total_bytes: int = 0
     result: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a job that has failed and says not why, or the reverse: it would be taken for done."""
+        if (self.state is JobState.FAILED) != (self.error is not None):
+            raise InvalidRequest(f"A job that is {self.state} with the error {self.error!r:.80} cannot be.")
+        if min(self.done_bytes, self.total_bytes) < 0:
+            raise InvalidRequest(f"{self.done_bytes} of {self.total_bytes} bytes cannot be done.")

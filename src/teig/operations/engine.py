@@ -68,7 +68,9 @@ class Engine:
         self._workflows = workflows
         self._server = server
         self._leases: dict[str, Lease] = {}
-        self._mine: set[str] = set()
+        self._mine: dict[str, int] = {}
+        """What this server works on, with the fence of the lease under which it does."""
+        self._suspected: set[Left] = set()
         self._at_silent_hosts: set[str] = set()
         self._wake = threading.Event()
         self._look_behind = True
@@ -176,9 +178,16 @@ class Engine:
             self._hand_over(lease, begun=False)
 
     def _left_behind(self) -> list[Left]:
+        """Return what lost servers left, and what this one seems to have forgotten in two looks in a row.
+
+        A request's own thread begins what it has claimed a moment after the claim is committed: that is not forgotten.
+        """
         self._look_behind = False
-        working_on = set(self._mine)
-        return self._parts.db.read(lambda connection: operations.left_behind(connection, self._server.id, working_on))
+        found = self._parts.db.read(lambda connection: operations.left_behind(connection, self._server.id))
+        forgotten = {left for left in found if left.server == self._server.id and left.operation not in self._mine}
+        sure, self._suspected = forgotten & self._suspected, forgotten
+        self._look_behind |= bool(forgotten - sure)
+        return [left for left in found if left.server != self._server.id or left in sure]
 
     def _take_over(self, left: Left, connection: sa.Connection) -> Lease | None:
         """Take over what was left behind, unless a server lives that has its version of the steps."""
@@ -190,14 +199,22 @@ class Engine:
     def _hand_over(self, lease: Lease, *, begun: bool) -> None:
         """Let the workflow of an operation run here, under this lease."""
         ident = lease.operation.id
+        if self._mine.get(ident, -1) >= lease.fence:
+            return  # it was taken over meanwhile, by this very server
         self._leases[ident] = lease
-        self._mine.add(ident)
+        self._mine[ident] = lease.fence
         try:
             self._workflows.run(ident, begun=begun)
         except BaseException:
-            self._mine.discard(ident)
-            self._at_silent_hosts.discard(ident)
+            self._let_go(lease)
             raise
+
+    def _let_go(self, lease: Lease) -> None:
+        """Give a lease's place back, unless a newer lease of the same operation has it by now."""
+        ident = lease.operation.id
+        if self._mine.get(ident) == lease.fence:
+            del self._mine[ident]
+            self._at_silent_hosts.discard(ident)
 
     def _run(self, operation_id: str) -> None:
         """Carry an operation out: the body of the workflow. Without a lease of this process it is not ours."""
@@ -218,8 +235,7 @@ class Engine:
             self._end_unforeseen(run)
             raise Dropped from error
         finally:
-            self._mine.discard(operation_id)
-            self._at_silent_hosts.discard(operation_id)
+            self._let_go(lease)
             self._look_behind |= sys.exc_info()[0] is not None
             self._wake.set()
 

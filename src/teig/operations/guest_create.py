@@ -20,10 +20,11 @@ def _reserve(work: Work) -> None:
     work.decision()
 
 
-def _image(work: Work) -> None:
-    image = work.image
-    if not work.host.image_present(image.id):
-        work.host.image_put(work.decision(), image, work.parts.image_dir / image.id, work.check_wanted)
+def image(work: Work) -> None:
+    """Send the guest's image to its host, unless it is there whole: what is registered is not asked for then."""
+    if not work.host.image_present(work.guest.spec.image):
+        wanted = work.image
+        work.host.image_put(work.decision(), wanted, work.parts.image_dir / wanted.id, work.check_wanted)
 
 
 def _volume(work: Work) -> None:
@@ -67,7 +68,7 @@ SEQUENCE = Sequence(
     Verb.CREATE,
     steps=(
         Step("reserve", _reserve),
-        Step("image", _image),
+        Step("image", image),
         Step("volume", _volume, undo=_no_volume),
         Step("write", _write),
         Step("define", define, undo=_undefine),

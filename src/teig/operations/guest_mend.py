@@ -1,4 +1,4 @@
-"""Make a guest on its host what it is entitled to again: define, enforce, observe.
+"""Make a guest on its host what it is entitled to again: image, define, enforce, observe.
 
 For what somebody changed by hand: files, weight, cap, maxmem, disk limits. A running guest is not disturbed.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from teig.operations import closing
 from teig.operations.closing import OBSERVE
-from teig.operations.guest_create import define
+from teig.operations.guest_create import define, image
 from teig.operations.work import Sequence, Step, Work
 from teig.policy.guest_life import Verb
 
@@ -18,7 +18,7 @@ def _enforce(work: Work) -> None:
 
 SEQUENCE = Sequence(
     Verb.MEND,
-    steps=(Step("define", define), Step("enforce", _enforce), OBSERVE),
+    steps=(Step("image", image), Step("define", define), Step("enforce", _enforce), OBSERVE),
     done=closing.done,
     undone=closing.undone,
 )

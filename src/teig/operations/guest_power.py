@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from teig.operations import closing
 from teig.operations.closing import OBSERVE
-from teig.operations.guest_create import define, start
+from teig.operations.guest_create import define, image, start
 from teig.operations.work import Sequence, Step, Work
 from teig.policy.guest_life import Verb
 
@@ -23,7 +23,10 @@ def _reboot(work: Work) -> None:
 
 
 START = Sequence(
-    Verb.START, (Step("define", define), Step("start", start), OBSERVE), done=closing.done, undone=closing.undone
+    Verb.START,
+    (Step("image", image), Step("define", define), Step("start", start), OBSERVE),
+    done=closing.done,
+    undone=closing.undone,
 )
 STOP = Sequence(Verb.STOP, (Step("stop", _stop), OBSERVE), done=closing.done, undone=closing.undone)
 REBOOT = Sequence(Verb.REBOOT, (Step("reboot", _reboot), OBSERVE), done=closing.done, undone=closing.undone)

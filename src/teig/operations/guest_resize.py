@@ -1,4 +1,4 @@
-"""Give a guest another plan on the host where it is: define, observe.
+"""Give a guest another plan on the host where it is: image, define, observe.
 
 The new promise is admitted and written in the request's own transaction (see `teig.control.guests`). Here the
 host's files follow. The keeper then holds the running guest to the new weight, cap and disk rates within seconds;
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from teig.model.guest import GuestSpec
 from teig.operations import closing
 from teig.operations.closing import OBSERVE, observe_if_it_answers, settle_reservation
-from teig.operations.guest_create import define
+from teig.operations.guest_create import define, image
 from teig.operations.work import Sequence, Step, Work
 from teig.policy.guest_life import Verb
 from teig.record import load
@@ -45,7 +45,7 @@ def _before(work: Work) -> GuestSpec:
 
 SEQUENCE = Sequence(
     Verb.RESIZE,
-    steps=(Step("define", define, undo=_define_before), OBSERVE),
+    steps=(Step("image", image), Step("define", define, undo=_define_before), OBSERVE),
     done=closing.done,
     undone=_undone,
     stuck=_stuck,

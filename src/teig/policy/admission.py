@@ -179,7 +179,8 @@ def observed_of(guest: GuestOnHost, extent_bytes: int, pool: str | None = None) 
     for spec in specs:
         found = found.largest(entitled_to(spec, extent_bytes))
     if guest.live is not None:
-        memory = memory_for(guest.live.memory_mib, guest.live.vcpus)
+        most = max(guest.live.memory_mib, guest.live.maxmem_mib)  # it may take up to its maximum at any time
+        memory = memory_for(most, guest.live.vcpus)
         found = found.largest(Amounts(memory, 0 if specs else 1000 * guest.live.vcpus))
     volumes = sum(disk.size_bytes for disk in guest.disks if pool in {None, disk.pool})
     if guest.disks and not any(disk.pool == pool for disk in guest.disks) and pool is not None:
@@ -258,12 +259,13 @@ def guest_memory(facts: HostFacts) -> int:
 def _guest_millicores(facts: HostFacts) -> int:
     """Return the thousandths of cores that guests can be given.
 
-    Where Domain-0 has processors of its own, all others; domains that are not Teig's are then beside Domain-0 or on
-    these, and count there either way. Where it shares them, its weight may take three quarters for each of its vCPUs.
+    Where Domain-0 has processors of its own, those in the guests' cpupools: domains that are not Teig's are beside
+    Domain-0 then, and one that somebody put among the guests was taken off by the agent. Where it shares them, its
+    weight may take three quarters for each of its vCPUs, and domains that are not Teig's one for each of theirs.
     """
-    foreign = sum(domain.vcpus for domain in facts.foreign)
     if facts.dom0_cores:
-        return 1000 * (facts.guest_cores - foreign)
+        return 1000 * facts.guest_cores
+    foreign = sum(domain.vcpus for domain in facts.foreign)
     shared = facts.cores - DOM0_PART * min(facts.dom0_vcpus, facts.cores)
     return round(1000 * (shared - foreign))
 

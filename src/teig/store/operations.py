@@ -76,9 +76,10 @@ class Lease:
 
 @dataclass(frozen=True)
 class Left:
-    """An operation that its server does not work on, and the version of that server's steps where it is known."""
+    """An operation whose server may not work on it, and the version of that server's steps where it is known."""
 
     operation: str
+    fence: int
     server: str
     version: str | None
 
@@ -129,22 +130,23 @@ def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:
     return connection.execute(sa.select(operations.c.id).where(operations.c.guest == guest, lately)).first() is not None
 
 
-def left_behind(connection: sa.Connection, server: str, working_on: set[str]) -> list[Left]:
-    """Return the operations of lost servers, and those of `server` that it is not `working_on`."""
+def left_behind(connection: sa.Connection, server: str) -> list[Left]:
+    """Return the operations of lost servers, and those that `server` has."""
     rows = connection.execute(
-        sa.select(operations.c.id, operations.c.server, servers.c.version)
+        sa.select(operations.c.id, operations.c.fence, operations.c.server, servers.c.version)
         .outerjoin(servers, servers.c.id == operations.c.server)
         .where(_WORKED_ON, sa.or_(servers.c.id.is_(None), servers.c.lost, servers.c.id == server))
         .order_by(operations.c.created)
     )
-    return [Left(row.id, row.server, row.version) for row in rows if row.id not in working_on]
+    return [Left(row.id, row.fence, row.server, row.version) for row in rows]
 
 
 def take_over(connection: sa.Connection, left: Left, server: str) -> Lease | None:
     """Give an operation that was left behind to a server, None where another was faster or it has ended."""
     row = connection.execute(
         operations.select()
-        .where(operations.c.id == left.operation, operations.c.server == left.server, operations.c.ended.is_(None))
+        .where(operations.c.id == left.operation, operations.c.server == left.server, operations.c.fence == left.fence)
+        .where(operations.c.ended.is_(None))
         .with_for_update()
     ).first()
     return _give(connection, row, server) if row else None

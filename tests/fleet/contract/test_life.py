@@ -60,7 +60,7 @@ def test_a_whole_life(stand: Stand, refusal: Refused) -> None:
     assert 96 <= before.free_memory_mib - facts.free_memory_mib < 96 + 32
     assert facts.volume_groups[0].guests_bytes == 96 * MIB
     assert before.volume_groups[0].free_bytes - facts.volume_groups[0].free_bytes == 96 * MIB
-    for call in ("volume_delete", "guest_undefine", "volume_create"):
+    for call in ("volume_delete", "guest_undefine"):
         assert refusal(lambda call=call: _whole(stand, claim, spec, call)) == "guest_running"  # type: ignore[misc]
     for _ in range(2):
         stand.stop(claim, 60)
@@ -72,6 +72,16 @@ def test_a_whole_life(stand: Stand, refusal: Refused) -> None:
     with pytest.raises(NotFound):
         stand.host.guest(spec.id)
     assert refusal(lambda: stand.define(Claim(spec.id, claim.fence - 1), spec)) == "fenced"
+
+
+def test_a_create_that_is_begun_anew_leaves_its_guest_alone(stand: Stand) -> None:
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    domid = stand.start(claim)
+    newer = stand.claim(spec)
+    for call in ("volume_create", "volume_write_image", "guest_define", "guest_start"):
+        _whole(stand, newer, spec, call)
+    assert stand.host.guest(spec.id).domid == domid
 
 
 def _whole(stand: Stand, claim: Claim, spec: GuestSpec, call: str) -> None:

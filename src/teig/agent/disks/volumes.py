@@ -37,7 +37,7 @@ _ZEROS = bytes(_BLOCK)
 _READ = 1 << 18
 _MAPPED = Path("/sys/block")
 _OURS = re.compile(
-    r"(?P<vg>.+[^-])-teig--(?P<guest>[0-9a-f]{8}(?:--[0-9a-f]{4}){3}--[0-9a-f]{12})--(?P<what>[a-z0-9]+)"
+    r"(?P<vg>(?:[^-]|--)+)-teig--(?P<guest>[0-9a-f]{8}(?:--[0-9a-f]{4}){3}--[0-9a-f]{12})--(?P<what>seed|disk[0-7])"
 )
 _REMOVE_WAIT_S = 15.0
 
@@ -90,6 +90,11 @@ def disks_of(guest: str, volumes: list[Volume]) -> dict[int, Volume]:
 class Volumes:
     """Making, growing and removing volumes."""
 
+    def has(self, folder: Path, guest: str, what: str, size_bytes: int) -> bool:
+        """Say whether a volume of that size is there, and clean or its guest's own."""
+        volume = find(guest, what)
+        return volume is not None and is_clean(folder, volume) and _fits(folder, volume, size_bytes)
+
     def create(self, folder: Path, guest: str, what: str, size_bytes: int, pool: str = "") -> Volume:
         """Make a volume that reads as zeros, or return the one that is there already and clean.
 
@@ -119,7 +124,10 @@ class Volumes:
 
     def _lvcreate(self, guest: str, what: str, size_bytes: int, group: str) -> Volume:
         name = volume_name(guest, what)
-        there = [found for found in logical_volumes() if found.name == name]
+        known = logical_volumes()
+        there = [found for found in known if found.name == name]
+        for other in there:
+            _refuse_copied(other, known)
         for other in there:  # one that is not active, or lies elsewhere: nobody knows what is on it
             remove(other)
         done = run(
@@ -161,9 +169,12 @@ class Volumes:
         Its bytes are wiped first: the extents may next go to a volume that somebody makes without Teig. One that cannot
         be wiped, because a disk is missing, is not removed, and that is told; nor is one whose group is away.
         """
-        there = [found for found in logical_volumes() if found.name == volume_name(guest, what)]
+        known = logical_volumes()
+        there = [found for found in known if found.name == volume_name(guest, what)]
         if not there:
             _refuse_away(folder, what)
+        for volume in there:
+            _refuse_copied(volume, known)
         mark, leaving = _mark(folder, what), _leaving(folder, what)
         # It is clean no more, and its group is known until it is gone. A rename needs no room on a full disk.
         if mark.exists():
@@ -191,6 +202,8 @@ class LogicalVolume(NamedTuple):
 
     vg: str
     name: str
+    origin: str = ""
+    """What it is a snapshot of."""
 
     @property
     def path(self) -> str:
@@ -200,9 +213,20 @@ class LogicalVolume(NamedTuple):
 
 def logical_volumes() -> list[LogicalVolume]:
     """Return all logical volumes of all groups, active or not; a host fault where LVM cannot say."""
-    argv = ["lvs", "--noheadings", "--separator", "/", "-o", "vg_name,lv_name"]
+    argv = ["lvs", "--noheadings", "--separator", "/", "-o", "vg_name,lv_name,origin"]
     rows = (line.strip().split("/") for line in must(argv, "lvm_failed").splitlines() if line.strip())
-    return [LogicalVolume(*row) for row in rows if len(row) == 2]
+    return [LogicalVolume(*row) for row in rows if len(row) == 3]
+
+
+def _refuse_copied(volume: LogicalVolume, known: list[LogicalVolume]) -> None:
+    """Raise a host fault where a volume has snapshots: these would take its bytes as it is wiped, and go with it."""
+    copies = [f"{other.vg}/{other.name}" for other in known if (other.vg, other.origin) == (volume.vg, volume.name)]
+    if copies:
+        raise host_fault(
+            "volume_has_snapshot",
+            f"Volume {volume.vg}/{volume.name} has the snapshot {copies[0]}, which keeps its bytes: it is not removed.",
+            f"If nobody needs it: lvremove {copies[0]}",
+        )
 
 
 def remove(volume: LogicalVolume) -> None:
@@ -240,8 +264,11 @@ def _refused(said: str, group: str, size_bytes: int) -> Failure:
 
 def _fits(folder: Path, volume: Volume, size_bytes: int) -> bool:
     """Say whether a clean volume is the one that was asked for, before LVM rounded its size up."""
-    size = size_of(volume.path)
-    return size == size_bytes or _marked(folder, volume).get("size_bytes") == size_bytes
+    size, asked = size_of(volume.path), _marked(folder, volume).get("size_bytes")
+    if asked is None and size != size_bytes:  # an older agent, which did not write down what was asked for
+        extent = {group.name: group.extent_bytes for group in pools.groups()}.get(volume.vg, size)
+        return -(-size_bytes // extent) * extent == size
+    return size_bytes in {size, asked}
 
 
 def _mark(folder: Path, what: str) -> Path:

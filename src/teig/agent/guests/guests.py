@@ -309,14 +309,17 @@ class Guests:
     def volume_create(self, guest: str, fence: int, index: int, size_bytes: int, pool: str) -> dict[str, Any]:
         """Make a volume in a volume group that reads as zeros."""
         with self._state.changing(guest, fence) as folder:
-            self._refuse_running(guest)
-            self._disks.create(folder, guest, f"disk{index}", size_bytes, pool)
+            if not self._disks.has(folder, guest, f"disk{index}", size_bytes):
+                self._refuse_running(guest)
+                self._disks.create(folder, guest, f"disk{index}", size_bytes, pool)
         return {}
 
     def volume_write_image(self, guest: str, fence: int, index: int, image: str) -> dict[str, Any]:
         """Put an image onto a volume."""
         with self._state.changing(guest, fence) as folder:
             manifest = images.manifest_of(self._state, image)
+            if volumes.image_on(folder, self._volume(guest, index)) == image:
+                return {}
             self._refuse_running(guest)
             source = self._state.image_dir(image) / manifest.root.file
             volumes.write_image(folder, self._volume(guest, index), image, source, manifest.root)

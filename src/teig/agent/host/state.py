@@ -28,6 +28,14 @@ LOCK_WAIT_S = 20.0
 _POLL_S = 0.05
 
 
+def _is_guest(path: Path) -> bool:
+    """Say whether something is a guest's directory: people and file systems put other things beside these."""
+    try:
+        return bool(arguments.guest_id("guest", path.name)) and path.is_dir()
+    except Failure:
+        return False
+
+
 class State:
     """The directories of one agent."""
 
@@ -46,7 +54,7 @@ class State:
 
     def guests(self) -> list[str]:
         """Return the ids of all guests that left a trace here."""
-        return sorted(path.name for path in self._entries("guests"))
+        return sorted(path.name for path in self._entries("guests") if _is_guest(path))
 
     def _entries(self, kind: str) -> list[Path]:
         try:

@@ -274,7 +274,8 @@ class Keeper:
                 if guest in running:
                     with self._telling(running[guest][1].name):
                         self._enforce(*running[guest], self._limits.threads())
-                self._reconnects.lift(guest)
+                with self._telling(guest):
+                    self._reconnects.lift(guest)
             if over:
                 self._write()
 

@@ -8,6 +8,7 @@ docs/keeper.md has the reasons and what was measured. Neighbours: `keeper` measu
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,10 @@ class Reconnects:
         pauses.release(self._xen, guest, self._folder)
 
     def lift_all(self) -> None:
-        """Let everybody go on. What was used stays used."""
+        """Let everybody go on, whoever cannot be let go. What was used stays used."""
         for guest in pauses.all_paused(self._folder):
-            self.lift(guest)
+            with contextlib.suppress(Exception):
+                self.lift(guest)
 
     def next(self) -> float:
         """Return when the next pause is over; infinity where nobody is paused."""
