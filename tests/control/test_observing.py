@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 import pytest
 import sqlalchemy as sa
 
-from teig.control import guests, hosts, observing
+from teig.control import drift, guests, hosts, observing
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Unreachable
+from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
 from teig.store import observations
 from teig.store.hosts import StoredHost
@@ -140,3 +141,24 @@ def test_an_answer_that_nothing_can_be_made_of_is_that_host_s_trouble_alone(
     observing.observe_all(services, services.db.read(stored_hosts.listed))
     [why] = services.db.read(observations.silent).values()
     assert why == "Host sim1 tells what cannot be."
+
+
+def test_a_host_that_never_answered_is_known_to_be_silent_and_not_asked_in_every_list(
+    services: Services, host: SimulatedHost
+) -> None:
+    """As after a backup was restored, or after an upgrade, while a host is down."""
+    [stored] = services.db.read(stored_hosts.listed)
+    services.db.update(lambda connection: observations.forget(connection, stored.id))
+    host.answers = False
+    assert hosts.listed(services) == []
+    asked = []
+    sound = host.facts
+    host.facts = lambda *args: asked.append(1) or sound(*args)  # type: ignore[method-assign,func-returns-value]
+    assert hosts.listed(services) == []
+    assert asked == []
+    [found] = drift.found(services)
+    assert (found.host, found.kind) == ("sim1", UNREACHABLE)
+    host.answers = True
+    [view] = [hosts.view(services, "sim1")]
+    assert view.answers
+    assert drift.found(services) == []

@@ -6,9 +6,10 @@ import pytest
 
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import InvalidRequest
-from teig.model.host import HostFacts, Inventory, VolumeGroup
+from teig.model.host import GuestOnHost, HostFacts, Inventory, VolumeGroup
 from teig.model.job import Job
 from teig.record import dump, load
+from tests.model.test_model import SPEC
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,10 @@ def test_an_extent_has_some_bytes() -> None:
 def test_a_moment_fits_64_bits() -> None:
     with pytest.raises(InvalidRequest, match="uptime_ns"):
         load(Inventory, {"guests": [], "foreign": [], "boot": "b", "uptime_ns": 10**30})
+
+
+def test_a_domain_that_is_being_made_has_no_maximum_yet() -> None:
+    """As agents of earlier releases tell of it."""
+    live = {**dict.fromkeys(vars(SPEC.entitled), 0), "maxmem_mib": -1}
+    told = {"id": SPEC.id, "fence": 1, "spec": None, "domid": 3, "state": "running", "live": live, "volumes": []}
+    assert load(GuestOnHost, told).live is not None

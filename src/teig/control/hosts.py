@@ -120,8 +120,9 @@ def listed(services: Services) -> list[HostView]:
 
 
 def _unseen(connection: sa.Connection) -> list[StoredHost]:
-    seen = observations.of_hosts(connection)
-    return [host for host in hosts.listed(connection) if host.id not in seen]
+    """Return the hosts of which nobody knows yet whether they answer."""
+    known = observations.of_hosts(connection).keys() | observations.silent(connection).keys()
+    return [host for host in hosts.listed(connection) if host.id not in known]
 
 
 def remove(services: Services, name: str, *, force: bool = False) -> tuple[str, ...]:

@@ -67,10 +67,12 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
     except Exception as error:
         told = error if isinstance(error, TeigError) else _cannot_be(host, error)
         record = told.as_record()
-        services.db.update(
-            lambda connection: observations.put_silence(connection, host.id, record, known, services.now()),
-            lasting=False,
-        )
+
+        def silence(connection: sa.Connection) -> None:
+            if hosts.is_current(connection, host):
+                observations.put_silence(connection, host.id, record, known, services.now())
+
+        services.db.update(silence, lasting=False)
         raise told from error
     for drift in new:
         log.warning("drift", host=drift.host, guest=drift.guest, kind=drift.kind, text=drift.text)

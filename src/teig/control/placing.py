@@ -65,8 +65,10 @@ def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:
         now = services.now()
         here = [host for host in hosts.listed(connection) if host.site == site.name and wanted in {None, host.name}]
         stale = [host for host in here if host.id not in seen or _only_stale(seen[host.id], now)]
-        silent = [host for host in here if host.id in seen and seen[host.id].silent_since is not None]
-        return here if len(stale) + len(silent) == len(here) else stale
+        why = observations.silent(connection)
+        stale = [host for host in stale if host.id not in why]
+        silent = [host for host in here if host.id in why]
+        return stale + silent if len(stale) + len(silent) == len(here) else stale
 
     found = services.db.read(stale)[:OBSERVED_AT_ONCE]
     if found:

@@ -84,5 +84,5 @@ def _line(row: Any, now: float) -> GuestLine:
         ),
         addresses=tuple(nic["address"].split("/", 1)[0] for nic in spec["nics"]),
         attention=row.attention,
-        seen_at=row.seen_at,
+        seen_at=row.seen_at or None,
     )

@@ -135,7 +135,7 @@ def ranked(
 def candidate(connection: sa.Connection, host: StoredHost) -> Candidate | None:
     """Return a host with all that is reserved there, as it was last seen; None where it was never seen."""
     row = connection.execute(_CAPACITY, {"ident": host.id}).first()
-    if row is None:
+    if row is None or row.capacity is None:
         return None
     capacity = load(Capacity, row.capacity)
     reserved, guests_there = stored_reservations.on_host(connection, host.id, capacity.pool)
@@ -150,6 +150,8 @@ def candidates(connection: sa.Connection) -> dict[HostId, Candidate]:
     known = {host.id: host for host in listed(connection)}
     found = {}
     for row in connection.execute(sa.select(observations_table.c.host, observations_table.c.capacity)):
+        if row.capacity is None:
+            continue
         host, capacity = known[HostId(row.host)], load(Capacity, row.capacity)
         there, count = stored_reservations.in_pool(reserved.get(host.id, {}), capacity.pool)
         found[host.id] = _candidate(host, capacity, ratings.get(host.id, {}).get(capacity.pool), there, count)

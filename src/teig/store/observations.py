@@ -43,6 +43,10 @@ class Observation:
         return is_fresh(self.seen_at, now)
 
 
+NEVER: Final = 0.0
+"""When a host was seen that has never answered."""
+
+
 def is_fresh(seen_at: float | None, now: float) -> bool:
     """Return whether what was seen then is young enough to rely on; what is from the future is a wrong clock's."""
     return seen_at is not None and -FRESH_S < now - seen_at <= FRESH_S
@@ -79,12 +83,13 @@ class GuestRow:
 def of_host(connection: sa.Connection, host: HostId) -> Observation | None:
     """Return what was last seen of a host; None where it was never seen."""
     row = connection.execute(observations.select().where(observations.c.host == host)).first()
-    return _observation(row) if row else None
+    return _observation(row) if row and row.facts is not None else None
 
 
 def of_hosts(connection: sa.Connection) -> dict[HostId, Observation]:
     """Return what was last seen of all hosts."""
-    return {HostId(row.host): _observation(row) for row in connection.execute(observations.select())}
+    rows = connection.execute(observations.select())
+    return {HostId(row.host): _observation(row) for row in rows if row.facts is not None}
 
 
 def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> bool:
@@ -124,16 +129,31 @@ def put_silence(
 ) -> None:
     """Store that a host was asked and did not answer; what was seen of it before stays.
 
-    `seen_at` is when it had answered last as the asking began: one that has answered since is not silent.
+    `seen_at` is when it had answered last as the asking began: one that has answered since is not silent. Of one that
+    never has (None), a row without facts keeps that.
     """
     since = sa.func.coalesce(observations.c.silent_since, now)
-    mine = (observations.c.host == host, observations.c.seen_at == seen_at)
-    connection.execute(observations.update().where(*mine).values(error=error, silent_since=since))
+    mine = (observations.c.host == host, observations.c.seen_at == (seen_at or NEVER))
+    silent = {"error": error, "silent_since": since}
+    if connection.execute(observations.update().where(*mine).values(silent)).rowcount or seen_at is not None:
+        return
+    nothing = {
+        "boot": "",
+        "uptime_ns": 0,
+        "facts": None,
+        "capacity": None,
+        "memory_mib": 0,
+        "drift": [],
+        "differs": False,
+    }
+    values = {"host": host, "seen_at": NEVER, **nothing, "error": error, "silent_since": now}
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(observations).values(values).on_conflict_do_nothing())
 
 
 def seen_at(connection: sa.Connection, host: HostId) -> float | None:
     """Return when a host has last answered; None where it never has."""
-    return connection.execute(sa.select(observations.c.seen_at).where(observations.c.host == host)).scalar()
+    return connection.execute(sa.select(observations.c.seen_at).where(observations.c.host == host)).scalar() or None
 
 
 def forget(connection: sa.Connection, host: HostId) -> None:

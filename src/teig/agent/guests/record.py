@@ -78,4 +78,4 @@ def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dic
 
 def maxmem_mib(domain: Domain) -> int:
     """Return the most memory that Xen lets a domain have."""
-    return (domain.maxmem_kib - MAXMEM_CONSTANT_KIB) // 1024
+    return max(0, domain.maxmem_kib - MAXMEM_CONSTANT_KIB) // 1024  # 0 while xl is making it
