@@ -166,3 +166,16 @@ def test_what_a_request_has_just_claimed_is_not_taken_over_by_its_own_server(ser
     fence = services.db.read(lambda connection: guest_rows.named(connection, "web").fence)
     assert fence == 2, "it was given to its server once"
     assert vars(engine)["_mine"] == {}
+
+
+def test_words_of_a_host_that_cannot_be_stored_end_the_operation_all_the_same(
+    services: Services, host: SimulatedHost
+) -> None:
+    wait(services, guests.create(services, wish("web")))
+    host.failures["guest_stop"] = HostFault("xl said \0 and \udc80\n", code="xl_failed")
+    ended = wait(services, guests.stop(services, "web", 0))
+    assert ended.state is OperationState.FAILED
+    assert ended.error is not None
+    assert ended.error["message"] == "xl said \ufffd and \ufffd\n"
+    host.failures.clear()
+    assert wait(services, guests.stop(services, "web", 0)).state is OperationState.DONE

@@ -187,7 +187,7 @@ class AgentChannel:
     def _parsed(self, untrusted_line: bytes) -> Any:
         """Return what a line says; no infinity, no NaN, no half of a character that nobody could write down again."""
         try:
-            answer = json.loads(untrusted_line, parse_constant=_finite, parse_float=_finite)
+            answer = json.loads(untrusted_line.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
             if b"\\ud" in untrusted_line.lower():
                 json.dumps(answer, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:

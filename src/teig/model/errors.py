@@ -28,6 +28,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
+from teig.agent.contract.arguments import NO_TEXT
+
+MOST_TEXT: Final = 4096
+"""Characters of an error's message that are kept."""
+
 
 class TeigError(Exception):
     """What happened, to what, why, and what to do."""
@@ -181,4 +186,11 @@ _KINDS: Final[dict[str, type[TeigError]]] = {
 def from_record(record: dict[str, Any]) -> TeigError:
     """Return the error that `as_record` wrote down; an unknown kind becomes an InternalFault with the same words."""
     kind = _KINDS.get(str(record.get("kind")), InternalFault)
-    return kind(str(record.get("message", "")), str(record.get("todo", "")), code=record.get("code"))
+    message, todo, code = (_plain(record.get(field)) for field in ("message", "todo", "code"))
+    return kind(message, todo, code=code or None)
+
+
+def _plain(untrusted: object) -> str:
+    """Return a text that can be stored and shown wherever it comes from: hosts say what programs there have said."""
+    text = "" if untrusted is None else str(untrusted)[:MOST_TEXT]
+    return NO_TEXT.sub(lambda found: found[0] if found[0] in "\n\t" else "\N{REPLACEMENT CHARACTER}", text)

@@ -40,6 +40,7 @@ from teig.operations.peers import join
 from teig.operations.work import CANCELLED, Dropped, Parts, Run, Sequence, Step, Work
 from teig.operations.workflows import Workflows
 from teig.store import guests, operations, servers
+from teig.store.database import fault_of
 from teig.store.operations import Lease, Left
 from teig.store.servers import Server
 
@@ -157,7 +158,8 @@ class Engine:
                     log.warning("operations cannot be begun now", error=str(error), exc_info=_unforeseen(error))
                 failing = True
                 self._closing.wait(EVERY_S)
-            self._look_behind |= not self._wake.wait(EVERY_S)
+            if not self._wake.wait(EVERY_S):
+                self._look_behind = True  # set alone: others set it while this thread waits
 
     def _take_all(self) -> None:
         update, me = self._parts.db.update, self._server.id
@@ -186,7 +188,8 @@ class Engine:
         found = self._parts.db.read(lambda connection: operations.left_behind(connection, self._server.id))
         forgotten = {left for left in found if left.server == self._server.id and left.operation not in self._mine}
         sure, self._suspected = forgotten & self._suspected, forgotten
-        self._look_behind |= bool(forgotten - sure)
+        if forgotten - sure:
+            self._look_behind = True
         return [left for left in found if left.server != self._server.id or left in sure]
 
     def _take_over(self, left: Left, connection: sa.Connection) -> Lease | None:
@@ -227,16 +230,17 @@ class Engine:
             log.info("operation ended", operation=operation_id, state=state)
         except dbos_error.DBOSException:
             raise  # DBOS's own word that this run is not the one that counts
-        except sa.exc.SQLAlchemyError as error:
-            log.warning("operation waits for the database", operation=operation_id, error=str(error))
-            raise Dropped from error
         except Exception as error:
+            if isinstance(error, sa.exc.SQLAlchemyError) and fault_of(error) is not None:
+                log.warning("operation waits for the database", operation=operation_id, error=str(error))
+                raise Dropped from error
             log.exception("operation failed in a way that Teig does not know", operation=operation_id)
             self._end_unforeseen(run)
             raise Dropped from error
         finally:
             self._let_go(lease)
-            self._look_behind |= sys.exc_info()[0] is not None
+            if sys.exc_info()[0] is not None:
+                self._look_behind = True
             self._wake.set()
 
     def _end_unforeseen(self, run: Run) -> None:

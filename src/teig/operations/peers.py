@@ -16,7 +16,7 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
-from teig.model.errors import Conflict, TeigError
+from teig.model.errors import Conflict
 from teig.store import servers
 from teig.store.database import Database
 from teig.store.servers import Server
@@ -77,7 +77,7 @@ def _watch(
             silent = {ident: number for ident, (number, misses) in seen.items() if misses >= MISSES}
             if db.update(lambda connection: _declare(connection, silent)):  # noqa: B023 - called at once
                 on_change()
-        except TeigError as error:
+        except Exception as error:  # noqa: BLE001 - whatever fails now, it must be said again
             log.warning("this server cannot say that it lives", error=str(error))
 
 
