@@ -16,7 +16,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from teig.fleet.driver import Claim, HostAddress
+from teig.fleet.driver import Claim, Host, HostAddress
 from teig.fleet.install import installed, installer
 from teig.fleet.ssh import SshFleet
 from teig.lab import images
@@ -87,15 +87,9 @@ class Stand:
     def remove(self, guest: GuestId) -> None:
         claim = Claim(guest, 2**40 + next(_fences))
         await_that(lambda: self._stopped(claim), 240, "the guest's last verb to end")
-        for index in self._volumes(guest):
+        for index in volumes_of(self.host, guest):
             self.host.volume_delete(claim, index)
         self.host.guest_undefine(claim)
-
-    def _volumes(self, guest: GuestId) -> tuple[int, ...]:
-        try:
-            return tuple(self.host.guest(guest).volumes)
-        except NotFound:
-            return ()
 
     def _stopped(self, claim: Claim) -> bool:
         """Stop a guest, unless a verb that a failed test left behind still holds it."""
@@ -122,6 +116,14 @@ class Stand:
                 return found
 
         return asyncio.run(asyncio.wait_for(fetch(), 120))
+
+
+def volumes_of(host: Host | CarriedHost, guest: GuestId) -> tuple[int, ...]:
+    """Return the indices of a guest's volumes that are on a host."""
+    try:
+        return tuple(host.guest(guest).volumes)
+    except NotFound:
+        return ()
 
 
 def tiny(guest: GuestId, name: str, image: ImageId, nic: Nic) -> GuestSpec:

@@ -147,8 +147,13 @@ def put_silence(
         "differs": False,
     }
     values = {"host": host, "seen_at": NEVER, **nothing, "error": error, "silent_since": now}
+    connection.execute(_insert(connection, observations).values(values).on_conflict_do_nothing())
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    """Return an insert that can say what is to be done where the row is there: each database has a class for it."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(observations).values(values).on_conflict_do_nothing())
+    return dialect.insert(table)
 
 
 def seen_at(connection: sa.Connection, host: HostId) -> float | None:
@@ -229,8 +234,7 @@ def put_guest(
         mine = (observed_guests.c.guest == guest.id, observed_guests.c.host == host)
         connection.execute(observed_guests.update().where(*mine, unchanged).values(values))
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(observed_guests).values(guest=guest.id, host=host, **values)
+    insert = _insert(connection, observed_guests).values(guest=guest.id, host=host, **values)
     if fence is None:
         connection.execute(insert.on_conflict_do_nothing())
     else:

@@ -20,7 +20,7 @@ from teig.model.job import Job, JobState
 from teig.model.names import GuestId
 from teig.model.units import MIB
 from tests.carried import LOOK_S
-from tests.fleet.conftest import decided, tiny
+from tests.fleet.conftest import decided, tiny, volumes_of
 
 POOL = "vg0"
 SPARE = "spare"
@@ -175,16 +175,10 @@ class Stand(abc.ABC):
             self.host.job_cancel(claim) if self._has_job(claim) else None
             self.until(lambda claim=claim: not self._job_runs(claim), "the end of its last job")  # type: ignore[misc]
             self.stop(claim)
-            for index in self._volumes(guest):
+            for index in volumes_of(self.host, guest):
                 self.carry(claim, self.host.volume_delete(claim, index))
             self.host.guest_undefine(claim)
         self.made.clear()
-
-    def _volumes(self, guest: GuestId) -> tuple[int, ...]:
-        try:
-            return self.host.guest(guest).volumes
-        except NotFound:
-            return ()
 
     def seen(self, spec: GuestSpec) -> GuestOnHost | None:
         """Return a guest as the host's inventory has it."""

@@ -124,11 +124,7 @@ class Volumes:
 
     def _lvcreate(self, guest: str, what: str, size_bytes: int, group: str) -> Volume:
         name = volume_name(guest, what)
-        known = logical_volumes()
-        there = [found for found in known if found.name == name]
-        for other in there:
-            _refuse_copied(other, known)
-        for other in there:  # one that is not active, or lies elsewhere: nobody knows what is on it
+        for other in _removable(name):  # one that is not active, or lies elsewhere: nobody knows what is on it
             remove(other)
         done = run(
             ["lvcreate", "--quiet", "--yes", "--wipesignatures", "n", "--zero", "n", "--size", f"{size_bytes}b",
@@ -169,12 +165,9 @@ class Volumes:
         Its bytes are wiped first: the extents may next go to a volume that somebody makes without Teig. One that cannot
         be wiped, because a disk is missing, is not removed, and that is told; nor is one whose group is away.
         """
-        known = logical_volumes()
-        there = [found for found in known if found.name == volume_name(guest, what)]
+        there = _removable(volume_name(guest, what))
         if not there:
             _refuse_away(folder, what)
-        for volume in there:
-            _refuse_copied(volume, known)
         mark, leaving = _mark(folder, what), _leaving(folder, what)
         # It is clean no more, and its group is known until it is gone. A rename needs no room on a full disk.
         if mark.exists():
@@ -218,15 +211,22 @@ def logical_volumes() -> list[LogicalVolume]:
     return [LogicalVolume(*row) for row in rows if len(row) == 3]
 
 
-def _refuse_copied(volume: LogicalVolume, known: list[LogicalVolume]) -> None:
-    """Raise a host fault where a volume has snapshots: these would take its bytes as it is wiped, and go with it."""
-    copies = [f"{other.vg}/{other.name}" for other in known if (other.vg, other.origin) == (volume.vg, volume.name)]
-    if copies:
-        raise host_fault(
-            "volume_has_snapshot",
-            f"Volume {volume.vg}/{volume.name} has the snapshot {copies[0]}, which keeps its bytes: it is not removed.",
-            f"If nobody needs it: lvremove {copies[0]}",
-        )
+def _removable(name: str) -> list[LogicalVolume]:
+    """Return the volumes of a name, in whatever groups they are.
+
+    A host fault where one has snapshots: these would take its bytes as it is wiped, and go with it.
+    """
+    known = logical_volumes()
+    groups = {volume.vg for volume in known if volume.name == name}
+    for taken in known:
+        if taken.origin == name and taken.vg in groups:
+            raise host_fault(
+                "volume_has_snapshot",
+                f"Volume {taken.vg}/{name} has the snapshot {taken.vg}/{taken.name}, which keeps its bytes: it is not "
+                "removed.",
+                f"If nobody needs it: lvremove {taken.vg}/{taken.name}",
+            )
+    return [volume for volume in known if volume.name == name]
 
 
 def remove(volume: LogicalVolume) -> None:
