@@ -191,7 +191,7 @@ def test_files_alone_import_nothing_slow(bad: Path) -> None:
         f"import sys; sys.argv = ['teig', 'audit', {str(bad)!r}]\n"
         "from teig.cli.main import run\n"
         "try:\n    run()\nexcept SystemExit:\n    pass\n"
-        "slow = ('httpx', 'fastapi', 'dbos', 'sqlalchemy', 'rich', 'asyncio', 'websockets', 'teig.agent')\n"
+        "slow = ('httpx', 'fastapi', 'dbos', 'sqlalchemy', 'rich', 'asyncio', 'websockets', 'teig.agent.host')\n"
         "print('LOADED', [name for name in slow if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)

@@ -193,4 +193,4 @@ def from_record(record: dict[str, Any]) -> TeigError:
 def _plain(untrusted: object) -> str:
     """Return a text that can be stored and shown wherever it comes from: hosts say what programs there have said."""
     text = "" if untrusted is None else str(untrusted)[:MOST_TEXT]
-    return NO_TEXT.sub(lambda found: found[0] if found[0] in "\n\t" else "\N{REPLACEMENT CHARACTER}", text)
+    return NO_TEXT.sub(lambda found: found[0] if found[0] in "\n\t" else "?", text)
