@@ -14,6 +14,8 @@ class OperationState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"
+    """For its guest, which was asked to shut down, or for its host, which does not answer. Others go on meanwhile."""
     UNDOING = "undoing"
     DONE = "done"
     FAILED = "failed"
@@ -26,7 +28,12 @@ class OperationState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self not in {OperationState.QUEUED, OperationState.RUNNING, OperationState.UNDOING}
+        return self not in _OPEN
+
+
+_OPEN = frozenset(
+    {OperationState.QUEUED, OperationState.RUNNING, OperationState.WAITING, OperationState.UNDOING}
+)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,11 @@ class Engine:
         self._mine: dict[str, int] = {}
         """What this server works on, with the fence of the lease under which it does."""
         self._suspected: set[Left] = set()
+        self._forgotten: set[str] = set()
+        """What this server took over from itself: who had claimed it comes too late to begin it."""
         self._at_silent_hosts: set[str] = set()
+        self._waiting: set[str] = set()
+        """Of what is worked on, what only waits, and takes no place."""
         self._wake = threading.Event()
         self._look_behind = True
         self._closing = parts.closing
@@ -81,13 +85,14 @@ class Engine:
     def launch(self) -> None:
         """Start working, first on what an earlier server left unfinished."""
         db = self._parts.db
+        self._workflows.launch(self._run)  # may take long, and who has joined must beat
         join(db, self._server)
-        self._workflows.launch(self._run, set(db.read(lambda connection: servers.beats(connection, but=""))))
+        self._workflows.listen(lambda: set(db.read(lambda connection: servers.beats(connection, but=""))))
         self._dispatcher.start()
 
     def claim(self, connection: sa.Connection, operation: Operation) -> Lease | None:
         """Take a new operation in the transaction that writes it down, None where it must wait. Then call `begin`."""
-        if len(self._mine) >= MOST_AT_ONCE or self._closing.is_set():
+        if not self._has_place() or self._closing.is_set():
             return None
         return operations.claim(connection, operation.id, self._server.id)
 
@@ -95,6 +100,9 @@ class Engine:
         """Begin the work on what `claim` took; on what it did not, somebody begins when the host is free."""
         if lease is None:
             self._wake.set()
+            return
+        if lease.operation.id in self._forgotten:
+            self._forgotten.discard(lease.operation.id)
             return
         try:
             self._hand_over(lease, begun=False)
@@ -162,22 +170,39 @@ class Engine:
                 self._look_behind = True  # set alone: others set it while this thread waits
 
     def _take_all(self) -> None:
-        update, me = self._parts.db.update, self._server.id
         for left in self._left_behind() if self._look_behind else []:
-            lease = update(partial(self._take_over, left))
-            if lease is not None:
-                self._hand_over(lease, begun=True)
-        while len(self._mine) < MOST_AT_ONCE and not self._closing.is_set():
-            lease = update(lambda connection: operations.claim_next(connection, me))
-            if lease is None:
-                break
-            self._hand_over(lease, begun=False)
-        while len(self._mine) < MOST_AT_ONCE and len(self._at_silent_hosts) < MOST_AT_SILENT_HOSTS:
-            lease = update(lambda connection: operations.claim_next(connection, me, silent=True))
-            if lease is None or self._closing.is_set():
-                break
-            self._at_silent_hosts.add(lease.operation.id)
-            self._hand_over(lease, begun=False)
+            if self._closing.is_set():
+                return
+            if not self._has_place(silent=left.silent):
+                self._look_behind = True  # once more when there is one
+                continue
+            lease = self._parts.db.update(partial(self._take_over, left))
+            if lease is not None and left.server == self._server.id:
+                self._forgotten.add(left.operation)
+            self._hand_over(lease, begun=True, silent=left.silent)
+        for silent in (False, True):
+            more = True
+            while more and self._has_place(silent=silent) and not self._closing.is_set():
+                lease = self._parts.db.update(
+                    lambda connection: operations.claim_next(connection, self._server.id, silent=silent)  # noqa: B023
+                )
+                self._hand_over(lease, begun=False, silent=silent)
+                more = lease is not None
+
+    def _has_place(self, *, silent: bool = False) -> bool:
+        """Say whether this server can work on one more operation, at a host that is `silent` or at one that is not."""
+        if silent and len(self._at_silent_hosts) >= MOST_AT_SILENT_HOSTS:
+            return False
+        return len(self._mine) - len(self._waiting) < MOST_AT_ONCE
+
+    def _waits(self, lease: Lease, waits: bool) -> None:
+        """Give the place of what only waits to others, or count it again where it goes on."""
+        ident = lease.operation.id
+        if not waits:
+            self._waiting.discard(ident)
+        elif self._mine.get(ident) == lease.fence:
+            self._waiting.add(ident)
+            self._wake.set()
 
     def _left_behind(self) -> list[Left]:
         """Return what lost servers left, and what this one seems to have forgotten in two looks in a row.
@@ -199,13 +224,17 @@ class Engine:
             return None
         return operations.take_over(connection, left, self._server.id)
 
-    def _hand_over(self, lease: Lease, *, begun: bool) -> None:
-        """Let the workflow of an operation run here, under this lease."""
+    def _hand_over(self, lease: Lease | None, *, begun: bool, silent: bool = False) -> None:
+        """Let the workflow of an operation run here, under this lease; without one, somebody else was faster."""
+        if lease is None:
+            return
         ident = lease.operation.id
         if self._mine.get(ident, -1) >= lease.fence:
             return  # it was taken over meanwhile, by this very server
         self._leases[ident] = lease
         self._mine[ident] = lease.fence
+        if silent:
+            self._at_silent_hosts.add(ident)
         try:
             self._workflows.run(ident, begun=begun)
         except BaseException:
@@ -217,6 +246,7 @@ class Engine:
         ident = lease.operation.id
         if self._mine.get(ident) == lease.fence:
             del self._mine[ident]
+            self._waiting.discard(ident)
             self._at_silent_hosts.discard(ident)
 
     def _run(self, operation_id: str) -> None:
@@ -224,7 +254,7 @@ class Engine:
         lease = self._leases.pop(operation_id, None)
         if lease is None:
             raise Dropped
-        run = Run(self._parts, lease)
+        run = Run(self._parts, lease, partial(self._waits, lease))
         try:
             state = self._carry_out(run)
             log.info("operation ended", operation=operation_id, state=state)
@@ -261,7 +291,7 @@ class Engine:
         """Do all steps, or undo them. What ends the operation is no step of DBOS: an ended one is never run again."""
         sequence = self._sequences[run.lease.operation.kind]
         for number, step in enumerate(sequence.steps):
-            heeds = number == 0 or not sequence.irrevocable
+            heeds = number == 0 or sequence.heeds_at(step)
             error = DBOS.run_step({"name": step.name}, self._do, run, step, heeds)
             if error is not None and step.optional and error["code"] != CANCELLED.reason:
                 log.warning("an optional step failed", operation=run.operation, step=step.name, error=error["message"])
@@ -322,18 +352,21 @@ class Engine:
         for last in (*[False] * (tries - 1), True):
             try:
                 body(work)
+                work.run.wait(False)
             except DatabaseFault as error:
                 raise Dropped from error
             except TeigError as error:
                 log.warning("step failed", operation=ident, step=name, code=error.reason, error=str(error))
                 if last or not isinstance(error, Unreachable | Busy):
                     return error
+                work.run.wait(isinstance(error, Unreachable))
             except Exception:
                 log.exception("step failed", operation=ident, step=name)
                 return InternalFault(f"The step {name} failed in a way that Teig does not know.")
             else:
                 return None
-            self._parts.pause(pause_s)
+            if not work.is_wanted_for(pause_s):
+                return CANCELLED
             pause_s *= 2
         return None
 

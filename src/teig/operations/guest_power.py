@@ -14,12 +14,12 @@ from teig.policy.guest_life import Verb
 
 def _stop(work: Work) -> None:
     grace_s = float(work.params["grace_s"])
-    work.carry(lambda: work.host.guest_stop(work.claim, grace_s))
+    work.carry(lambda: work.host.guest_stop(work.claim, grace_s), patient=grace_s > 0)
 
 
 def _reboot(work: Work) -> None:
     grace_s = float(work.params["grace_s"])
-    work.carry(lambda: work.host.guest_reboot(work.claim, grace_s))
+    work.carry(lambda: work.host.guest_reboot(work.claim, grace_s), patient=grace_s > 0)
 
 
 START = Sequence(

@@ -75,10 +75,14 @@ class Parts:
 class Run:
     """One run of an operation under one lease. Once another run has a newer one, this one can change nothing."""
 
-    def __init__(self, parts: Parts, lease: Lease) -> None:
+    def __init__(self, parts: Parts, lease: Lease, on_wait: Callable[[bool], None] = lambda _waits: None) -> None:
+        """Prepare a run; `on_wait` is told when it begins to wait for somebody, and when it goes on."""
         self.parts = parts
         self.lease = lease
         self._steps = lease.operation.steps
+        self._on_wait = on_wait
+        self._state = OperationState.RUNNING
+        self._waits = False
 
     @property
     def operation(self) -> OperationId:
@@ -111,7 +115,24 @@ class Run:
 
         work = self._note(change, lasting=False)
         self._steps = steps if work else self._steps
+        self._state, self._waits = state, False
+        self._on_wait(False)
         return work
+
+    def wait(self, waits: bool) -> None:
+        """Write down that this run only waits, for a guest or for a silent host, or that it goes on.
+
+        What waits takes no place of what does not.
+        """
+        if waits == self._waits:
+            return
+        state = OperationState.WAITING if waits else self._state
+        self._note(
+            lambda connection: operations.advance(connection, self.lease, state, self._steps, heeds=False),
+            lasting=False,
+        )
+        self._waits = waits
+        self._on_wait(waits)
 
     def failed(self, step: str, state: OperationState) -> None:
         """Write down that a step has failed."""
@@ -246,21 +267,35 @@ class Work:
         if self.heeds and self.parts.db.read(lambda it: operations.is_cancelled(it, self.run.operation)):
             raise CANCELLED
 
-    def carry(self, begin: Callable[[], Job]) -> Job:
+    def is_wanted_for(self, seconds: float) -> bool:
+        """Wait, and return whether the operation is still wanted; Dropped where the server ends."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.parts.pause(min(left, CANCEL_LOOKED_FOR_S))
+            try:
+                self.check_wanted()
+            except Conflict:
+                return False
+        return True
+
+    def carry(self, begin: Callable[[], Job], *, patient: bool = False) -> Job:
         """Begin a job on the host, wait for its end and return it; raise its error where it failed.
 
-        A host that is silent meanwhile is asked again for two minutes. Where the operation is cancelled, so is the job.
+        A host that is silent meanwhile is asked again for two minutes. Where the operation is cancelled, so is the job;
+        one that has ended well all the same counts as done. `patient`: the job itself waits, for its guest.
         """
         job = self._begun(begin)
         pause, most = JOB_PAUSES_S
         asked = time.monotonic()
         while job.state is JobState.RUNNING:
+            self.run.wait(patient)
             self.parts.pause(pause)
             pause = min(1.5 * pause, most)
             if time.monotonic() - asked >= CANCEL_LOOKED_FOR_S:
                 asked = time.monotonic()
                 self._check_job_wanted()
             job = self._asked_after()
+        self.run.wait(False)
         if job.error is not None:
             raise from_record(job.error)
         return job
@@ -279,16 +314,17 @@ class Work:
         try:
             self.check_wanted()
         except Conflict:
-            self._end_job()
-            raise
+            if self._end_job().state is not JobState.DONE:
+                raise
 
-    def _end_job(self) -> None:
+    def _end_job(self) -> Job:
         job = self.host.job_cancel(self.claim)
         while job.state is JobState.RUNNING:
             if self.parts.closing.is_set():
                 raise Dropped
             self.parts.pause(JOB_PAUSES_S[1] / 4)
             job = self._asked_after()
+        return job
 
     def _asked_after(self) -> Job:
         deadline = time.monotonic() + HOST_BACK_S
@@ -298,11 +334,11 @@ class Work:
             except Unreachable:
                 if time.monotonic() > deadline:
                     raise
+                self.run.wait(True)
             except NotFound as error:  # the host was booted meanwhile: what was done is to be begun once more
                 raise Busy(error.message, error.todo, code="job_lost") from error
-            if self.parts.closing.is_set():
-                raise Dropped
-            self.parts.pause(JOB_PAUSES_S[1])
+            if not self.is_wanted_for(JOB_PAUSES_S[1]):
+                raise CANCELLED
 
 
 @dataclass(frozen=True)
@@ -338,6 +374,13 @@ class Sequence:
     def kind(self) -> str:
         """The kind of operation."""
         return kind_of(self.verb)
+
+    def heeds_at(self, step: Step) -> bool:
+        """Say whether a cancellation is heeded before a step that is not the first.
+
+        Before an optional one all is done: it is heeded only by what can take that back.
+        """
+        return not self.irrevocable and (not step.optional or any(known.undo for known in self.steps))
 
 
 def address_of(host: StoredHost) -> HostAddress:

@@ -38,8 +38,8 @@ class Workflows:
         self._workflow: Callable[[str], None] = _nothing
         self._untidied = KEPT
 
-    def launch(self, body: Callable[[str], None], living: set[str]) -> None:
-        """Be ready to run `body`, which gets an operation's id. What servers that are not `living` left is removed."""
+    def launch(self, body: Callable[[str], None]) -> None:
+        """Be ready to run `body`, which gets an operation's id; then call `listen`."""
         self._engine = open_engine(self._url, durable=False)
         logging.getLogger("dbos").propagate = False
         config: DBOSConfig = {
@@ -59,11 +59,19 @@ class Workflows:
         self._workflow = DBOS.workflow(name="operation")(operation)
         DBOS.listen_queues([self._queue])
         DBOS.launch()
+
+    def listen(self, living: Callable[[], set[str]]) -> None:
+        """Open the way for what goes on here, once this server is known to others; close those of all not `living`.
+
+        What was there is read first, and then who lives: a server that starts meanwhile is known before it has a way.
+        """
         # What was begun elsewhere is resumed through a queue that no other server listens to.
         DBOS.register_queue(self._queue, polling_interval_sec=POLL_S, on_conflict="always_update")
-        for queue in DBOS.list_queues():
-            if queue.name.removeprefix(QUEUE) not in living:
-                DBOS.delete_queue(queue.name)
+        there = [queue.name for queue in DBOS.list_queues()]
+        alive = living()
+        for name in there:
+            if name.removeprefix(QUEUE) not in alive:
+                DBOS.delete_queue(name)
 
     def run(self, operation_id: str, *, begun: bool) -> None:
         """Run an operation's workflow here; one that had `begun` goes on where its record ends.

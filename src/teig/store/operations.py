@@ -21,13 +21,19 @@ from teig.store import servers as server_rows
 from teig.store.schema import guests, observations, operations, servers
 
 MOST_ON_A_HOST: Final = 8
-"""Operations that are worked on at a host at the same time, so that one host cannot fill a server's places."""
+"""Operations that are worked on at a host at the same time, so that one host cannot fill a server's places. What only
+waits, for a guest to shut down or for the host to answer, is not counted."""
 _NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled"})
 _OTHER = operations.alias()
 _AT_WORK = (
     sa.select(sa.func.count())
     .select_from(_OTHER)
-    .where(_OTHER.c.host == operations.c.host, _OTHER.c.server.is_not(None), _OTHER.c.ended.is_(None))
+    .where(
+        _OTHER.c.host == operations.c.host,
+        _OTHER.c.server.is_not(None),
+        _OTHER.c.ended.is_(None),
+        _OTHER.c.state != OperationState.WAITING.value,
+    )
     .scalar_subquery()
 )
 _SILENT = sa.exists().where(observations.c.host == operations.c.host, observations.c.silent_since.is_not(None))
@@ -76,12 +82,16 @@ class Lease:
 
 @dataclass(frozen=True)
 class Left:
-    """An operation whose server may not work on it, and the version of that server's steps where it is known."""
+    """An operation whose server may not work on it, and the version of that server's steps where it is known.
+
+    `silent`: its host did not answer when it was last asked.
+    """
 
     operation: str
     fence: int
     server: str
     version: str | None
+    silent: bool = False
 
 
 def add(connection: sa.Connection, operation: Operation, guest: str, params: dict[str, Any]) -> None:
@@ -133,12 +143,14 @@ def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:
 def left_behind(connection: sa.Connection, server: str) -> list[Left]:
     """Return the operations of lost servers, and those that `server` has."""
     rows = connection.execute(
-        sa.select(operations.c.id, operations.c.fence, operations.c.server, servers.c.version)
+        sa.select(
+            operations.c.id, operations.c.fence, operations.c.server, servers.c.version, _SILENT.label("silent")
+        )
         .outerjoin(servers, servers.c.id == operations.c.server)
         .where(_WORKED_ON, sa.or_(servers.c.id.is_(None), servers.c.lost, servers.c.id == server))
         .order_by(operations.c.created)
     )
-    return [Left(row.id, row.fence, row.server, row.version) for row in rows]
+    return [Left(row.id, row.fence, row.server, row.version, bool(row.silent)) for row in rows]
 
 
 def take_over(connection: sa.Connection, left: Left, server: str) -> Lease | None:

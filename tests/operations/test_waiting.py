@@ -1,0 +1,159 @@
+"""What only waits, for a guest to shut down or for a host that does not answer, takes no place of what does not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from dbos import DBOS
+
+from teig.control import guests, operations
+from teig.control.services import Services
+from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from teig.model.operation import Operation, OperationState
+from teig.operations import engine
+from teig.operations.workflows import QUEUE
+from teig.store import operations as rows
+from teig.store import servers
+from teig.store.operations import MOST_ON_A_HOST
+from teig.store.servers import Server
+from tests.simulated import HOST_KEY, server, server_with_hosts, wait, wish
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, f"{what}: not after 30 s"
+        time.sleep(0.02)
+
+
+def is_in(services: Services, operation: Operation, state: OperationState) -> bool:
+    return operations.by_id(services, operation.id).state is state
+
+
+@pytest.fixture
+def two(tmp_path: Path, database: sa.URL | None) -> Iterator[tuple[Services, SimulatedHost, SimulatedHost]]:
+    hosts = SimulatedHost("sim1"), SimulatedHost("sim2")
+    with server_with_hosts(tmp_path, *hosts, database=database) as services:
+        yield services, *hosts
+
+
+def test_guests_that_do_not_shut_down_delay_nobody_at_their_host(services: Services, host: SimulatedHost) -> None:
+    for number in range(MOST_ON_A_HOST):
+        wait(services, guests.create(services, wish(f"deaf{number}")))
+    for kept in host.guests.values():
+        kept.deaf = True
+    stops = [guests.stop(services, f"deaf{number}", 3600) for number in range(MOST_ON_A_HOST)]
+    until(lambda: all(is_in(services, stop, OperationState.WAITING) for stop in stops), "the stops wait")
+    assert wait(services, guests.create(services, wish("shop"))).state is OperationState.DONE
+    for stop in stops:
+        operations.cancel(services, stop.id)
+    assert {wait(services, stop).state for stop in stops} == {OperationState.CANCELLED}
+
+
+def test_hosts_that_fall_silent_in_the_middle_keep_no_places(
+    two: tuple[Services, SimulatedHost, SimulatedHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, silent, other = two
+    monkeypatch.setattr(engine, "MOST_AT_ONCE", 2)
+    silent.job_s = 3600
+    begun = [guests.create(services, wish(f"web{number}", host="sim1")) for number in range(2)]
+    until(lambda: len([kept for kept in silent.guests.values() if kept.job]) == 2, "both have a job")
+    silent.answers = False
+    assert wait(services, guests.create(services, wish("shop", host="sim2"))).state is OperationState.DONE
+    assert all(is_in(services, operation, OperationState.WAITING) for operation in begun)
+    silent.answers = True
+    until(lambda: all(is_in(services, operation, OperationState.RUNNING) for operation in begun), "they go on")
+    assert other.truth().guests
+
+
+def test_an_operation_is_cancelled_while_its_host_is_silent(services: Services, host: SimulatedHost) -> None:
+    wait(services, guests.create(services, wish("web")))
+    host.job_s = 3600
+    operation = guests.reboot(services, "web", 0)
+    until(lambda: any(kept.job and kept.job.runs for kept in host.guests.values()), "the job runs")
+    host.answers = False
+    until(lambda: is_in(services, operation, OperationState.WAITING), "the operation waits")
+    begun = time.monotonic()
+    operations.cancel(services, operation.id)
+    ended = wait(services, operation)
+    assert ended.error is not None
+    assert (ended.state, ended.error["code"]) == (OperationState.CANCELLED, "cancelled")
+    assert time.monotonic() - begun < 10
+    assert guests.view(services, "web").guest.attention
+
+
+def test_a_start_that_ended_well_before_it_could_be_cancelled_is_done(services: Services, host: SimulatedHost) -> None:
+    wait(services, guests.create(services, wish("web")))
+    wait(services, guests.stop(services, "web", 0))
+    host.verb_s["guest_start"] = 3.0
+    operation = guests.start(services, "web")
+    kept = next(iter(host.guests.values()))
+    until(lambda: kept.job is not None and kept.job.verb == "guest_start", "the start")
+    operations.cancel(services, operation.id)
+    assert wait(services, operation).state is OperationState.DONE
+    view = guests.view(services, "web")
+    assert (view.guest.phase.value, kept.domid is not None, view.guest.attention) == ("running", True, None)
+
+
+def test_what_lost_servers_left_is_taken_over_as_there_are_places(
+    tmp_path: Path, database: sa.URL | None, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        for number in range(5):
+            wait(services, guests.create(services, wish(f"web{number}")))
+    monkeypatch.setattr(engine, "MOST_AT_ONCE", 2)
+    at_once, most, lock = [0], [0], threading.Lock()
+    real = SimulatedHost.guest_reboot
+
+    def counted(self: SimulatedHost, *args: object) -> object:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.3)
+        with lock:
+            at_once[0] -= 1
+        return real(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SimulatedHost, "guest_reboot", counted)
+    monkeypatch.setattr(engine.Engine, "claim", lambda *_args: None)
+    monkeypatch.setattr(engine.Engine, "begin", lambda *_args: None)
+    real_take = engine.Engine._take_all
+    monkeypatch.setattr(engine.Engine, "_take_all", lambda _self: None)
+    with server(tmp_path, SimulatedFleet([host]), database) as services:
+        left = [guests.reboot(services, f"web{number}", 0) for number in range(5)]
+        services.db.update(lambda it: servers.join(it, Server("dead", "dead", "4", HOST_KEY), alone=False))
+        for _ in left:
+            services.db.update(lambda it: rows.claim_next(it, "dead"))
+        services.db.update(lambda it: servers.declare_lost(it, "dead"))
+        monkeypatch.setattr(engine.Engine, "_take_all", real_take)
+        assert {wait(services, operation).state for operation in left} == {OperationState.DONE}
+    assert most[0] <= 2
+
+
+def test_a_server_that_starts_leaves_the_ways_of_others_alone(services: Services) -> None:
+    """One that has started since this one looked who lives must not lose what it resumes its work by."""
+
+    def living() -> set[str]:
+        DBOS.register_queue(f"{QUEUE}new", on_conflict="always_update")
+        return {services.server}
+
+    DBOS.register_queue(f"{QUEUE}old", on_conflict="always_update")
+    services.engine._workflows.listen(living)
+    there = {queue.name.removeprefix(QUEUE) for queue in DBOS.list_queues()}
+    assert there == {services.server, "new"}
+
+
+def test_who_comes_too_late_to_begin_what_it_claimed_keeps_no_place(services: Services) -> None:
+    wait(services, guests.create(services, wish("web")))
+    held: list[object] = []
+    begin = services.engine.begin
+    services.engine.begin = held.append  # type: ignore[method-assign]
+    operation = guests.reboot(services, "web", 0)
+    assert wait(services, operation).state is OperationState.DONE  # it was seen as forgotten
+    begin(held[0])  # type: ignore[arg-type]
+    assert services.engine._mine == {}
