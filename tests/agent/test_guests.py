@@ -193,6 +193,38 @@ def test_a_start_that_is_tried_again_has_the_cores_that_it_is_promised(
     assert tried == [True, True]
 
 
+@pytest.mark.parametrize(("paused", "limited", "left"), [(False, True, 5), (True, True, 6), (False, False, 6)])
+def test_a_start_that_was_cut_short_leaves_a_whole_domain_alone(
+    making: Making,
+    xen: Xen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    paused: bool,
+    limited: bool,
+    left: int,
+) -> None:
+    """Once it is held to its limits, it is what was asked for; one that may lack something is made anew."""
+    agent = making()
+    xen.running.append(domain(5, GUEST)._replace(paused=paused))
+    (State(tmp_path).guest_dir(GUEST) / "starting").touch()
+
+    def run(argv: list[str], *_: object) -> Done:
+        if argv[1] == "destroy":
+            xen.running = [found for found in xen.running if found.domid != int(argv[2])]
+        elif argv[1] == "create":
+            xen.running.append(domain(6, GUEST))
+        return Done(0, "", "")
+
+    def hold(_spec: object, domid: int) -> None:
+        if domid == 5 and not limited:
+            raise OSError(5, "io")
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", hold)
+    assert agent.start(GUEST, 1) == {"domid": left}
+    assert not (State(tmp_path).guest_dir(GUEST) / "starting").exists()
+
+
 def test_a_dying_domain_does_not_run(making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was destroyed, and a back end has not let go of its memory yet (xen/common/domctl.c, getdomaininfo)."""
     agent = making()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,13 @@ def test_another_manifest_under_the_same_id(asking: Asking) -> None:
     asking.ask("image_begin", image=IMAGE, manifest=manifest())
     answer = asking.ask("image_begin", image=IMAGE, manifest=manifest(version="other"))
     assert answer["error"]["code"] == "image_differs"
+
+
+def test_what_a_killed_agent_received_in_part_goes_with_the_next(asking: Asking, tmp_path: Path) -> None:
+    asking.put_image()
+    folder = tmp_path / "images" / IMAGE
+    for name, age_s in ((".new-old", 3600), (".new-now", 0)):
+        (folder / name).write_bytes(b"part")
+        os.utime(folder / name, (time.time() - age_s,) * 2)
+    asking.ask("image_begin", image=IMAGE, manifest=manifest())
+    assert [path.name for path in folder.glob(".new-*")] == [".new-now"]

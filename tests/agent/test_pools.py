@@ -11,6 +11,7 @@ import pytest
 
 from teig.agent.disks import pool_bench
 from teig.agent.disks.pools import Group, parse_report
+from teig.agent.host.state import State
 from teig.model.host import VolumeGroup
 from teig.record import load
 
@@ -102,6 +103,24 @@ def test_what_lvm_misses(block: Sys) -> None:
     block.disk("sda")
     problem = only(report("/dev/sda", "[unknown]", missing=1, sick="partial"), block).problem
     assert problem == "1 of its physical volumes are missing; logical volume data: partial"
+
+
+def test_what_a_killed_measurement_left_does_not_keep_out_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its volume may be all that was free."""
+    left = [1 << 30]
+
+    def lvm(argv: list[str], *_: object) -> str:
+        if argv[0] == "lvremove":
+            left[0] = 0
+        return ""
+
+    monkeypatch.setattr(pool_bench, "run", lvm)
+    monkeypatch.setattr(pool_bench, "must", lvm)
+    monkeypatch.setattr(pool_bench.pools, "groups", lambda: [Group("vg0", 1 << 30, (1 << 30) - left[0], "ssd", "none", "")])
+    monkeypatch.setattr(pool_bench, "measure", lambda *_: {"read_iops": 1})
+    assert pool_bench.pool_bench(State(tmp_path), "vg0")["rate"] == {"read_iops": 1}
 
 
 def test_a_measurement_ends_and_has_four_figures() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -77,3 +82,53 @@ def test_what_is_no_guest_s_directory_is_none(tmp_path: Path) -> None:
     for name in ("lost+found", f"{GUEST}.old"):
         (tmp_path / "guests" / name).mkdir()
     assert state.guests() == [GUEST]
+
+
+def test_on_a_full_disk_guests_can_still_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept in reserve makes room for the fence and for what a deletion must remember."""
+    state = State(tmp_path)
+    state.keep_reserve()
+    make_private(state.guest_dir(GUEST))
+    real = os.fsync
+
+    def full(handle: int) -> None:
+        if (tmp_path / "reserve").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with state.changing(GUEST, 7):
+        assert state.fence(GUEST) == 7
+    assert not (tmp_path / "reserve").exists()
+    state.keep_reserve()
+    assert (tmp_path / "reserve").stat().st_size >= 1 << 20
+
+
+def test_without_a_reserve_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(tmp_path / "file", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_some_do_a_thing_at_a_time_and_the_next_waits_until_one_has_ended(tmp_path: Path) -> None:
+    state, waited = State(tmp_path), threading.Event()
+    with ExitStack() as stack:
+        stack.enter_context(state.one_of(2, "starts", waited.set))
+        second = ExitStack()
+        second.enter_context(state.one_of(2, "starts", waited.set))
+        assert not waited.is_set()
+
+        def third() -> bool:
+            with state.one_of(2, "starts", waited.set):
+                return True
+
+        with ThreadPoolExecutor(1) as pool:
+            got = pool.submit(third)
+            assert waited.wait(10)
+            assert not got.done()
+            second.close()
+            assert got.result(10)

@@ -216,6 +216,14 @@ def test_counters_of_each_disk(host: Host) -> None:
     assert submitted.ahead_s(8, rate, 7.0) == 0.0
 
 
+def test_what_a_new_domain_submits_before_it_is_first_looked_at_counts(host: Host) -> None:
+    """A guest that reboots in a loop is a new domain each time."""
+    host.run(7)
+    rate = DiskRate(100, 100, 1 << 20, 1 << 20)
+    host.submitted(7, 0, rd_req=1000)
+    assert host.limits.submitted.ahead_s(7, rate, 50.0, ("0",)) == 10.0
+
+
 def lies(guest: Guest) -> list[str]:
     guest.host.xen.store["/local/domain/7/device/vbd/0/multi-queue-num-queues"] = "128"
     guest.reconnect()

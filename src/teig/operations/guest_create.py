@@ -44,11 +44,11 @@ def _write(work: Work) -> None:
 
 def define(work: Work) -> None:
     """Write the guest's files on its host."""
-    work.host.guest_define(work.claim, work.decision(), work.guest.spec)
+    work.unhindered(lambda: work.host.guest_define(work.claim, work.decision(), work.guest.spec))
 
 
 def _undefine(work: Work) -> None:
-    work.host.guest_undefine(work.claim)
+    work.unhindered(lambda: work.host.guest_undefine(work.claim))
 
 
 def start(work: Work) -> None:

@@ -23,7 +23,7 @@ def _volumes(work: Work) -> None:
 
 
 def _undefine(work: Work) -> None:
-    work.host.guest_undefine(work.claim)
+    work.unhindered(lambda: work.host.guest_undefine(work.claim))
 
 
 SEQUENCE = Sequence(

@@ -13,7 +13,7 @@ from teig.policy.guest_life import Verb
 
 
 def _enforce(work: Work) -> None:
-    work.host.guest_enforce(work.claim)
+    work.unhindered(lambda: work.host.guest_enforce(work.claim))
 
 
 SEQUENCE = Sequence(

@@ -23,7 +23,7 @@ from teig.store import guests
 
 
 def _define_before(work: Work) -> None:
-    work.host.guest_define(work.claim, work.decision(), _before(work))
+    work.unhindered(lambda: work.host.guest_define(work.claim, work.decision(), _before(work)))
     observe_if_it_answers(work)
 
 

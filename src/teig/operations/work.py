@@ -300,6 +300,17 @@ class Work:
             raise from_record(job.error)
         return job
 
+    def unhindered(self, call: Callable[[], None]) -> None:
+        """Make a call that changes the guest at once; a job that still runs for it, of an earlier operation, is ended."""
+        try:
+            call()
+        except Busy as error:
+            try:
+                self._end_job()
+            except NotFound:
+                raise error from None
+            call()
+
     def _begun(self, begin: Callable[[], Job]) -> Job:
         """Begin a job; one of an earlier operation that still runs is ended first."""
         try:

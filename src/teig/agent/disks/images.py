@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from teig.agent.contract.spec import ImageFile, Manifest
 from teig.agent.host.state import State, make_private, read_json, sync_dir, write_json
 
 _CHUNK = 1 << 18
+_NEW = ".new-"
+_CUT_SHORT_S = 600.0
+"""Seconds without a byte after which nobody sends a file any more: a channel is ended long before."""
 
 
 def image_begin(state: State, image: str, manifest: Any) -> dict[str, Any]:
@@ -29,12 +33,21 @@ def image_begin(state: State, image: str, manifest: Any) -> dict[str, Any]:
     checked = spec.parse_manifest(manifest)
     folder = state.image_dir(image)
     make_private(folder)
+    _remove_cut_short(folder)
     stored = read_json(folder / "manifest.json")
     if stored is not None and stored != checked.raw:
         raise Failure("conflict", f"The host holds another manifest as image {image}.", code="image_differs")
     if stored is None:
         write_json(folder / "manifest.json", checked.raw)
     return {"missing": missing(folder, checked)}
+
+
+def _remove_cut_short(folder: Path) -> None:
+    """Remove what arrived in part when its agent was killed: nothing was written to it for long."""
+    for path in folder.glob(f"{_NEW}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _CUT_SHORT_S:
+                path.unlink()
 
 
 def missing(folder: Path, manifest: Manifest) -> list[str]:
@@ -86,7 +99,7 @@ class Receiver:
         """Take exactly the file's size in bytes from `read`; whatever happens, none of them is left unread."""
         left = self._entry.size
         try:
-            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
+            handle, temporary = tempfile.mkstemp(dir=self._folder, prefix=_NEW)
             try:
                 with os.fdopen(handle, "wb") as out:
                     digest = hashlib.sha256()

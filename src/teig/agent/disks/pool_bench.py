@@ -33,10 +33,10 @@ Place = Callable[[int, int], int]
 def pool_bench(state: State, pool: str) -> dict[str, Any]:
     """Return a volume group's figures as teig.model.pool.PoolRating. What a killed run left behind is removed first."""
     with locked(state.root / "bench.lock", 0, "Another measurement runs on this host."):
+        run(["lvremove", "--quiet", "--yes", f"{pool}/{VOLUME}"])
         free = {group.name: group.free_bytes for group in pools.groups()}
         if pool not in free:
             raise Failure("not_found", f"The host has no volume group {pool}.", "Look: vgs", code="no_volume_group")
-        run(["lvremove", "--quiet", "--yes", f"{pool}/{VOLUME}"])
         if free[pool] < LEAST_BYTES:
             raise host_fault(
                 "volume_group_full", f"Volume group {pool} has no {LEAST_BYTES >> 20} MiB free to measure on.",

@@ -35,6 +35,9 @@ from teig.agent.xen.hypervisor import Domain, Hypervisor, Share
 from teig.agent.xen.xlcfg import render
 
 CREATE_TIMEOUT_S = 180.0
+STARTS_AT_ONCE = 4
+"""xl makes one domain after the other, under a lock of its own (tools/xl/xl_vmcontrol.c, acquire_lock), and its time
+would be up while it waits there."""
 STARTED = "started.json"
 GONE_WAIT_S = 120.0
 REBOOT_GAP_S = 10.0
@@ -178,9 +181,9 @@ class Guests:
             # It is between two lives: its xl is about to make it anew, or never will.
             self._wait(lambda: self._ended(guest) or lives(self._xen.find(guest)), REBOOT_GAP_S)
             domain = self._xen.find(guest)
-        if domain and lives(domain) and not marker.exists():
+        if domain and lives(domain) and (not marker.exists() or self._is_held(spec, domain)):
+            marker.unlink(missing_ok=True)
             return domain.domid
-        # A start that was cut short may have left a domain without limits.
         self._destroy(guest)
         for disk in spec.disks:
             self._disks.grow(folder, guest, f"disk{disk.number}", disk.size_bytes)
@@ -197,6 +200,19 @@ class Guests:
             raise
         marker.unlink()
         return domid
+
+    def _is_held(self, spec: Spec, domain: Domain) -> bool:
+        """Hold what a start that was cut short has left to its limits; return whether it is whole, and held now.
+
+        xl lets a domain run as the last thing that it does for it; one that is paused may lack disks.
+        """
+        if domain.paused:
+            return False
+        try:
+            self._limit(spec, domain.domid)
+        except Failure:
+            return False
+        return True
 
     def _make(self, spec: Spec, folder: Path, pool: str) -> int:
         """Have xl make the domain, and hold it to its limits."""
@@ -223,7 +239,8 @@ class Guests:
         """Run `xl create`, and once more where Dom0 was too slow: xl gives a hotplug script only some seconds."""
 
         def create(pool: str) -> Done:
-            return run(["xl", "create", str(folder / "xl.cfg"), own_cores.create_option(pool)], CREATE_TIMEOUT_S)
+            with self._state.one_of(STARTS_AT_ONCE, "starts", progress.step):
+                return run(["xl", "create", str(folder / "xl.cfg"), own_cores.create_option(pool)], CREATE_TIMEOUT_S)
 
         done = create(pool)
         if TOO_SLOW in done.said:

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple, Optional
 
 from teig.agent.contract.failure import Failure, failure_of
 from teig.agent.host import progress
-from teig.agent.host.state import DEFAULT_ROOT, State, lock, make_private, read_json, write_json
+from teig.agent.host.state import DEFAULT_ROOT, State, lock, locked, make_private, read_json, write_json
 
 RUN = Path("/run/teig/jobs")
 RUNNING, DONE, FAILED = "running", "done", "failed"
 _WAIT_S = 0.5
+_RECORD_WAIT_S = 10.0
 _TELL_S = 0.5
 Body = Callable[..., dict[str, Any]]
 
@@ -88,7 +89,8 @@ class Jobs:
     def forget(self, guest: str) -> None:
         """Forget a guest's job, which has ended."""
         self._file(guest).unlink(missing_ok=True)
-        self._cancel_file(guest).unlink(missing_ok=True)
+        for file in (self._cancel_file(guest), self._file(guest).with_suffix(".lock")):
+            file.unlink(missing_ok=True)
 
     def _taken_over(self, order: Order) -> dict[str, Any]:
         """Return the job that runs, under this order's fence from now on, where it is the same; else Busy."""
@@ -103,8 +105,7 @@ class Jobs:
             )  # fmt: skip
         if order.fence > self._state.fence(order.guest):
             self._state.raise_fence(order.guest, order.fence)
-            write_json(self._file(order.guest), {**stored, "fence": order.fence})
-        return _told(stored)
+        return _told(self._change(order.guest, {"fence": order.fence}))
 
     @contextlib.contextmanager
     def _lock(self, guest: str, wait_s: float = _WAIT_S) -> Iterator[Optional[int]]:
@@ -143,8 +144,7 @@ class Jobs:
             ended: dict[str, Any] = {"state": DONE, "result": body(guest=order.guest, fence=order.fence, **order.args)}
         except Exception as error:  # noqa: BLE001  (every failure is told to who asks after the job)
             ended = {"state": FAILED, "error": failure_of(error).as_record()}
-        stored = self._stored(order.guest) or {}
-        write_json(self._file(order.guest), {**stored, **ended})
+        self._change(order.guest, ended)
 
     def _reporter(self, guest: str) -> Callable[[int, int], None]:
         cancel, told = self._cancel_file(guest), [0.0]
@@ -154,10 +154,16 @@ class Jobs:
                 raise Failure("conflict", "It was cancelled.", code="job_cancelled")
             if total and time.monotonic() - told[0] >= _TELL_S:
                 told[0] = time.monotonic()
-                stored = self._stored(guest) or {}
-                write_json(self._file(guest), {**stored, "done_bytes": done, "total_bytes": total})
+                self._change(guest, {"done_bytes": done, "total_bytes": total})
 
         return report
+
+    def _change(self, guest: str, change: dict[str, Any]) -> dict[str, Any]:
+        """Change a record that both the job and who asks after it write."""
+        with locked(self._file(guest).with_suffix(".lock"), _RECORD_WAIT_S, f"The record of guest {guest} is locked."):
+            stored = {**(self._stored(guest) or {}), **change}
+            write_json(self._file(guest), stored)
+        return stored
 
     def _stored(self, guest: str) -> Optional[dict[str, Any]]:
         stored = read_json(self._file(guest))

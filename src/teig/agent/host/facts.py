@@ -81,6 +81,7 @@ def _xen_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
 
 def inventory(state: State, xen: Hypervisor, guests: Guests) -> dict[str, Any]:
     """Return all guests and foreign domains. One pass over each source, however many guests there are."""
+    state.keep_reserve()
     now = clock()
     domains = xen.domains()
     shares = xen.shares([domain.domid for domain in domains])

@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from teig.agent.contract import arguments
 from teig.agent.contract.failure import Failure, host_fault
 
 DEFAULT_ROOT = Path("/var/lib/teig")
-LOCK_WAIT_S = 20.0
+LOCK_WAIT_S = 2.0
 _POLL_S = 0.05
+_RESERVE = "reserve"
+_RESERVE_BYTES = 1 << 20
 
 
 def _is_guest(path: Path) -> bool:
@@ -51,6 +53,30 @@ class State:
     def image_dir(self, image: str) -> Path:
         """Return an image's directory."""
         return self.root / "images" / str(arguments.sha256("image", image))
+
+    def keep_reserve(self) -> None:
+        """Keep room for the agent's own small files, so that guests can be stopped and deleted on a full disk."""
+        file = self.root / _RESERVE
+        if not file.exists() and self.root.exists():
+            with contextlib.suppress(OSError), file.open("wb") as reserve:
+                os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
+
+    @contextlib.contextmanager
+    def one_of(self, count: int, name: str, while_waiting: Callable[[], None]) -> Iterator[None]:
+        """Be one of at most `count` processes on this host that do a thing at a time; call `while_waiting` meanwhile."""
+        make_private(self.root)
+        handles = [
+            os.open(self.root / f"{name}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            for number in range(count)
+        ]
+        try:
+            while not any(_lock_now(handle, fcntl.LOCK_EX) for handle in handles):
+                while_waiting()
+                time.sleep(_POLL_S)
+            yield
+        finally:
+            for handle in handles:
+                os.close(handle)
 
     def guests(self) -> list[str]:
         """Return the ids of all guests that left a trace here."""
@@ -118,19 +144,48 @@ def locked(path: Path, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> It
 def lock(handle: int, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> None:
     """Lock an open file, waiting at most `wait_s` seconds; Busy with the sentence `held` after that."""
     deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            return fcntl.flock(handle, how | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
-                raise
+    while not _lock_now(handle, how):
         if time.monotonic() >= deadline:
             raise Failure("busy", held, "Try again later.")
         time.sleep(_POLL_S)
 
 
+def _lock_now(handle: int, how: int) -> bool:
+    """Lock an open file where nobody else has it; return whether that is so."""
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN):
+            raise
+        return False
+    return True
+
+
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a power cut (fsync of the file and its directory)."""
+    """Write a file that is there whole or not at all, also after a power cut (fsync of the file and its directory).
+
+    Where the file system is full, what was kept in reserve is given up for it.
+    """
+    try:
+        _write_whole(path, data)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _give_reserve(path):
+            raise
+        _write_whole(path, data)
+
+
+def _give_reserve(path: Path) -> bool:
+    """Give up what was kept in reserve in a directory above; return whether there was something."""
+    for folder in path.parents:
+        try:
+            (folder / _RESERVE).unlink()
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _write_whole(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
