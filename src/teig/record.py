@@ -1,17 +1,20 @@
 """Plain JSON values from the nouns of `teig.model`, and back: what the store, the API and the agent's protocol carry.
 
-pydantic checks types and calls each noun's own constructor, so nothing impossible comes back in.
+pydantic checks types and lets each noun check itself, so nothing impossible comes in. What is in our own database came
+in once, perhaps in an earlier release that allowed more: `recall` gives that back as it is, or one old row would take
+whole lists away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, SchemaValidator
 
-from teig.model.errors import InvalidRequest
+from teig.model.errors import InternalFault, InvalidRequest
 
 T = TypeVar("T")
 
@@ -33,3 +36,32 @@ def load(kind: type[T], untrusted: object) -> T:
         where = ".".join(str(part) for part in first["loc"]) or kind.__name__
         raise InvalidRequest(f"{where}: {first['msg']}.") from error
     return value
+
+
+def recall(kind: type[T], stored: object) -> T:
+    """Return the noun that our database holds, also where it would be refused today; InternalFault where it is none."""
+    try:
+        return load(kind, stored)
+    except InvalidRequest:
+        pass
+    try:
+        value: T = _trusting(kind).validate_python(stored)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or kind.__name__
+        raise InternalFault(
+            f"The database holds a {kind.__name__} that cannot be read: {where}: {error.errors()[0]['msg']}.",
+            "Restore a backup: teig state restore",
+        ) from error
+    return value
+
+
+@cache
+def _trusting(kind: type[Any]) -> SchemaValidator:
+    """Return what checks types alone."""
+    return SchemaValidator(cast("CoreSchema", _without_own_checks(_adapter(kind).core_schema)))
+
+
+def _without_own_checks(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {name: name != "post_init" and _without_own_checks(part) for name, part in schema.items()}
+    return [_without_own_checks(part) for part in schema] if isinstance(schema, list) else schema

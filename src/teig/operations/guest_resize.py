@@ -18,7 +18,7 @@ from teig.operations.closing import OBSERVE, observe_if_it_answers, settle_reser
 from teig.operations.guest_create import define, image
 from teig.operations.work import Sequence, Step, Work
 from teig.policy.guest_life import Verb
-from teig.record import load
+from teig.record import recall
 from teig.store import guests
 
 
@@ -40,7 +40,7 @@ def _stuck(connection: sa.Connection, work: Work, reason: str) -> None:
 
 
 def _before(work: Work) -> GuestSpec:
-    return load(GuestSpec, work.params["before"])
+    return recall(GuestSpec, work.params["before"])
 
 
 SEQUENCE = Sequence(

@@ -16,7 +16,7 @@ from teig.model.guest import GuestSpec
 from teig.model.names import GuestId, HostId, OperationId
 from teig.model.site import Site
 from teig.policy.guest_life import Phase
-from teig.record import dump, load
+from teig.record import dump, recall
 from teig.store import observations, reservations
 from teig.store.schema import guests, nics, operations
 
@@ -225,7 +225,7 @@ def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:
     return StoredGuest(
         host=HostId(row.host),
-        spec=load(GuestSpec, row.spec),
+        spec=recall(GuestSpec, row.spec),
         phase=Phase(row.phase),
         fence=row.fence,
         operation=OperationId(row.operation) if row.operation else None,

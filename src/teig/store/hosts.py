@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from teig.model.errors import Conflict, NotFound
 from teig.model.names import HostId
 from teig.policy.admission import Amounts, Candidate, Capacity
-from teig.record import load
+from teig.record import recall
 from teig.store import guests as guest_rows
 from teig.store import observations, pools
 from teig.store import reservations as stored_reservations
@@ -137,7 +137,7 @@ def candidate(connection: sa.Connection, host: StoredHost) -> Candidate | None:
     row = connection.execute(_CAPACITY, {"ident": host.id}).first()
     if row is None or row.capacity is None:
         return None
-    capacity = load(Capacity, row.capacity)
+    capacity = recall(Capacity, row.capacity)
     reserved, guests_there = stored_reservations.on_host(connection, host.id, capacity.pool)
     rating = pools.of_host(connection, host.id).get(capacity.pool)
     return _candidate(host, capacity, rating, reserved, guests_there)
@@ -152,7 +152,7 @@ def candidates(connection: sa.Connection) -> dict[HostId, Candidate]:
     for row in connection.execute(sa.select(observations_table.c.host, observations_table.c.capacity)):
         if row.capacity is None:
             continue
-        host, capacity = known[HostId(row.host)], load(Capacity, row.capacity)
+        host, capacity = known[HostId(row.host)], recall(Capacity, row.capacity)
         there, count = stored_reservations.in_pool(reserved.get(host.id, {}), capacity.pool)
         found[host.id] = _candidate(host, capacity, ratings.get(host.id, {}).get(capacity.pool), there, count)
     return found

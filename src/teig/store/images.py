@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from teig.model.errors import NotFound
 from teig.model.image import Image, Manifest
 from teig.model.names import ImageId
-from teig.record import dump, load
+from teig.record import dump, recall
 from teig.store.schema import images
 
 
@@ -59,4 +59,4 @@ def remove(connection: sa.Connection, image: ImageId) -> None:
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredImage:
-    return StoredImage(Image(ImageId(row.id), load(Manifest, row.manifest)), row.created)
+    return StoredImage(Image(ImageId(row.id), recall(Manifest, row.manifest)), row.created)

@@ -18,7 +18,7 @@ from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.names import GuestId, HostId
 from teig.policy.admission import Capacity
 from teig.policy.drift import Drift
-from teig.record import dump, load
+from teig.record import dump, recall
 from teig.store.schema import observations, observed_addresses, observed_guests
 
 FRESH_S: Final = 90.0
@@ -73,7 +73,7 @@ class GuestRow:
     @property
     def guest(self) -> GuestOnHost:
         """What was seen."""
-        return load(GuestOnHost, self.record)
+        return recall(GuestOnHost, self.record)
 
     def newer_than(self, inventory: Inventory) -> bool:
         """Return whether it was read after an inventory of the same boot was made."""
@@ -176,13 +176,13 @@ def addresses_in_use(connection: sa.Connection) -> set[str]:
 def drift_of(connection: sa.Connection, host: HostId) -> list[Drift]:
     """Return the drift of a host as it was found when it was last seen."""
     row = connection.execute(sa.select(observations.c.drift).where(observations.c.host == host)).first()
-    return [load(Drift, one) for one in row.drift] if row else []
+    return [recall(Drift, one) for one in row.drift] if row else []
 
 
 def drift_of_all(connection: sa.Connection) -> list[tuple[HostId, list[Drift]]]:
     """Return the drift of the hosts that have some, as it was found when they were last seen."""
     query = sa.select(observations.c.host, observations.c.drift).where(observations.c.differs)
-    return [(HostId(row.host), [load(Drift, one) for one in row.drift]) for row in connection.execute(query)]
+    return [(HostId(row.host), [recall(Drift, one) for one in row.drift]) for row in connection.execute(query)]
 
 
 def silent(connection: sa.Connection) -> dict[HostId, str]:
@@ -262,5 +262,5 @@ def forget_guest(connection: sa.Connection, guest: GuestId) -> None:
 
 def _observation(row: Any) -> Observation:
     return Observation(
-        load(HostFacts, row.facts), load(Capacity, row.capacity), row.seen_at, row.error, row.silent_since
+        recall(HostFacts, row.facts), recall(Capacity, row.capacity), row.seen_at, row.error, row.silent_since
     )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from teig.model.errors import Fenced, NotFound
 from teig.model.names import GuestId
 from teig.model.operation import Operation, OperationState, StepRecord
-from teig.record import dump, load
+from teig.record import dump, recall
 from teig.store import servers as server_rows
 from teig.store.schema import guests, observations, operations, servers
 
@@ -240,4 +240,4 @@ def _row(connection: sa.Connection, operation: str) -> sa.Row[Any]:
 
 def _operation(row: sa.Row[Any]) -> Operation:
     values = {column.name: getattr(row, column.name) for column in operations.columns}
-    return load(Operation, {key: value for key, value in values.items() if key not in _NOT_SHOWN})
+    return recall(Operation, {key: value for key, value in values.items() if key not in _NOT_SHOWN})

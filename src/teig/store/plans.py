@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from teig.model.plan import Plan
-from teig.record import dump, load
+from teig.record import dump, recall
 from teig.store.schema import plans
 
 
 def listed(connection: sa.Connection) -> dict[str, Plan]:
     """Return the applied plans by name."""
-    return {row.name: load(Plan, row.record) for row in connection.execute(plans.select())}
+    return {row.name: recall(Plan, row.record) for row in connection.execute(plans.select())}
 
 
 def put(connection: sa.Connection, wanted: list[Plan]) -> None:

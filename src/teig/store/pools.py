@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from teig.model.names import HostId
 from teig.model.pool import DiskRate, PoolRating
-from teig.record import dump, load
+from teig.record import dump, recall
 from teig.store.schema import pools
 
 
@@ -56,4 +56,4 @@ def remove(connection: sa.Connection, host: HostId) -> None:
 
 
 def _rating(row: sa.Row[tuple[object, ...]]) -> Rating:
-    return Rating(PoolRating(load(DiskRate, row.capacity), bool(row.together)), row.how, row.rated_at)
+    return Rating(PoolRating(recall(DiskRate, row.capacity), bool(row.together)), row.how, row.rated_at)

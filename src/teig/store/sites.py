@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from teig.model.errors import Conflict, NotFound
 from teig.model.site import Site
-from teig.record import dump, load
+from teig.record import dump, recall
 from teig.store.schema import sites
 
 
@@ -19,7 +19,7 @@ def add(connection: sa.Connection, site: Site) -> None:
 
 def listed(connection: sa.Connection) -> list[Site]:
     """Return all sites by name."""
-    return [load(Site, row.record) for row in connection.execute(sites.select().order_by(sites.c.name))]
+    return [recall(Site, row.record) for row in connection.execute(sites.select().order_by(sites.c.name))]
 
 
 def named(connection: sa.Connection, name: str) -> Site:
@@ -27,4 +27,4 @@ def named(connection: sa.Connection, name: str) -> Site:
     row = connection.execute(sites.select().where(sites.c.name == name)).first()
     if row is None:
         raise NotFound(f"There is no site named {name}.", "Look at: teig site list", code="no_site")
-    return load(Site, row.record)
+    return recall(Site, row.record)
