@@ -85,10 +85,12 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
     _private(folder)
     with _only_server(folder):
         url = shared_url(database) if database else sqlite_url(folder / "teig.sqlite")
-        rows = load_all(url, untrusted, time.time())
-        if isinstance(untrusted.get("ssh_key"), str):
-            _write_key(folder / KEY, untrusted["ssh_key"].encode())
-    return rows
+
+        def key() -> None:
+            if isinstance(untrusted.get("ssh_key"), str):
+                _write_key(folder / KEY, untrusted["ssh_key"].encode())
+
+        return load_all(url, untrusted, time.time(), key)
 
 
 def _private(folder: Path) -> None:

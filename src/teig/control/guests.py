@@ -135,17 +135,22 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
             check_boots(plan, image)
         operation = _claimed(connection, services, guest, operation_id, Verb.RESIZE, {"before": dump(guest.spec)})
         host = hosts.by_id(connection, guest.host)
-        candidate = hosts.candidate(connection, host)
+        there = reservations.of_guest(connection, guest.id, host.id)
+        pool = next(iter(there), "")
+        candidate = hosts.candidate(connection, host, pool)
         spec = resized(guest.spec, plan)
         demand = demand_for(plan, spec.disks, spec.type)
-        there = reservations.of_guest(connection, guest.id, host.id)
-        if candidate is None or candidate.capacity.pool not in there:
-            raise Refused(f"Nobody knows what room host {host.name} has for guest {name}.", "Look at: teig host show")
-        why = refusal(candidate, demand, there[candidate.capacity.pool])
+        if candidate is None:
+            raise Refused(
+                f"Nobody knows what room host {host.name} has for guest {name} in its volume group {pool}.",
+                f"Look at: teig host show {host.name}",
+                code="unobserved",
+            )
+        why = refusal(candidate, demand, there[pool])
         if why is not None:
             raise Refused(f"Host {host.name} has no room for plan {plan.name}. {host.name}: {why}.", code="no_room")
         wanted = amounts(demand, candidate.capacity.extent_bytes)
-        reservations.keep(connection, guest.id, host.id, candidate.capacity.pool, wanted)
+        reservations.keep(connection, guest.id, host.id, pool, wanted)
         guests.respecify(connection, spec)
         return operation
 

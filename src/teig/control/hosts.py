@@ -18,7 +18,7 @@ from teig.model.host import GuestOnHost
 from teig.model.names import HostId, check_name
 from teig.model.pool import DiskRate, PoolRating
 from teig.operations.work import address_of
-from teig.policy.admission import NOTHING, Candidate, demand_of, entitled_to, observed_of, oversold, refusal
+from teig.policy.admission import NOTHING, Amounts, Candidate, demand_of, entitled_to, observed_of, oversold, refusal
 from teig.policy.fitness import judge
 from teig.policy.guest_life import Phase
 from teig.store import guests, hosts, observations, operations, reservations
@@ -154,51 +154,64 @@ def adopt(services: Services, name: str) -> Adopted:
     adopted: list[str] = []
     known: list[str] = []
     problems: list[str] = []
-    for found in seen.inventory.guests:
 
-        def one(connection: sa.Connection, found: GuestOnHost = found) -> bool:
-            return _adopt_one(connection, services.now(), host, found, seen)
+    def work(connection: sa.Connection) -> None:
+        for names in (adopted, known, problems):
+            names.clear()
+        taken = NOTHING  # of what counted as nobody's when the host was observed
+        for found in seen.inventory.guests:
+            name = found.spec.name if found.spec else found.id
+            try:
+                with connection.begin_nested():
+                    has = _adopt_one(connection, services.now(), host, found, seen, taken)
+            except TeigError as error:
+                problems.append(f"{name}: {error.message}")
+                continue
+            taken += has or NOTHING
+            (known if has is None else adopted).append(name)
+        observing.store(connection, host, seen)
 
-        try:
-            new = services.db.write(one)
-        except TeigError as error:
-            problems.append(f"{found.spec.name if found.spec else found.id}: {error.message}")
-        else:
-            (adopted if new else known).append(found.spec.name if found.spec else found.id)
+    services.db.write(work)
     return Adopted(tuple(adopted), tuple(known), tuple(problems))
 
 
-def _adopt_one(connection: sa.Connection, now: float, host: StoredHost, found: GuestOnHost, seen: Seen) -> bool:
-    """Store a guest that the database does not know; return whether it was new."""
+def _adopt_one(
+    connection: sa.Connection, now: float, host: StoredHost, found: GuestOnHost, seen: Seen, taken: Amounts
+) -> Amounts | None:
+    """Store a guest that the database does not know; return what of it counted as nobody's, None where it is known.
+
+    `taken` is what did so of those that were stored since the host was observed.
+    """
     if found.spec is None:
         raise Conflict(f"the files of guest {found.id} cannot be read.")
     if guests.by_id(connection, found.id) is not None:
         guests.raise_fence(connection, found.id, found.fence)
-        return False
+        return None
     if operations.has_changed(connection, found.id, seen.seen_at):
         raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
     if found.spec.site != host.site:
         raise Conflict(f"it was promised the site {found.spec.site}, and {host.name} is at {host.site}.")
-    candidate = hosts.candidate(connection, host)
-    if candidate is None:
+    ranked = hosts.candidate(connection, host)
+    pool = found.disks[0].pool if found.disks else None
+    candidate = hosts.candidate(connection, host, pool, (found,))
+    if ranked is None or candidate is None:
         raise Conflict(f"nobody knows what {host.name} has.")
     capacity = candidate.capacity
-    pool = found.disks[0].pool if found.disks else capacity.pool
-    here = pool == capacity.pool
-    there = observed_of(found, capacity.extent_bytes, capacity.pool)
-    without = replace(candidate, capacity=replace(capacity, unclaimed=capacity.unclaimed - there))
-    if not here or without.rating is None:  # what a pool was rated at may be gone with the database
+    has = observed_of(found, ranked.capacity.extent_bytes, ranked.capacity.pool)  # as `capacity_of` has counted it
+    nobodys = (taken + has).limited_to(capacity.unclaimed)
+    without = replace(candidate, capacity=replace(capacity, unclaimed=capacity.unclaimed - nobodys))
+    if without.rating is None:  # what a pool was rated at may be gone with the database
         without = replace(without, rating=_NO_BOUND)
-    why = refusal(without, demand_of(found.spec), NOTHING if here else there)
+    why = refusal(without, demand_of(found.spec))
     if why is not None:
         raise Conflict(f"{host.name} has no room for it beside what is reserved already: {why}.", code="no_room")
     runs = found.domid is not None or found.started is not None  # one that is just rebooting has no domain
     phase = Phase.RUNNING if runs else Phase.STOPPED
     guests.add(connection, StoredGuest(host.id, found.spec, phase, found.fence, None, now))
-    wanted = entitled_to(found.spec, capacity.extent_bytes).largest(observed_of(found, capacity.extent_bytes, pool))
-    reservations.keep(connection, found.id, host.id, pool, wanted)
-    observing.store(connection, host, seen)
-    return True
+    wanted = entitled_to(found.spec, capacity.extent_bytes)
+    wanted = wanted.largest(observed_of(found, capacity.extent_bytes, capacity.pool))
+    reservations.keep(connection, found.id, host.id, capacity.pool, wanted)
+    return has
 
 
 def _view(connection: sa.Connection, now: float, host: StoredHost) -> HostView:

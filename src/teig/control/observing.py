@@ -22,7 +22,7 @@ from teig.model.errors import Busy, DatabaseFault, HostFault, TeigError
 from teig.model.host import GuestOnHost, Inventory
 from teig.model.names import GuestId, HostId
 from teig.operations.work import address_of
-from teig.policy.admission import beyond, capacity_of
+from teig.policy.admission import beyond, capacity_of, moved
 from teig.policy.drift import Drift, Promise, compare
 from teig.policy.guest_life import Phase
 from teig.store import guests, hosts, observations, reservations, servers
@@ -110,6 +110,9 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
     inventory = _merged(connection, host.id, seen.inventory, placed)
     claimed = reservations.of_host(connection, host.id)
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
+    for ident, before, pool in moved(inventory, claimed, extents):
+        reservations.rename(connection, ident, host.id, before, pool)
+        claimed[ident] = {pool: claimed[ident][before]}
     for guest, pool, has in beyond(inventory, claimed, extents):
         reservations.raise_to(connection, guest, host.id, pool, has)
     capacity = capacity_of(seen.facts, inventory, claimed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from teig.model.guest import GuestSpec
@@ -56,6 +56,10 @@ class Amounts:
             self.disk_bytes - other.disk_bytes,
             tuple(mine - theirs for mine, theirs in zip(self.rates, other.rates, strict=True)),
         )
+
+    def limited_to(self, other: Amounts) -> Amounts:
+        """Return the smaller of both, in each resource alone."""
+        return self + other - self.largest(other)
 
     def largest(self, other: Amounts) -> Amounts:
         """Return the larger of both, in each resource alone."""
@@ -210,13 +214,13 @@ def beyond(
     return found
 
 
-def _volumes_bytes(inventory: Inventory, pool: VolumeGroup) -> int:
+def _volumes_bytes(guests: Iterable[GuestOnHost], pool: VolumeGroup) -> int:
     """Return what guests that a host tells of have of a pool, with room for the small volumes that are not told.
 
     Other volumes of ours there, which a benchmark or a reinstalled Domain-0 has left, are nobody's room.
     """
     told = 0
-    for guest in inventory.guests:
+    for guest in guests:
         spec = guest.spec or guest.started
         if guest.disks or not guest.volumes or spec is None:
             told += sum(disk.size_bytes for disk in guest.disks if disk.pool == pool.name)
@@ -244,9 +248,39 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
         redundancy=pool.redundancy if pool else Redundancy.NONE,
         problem=pool.problem if pool else "",
         extent_bytes=extent,
-        disk_bytes=pool.free_bytes + _volumes_bytes(inventory, pool) if pool else 0,
+        disk_bytes=pool.free_bytes + _volumes_bytes(inventory.guests, pool) if pool else 0,
         unclaimed=unclaimed,
     )
+
+
+def capacity_in(capacity: Capacity, pool: VolumeGroup, guests: Iterable[GuestOnHost]) -> Capacity:
+    """Return a host's capacity with another of its volume groups as the pool: where a guest lies that is there already.
+
+    `guests` are those with a claim to what they have there. What nobody claims is no room, and counts for nobody.
+    """
+    return replace(
+        capacity,
+        pool=pool.name,
+        medium=pool.medium,
+        redundancy=pool.redundancy,
+        problem=pool.problem,
+        extent_bytes=pool.extent_bytes,
+        disk_bytes=pool.free_bytes + _volumes_bytes(guests, pool),
+        unclaimed=Amounts(capacity.unclaimed.memory_mib, capacity.unclaimed.millicores),
+    )
+
+
+def moved(
+    inventory: Inventory, reserved: Mapping[GuestId, Mapping[str, Amounts]], pools: Iterable[str]
+) -> list[tuple[GuestId, str, str]]:
+    """Return the guests whose volumes lie in another of `pools` than is reserved, which is gone: it was renamed."""
+    there = set(pools)
+    found = []
+    for guest in inventory.guests:
+        kept, seen = reserved.get(guest.id, {}), {disk.pool for disk in guest.disks}
+        if len(kept) == len(seen) == 1 and not there.intersection(kept) and seen <= there:
+            found.append((guest.id, next(iter(kept)), str(next(iter(seen)))))
+    return found
 
 
 def guest_memory(facts: HostFacts) -> int:

@@ -7,6 +7,7 @@ operations are that are not under way any more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from teig.model.errors import Conflict, InvalidRequest
 from teig.model.operation import OperationState
 from teig.policy.guest_life import Phase
-from teig.store.database import Database, revisions
+from teig.store.database import RESTORING, Database, revisions
 from teig.store.schema import guests, metadata, operations
 
 FORM: Final = 1
@@ -40,15 +41,19 @@ def dump_all(connection: sa.Connection, now: float) -> dict[str, Any]:
     return {"teig_backup": FORM, "revision": revision, "made": now, "tables": rows}
 
 
-def load_all(url: sa.URL, untrusted: Any, now: float) -> dict[str, int]:
+def load_all(
+    url: sa.URL, untrusted: Any, now: float, beside: Callable[[], None] = lambda: None
+) -> dict[str, int]:
     """Make a database from a backup and return how many rows each table got; Conflict where it is not empty.
 
-    Nobody may be at work in it. What was under way when the backup was made is not: it ends as stuck.
+    Nobody may be at work in it. What was under way when the backup was made is not: it ends as stuck. `beside` restores
+    what is kept outside of the database, before this can be taken for whole.
     """
     revision, tables = _checked(untrusted)
-    with Database(url, revision) as db:
+    with Database(url, revision, restoring=True) as db:
         db.update(lambda connection: _fill(connection, tables))
         db.migrate()
+        beside()
         db.update(lambda connection: _settle(connection, now))
     return {name: len(rows) for name, rows in tables.items()}
 
@@ -64,6 +69,7 @@ def _checked(untrusted: Any) -> tuple[str, dict[str, list[dict[str, Any]]]]:
 
 
 def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Load the rows. Until `_settle` has ended, the database is marked as half restored, and no server opens it."""
     there = sa.MetaData()
     there.reflect(connection)
     for table in there.sorted_tables:
@@ -76,6 +82,7 @@ def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) ->
     for table in there.sorted_tables:
         if tables.get(table.name):
             connection.execute(table.insert(), tables[table.name])
+    connection.exec_driver_sql(f"CREATE TABLE {RESTORING} (made INTEGER)")
 
 
 def _settle(connection: sa.Connection, now: float) -> None:
@@ -86,3 +93,4 @@ def _settle(connection: sa.Connection, now: float) -> None:
     connection.execute(guests.update().where(guests.c.id.in_(under_way)).values(attention=_ERROR["message"]))
     stuck = {"state": OperationState.STUCK.value, "error": _ERROR, "ended": now}
     connection.execute(operations.update().where(operations.c.ended.is_(None)).values(stuck))
+    connection.exec_driver_sql(f"DROP TABLE {RESTORING}")

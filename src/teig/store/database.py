@@ -29,6 +29,8 @@ PATIENCE_S = 10.0
 """How long a database that does not answer is waited for, each time."""
 PAUSE_S = 0.2
 MIGRATION_LOCK: Final = 0x7E16
+RESTORING: Final = "restore_under_way"
+"""A table that is there as long as a backup is being loaded."""
 _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
 """SQLSTATEs of what another transaction brought about: serialization failure, deadlock, a row of ours that it made."""
 _TRIES = 8
@@ -52,10 +54,10 @@ _TODO: Final = {
 class Database:
     """A database with Teig's schema. Close it when done."""
 
-    def __init__(self, url: sa.URL, revision: str = "head") -> None:
+    def __init__(self, url: sa.URL, revision: str = "head", *, restoring: bool = False) -> None:
         """Open it (`sqlite_url` or `shared_url`) and bring its schema up to date; DatabaseFault where that fails.
 
-        Another `revision` of the schema is for loading what was dumped with it.
+        Another `revision` of the schema is for `restoring` what was dumped with it.
         """
         self.url = url
         self.shared = url.get_backend_name() == "postgresql"
@@ -68,6 +70,8 @@ class Database:
         self._updating = self._engine.execution_options(teig_writes=True)
         self._forgetful = open_engine(url, durable=False)
         self._reader = self._engine.execution_options(**one_view)
+        if not restoring:
+            self.read(_check_whole)
         self.migrate(revision)
 
     def migrate(self, revision: str = "head") -> None:
@@ -194,6 +198,15 @@ def fault_of(error: sa.exc.SQLAlchemyError) -> DatabaseFault | None:
         why = " ".join(said.split()).rstrip(".")
         return DatabaseFault(f"The database does not answer: {why}.", _TODO["database_down"], code="database_down")
     return None
+
+
+def _check_whole(connection: sa.Connection) -> None:
+    if sa.inspect(connection).has_table(RESTORING):
+        raise DatabaseFault(
+            "A restore into this database was cut short: what is in it is not whole.",
+            "Restore the backup again, into a new database or an empty server's directory.",
+            code="half_restored",
+        )
 
 
 def _transaction(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from teig.model.errors import Conflict, NotFound
+from teig.model.host import GuestOnHost
 from teig.model.names import HostId
-from teig.policy.admission import Amounts, Candidate, Capacity
+from teig.policy.admission import Amounts, Candidate, Capacity, capacity_in
 from teig.record import recall
 from teig.store import guests as guest_rows
 from teig.store import observations, pools
@@ -132,12 +133,25 @@ def ranked(
         yield HostId(ident)
 
 
-def candidate(connection: sa.Connection, host: StoredHost) -> Candidate | None:
-    """Return a host with all that is reserved there, as it was last seen; None where it was never seen."""
+def candidate(
+    connection: sa.Connection, host: StoredHost, pool: str | None = None, also: tuple[GuestOnHost, ...] = ()
+) -> Candidate | None:
+    """Return a host with all that is reserved there, as it was last seen; None where it was never seen.
+
+    Where a `pool` is named, disks are those of that one, None where the host has no such; guests in `also` have a claim
+    to theirs.
+    """
     row = connection.execute(_CAPACITY, {"ident": host.id}).first()
     if row is None or row.capacity is None:
         return None
     capacity = recall(Capacity, row.capacity)
+    if pool not in {None, capacity.pool}:
+        seen = observations.of_host(connection, host.id)
+        group = next((one for one in seen.facts.volume_groups if one.name == pool), None) if seen else None
+        if group is None:
+            return None
+        claimed = [known.guest for known in observations.rows_of(connection, host.id).values()]
+        capacity = capacity_in(capacity, group, (*claimed, *also))
     reserved, guests_there = stored_reservations.on_host(connection, host.id, capacity.pool)
     rating = pools.of_host(connection, host.id).get(capacity.pool)
     return _candidate(host, capacity, rating, reserved, guests_there)

@@ -93,9 +93,15 @@ def of_hosts(connection: sa.Connection) -> dict[HostId, Observation]:
 
 
 def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> bool:
-    """Return whether an inventory was made after what is stored of its host."""
-    known = sa.select(observations.c.boot, observations.c.uptime_ns).where(observations.c.host == host)
-    row = connection.execute(known.with_for_update()).first()
+    """Return whether an inventory was made after what is stored of its host, which stays so until the transaction ends.
+
+    On SQLite a transaction begins with its first change, so one is made that changes nothing.
+    """
+    columns, mine = (observations.c.boot, observations.c.uptime_ns), observations.c.host == host
+    if connection.dialect.name == "sqlite":
+        row = connection.execute(observations.update().where(mine).values(host=host).returning(*columns)).first()
+    else:
+        row = connection.execute(sa.select(*columns).where(mine).with_for_update()).first()
     return row is None or row.boot != inventory.boot or not inventory.boot or row.uptime_ns <= inventory.uptime_ns
 
 

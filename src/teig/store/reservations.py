@@ -2,7 +2,7 @@
 seen to have let go.
 
 `keep` and `raise_to` raise a row and never lower it. `settle` lowers it, and is for the transaction that ends an
-operation whose step has read the host. Nothing else writes here.
+operation whose step has read the host; `rename` changes no amount. Nothing else writes here.
 """
 
 from __future__ import annotations
@@ -44,6 +44,12 @@ def raise_to(connection: sa.Connection, guest: GuestId, host: HostId, pool: str,
 def settle(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
     """Reserve exactly this for a guest: its host was read, and has nothing more of it."""
     _write(connection, guest, host, pool, wanted)
+
+
+def rename(connection: sa.Connection, guest: GuestId, host: HostId, before: str, pool: str) -> None:
+    """Keep what is reserved for a guest under a pool's new name."""
+    mine = (reservations.c.guest == guest, reservations.c.host == host, reservations.c.pool == before)
+    connection.execute(reservations.update().where(*mine).values(pool=pool))
 
 
 def of_guest(connection: sa.Connection, guest: GuestId, host: HostId) -> dict[str, Amounts]:
