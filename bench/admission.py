@@ -45,6 +45,7 @@ def least_room(services: Services) -> float:
     rooms = []
     for view in hosts.listed(services):
         host = view.candidate
+        assert host is not None
         rooms += [memory_room(host), disk_room(host), core_room(host), *rate_room(host).values()]
     return min(rooms)
 

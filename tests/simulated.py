@@ -22,6 +22,7 @@ from teig.model.image import Image, ImageFile, ImageFiles, Manifest, NetworkSetu
 from teig.model.operation import Operation
 from teig.model.site import Site
 from teig.model.units import MIB
+from teig.policy.admission import Candidate
 from teig.store import guests
 from teig.store.guests import StoredGuest
 
@@ -78,6 +79,13 @@ def wait(services: Services, operation: Operation, deadline_s: float = 30) -> Op
     while not (found := operations.by_id(services, operation.id)).state.ended:
         assert time.monotonic() < deadline, f"{found.kind} has not ended after {deadline_s} s: {found}"
         time.sleep(0.02)
+    return found
+
+
+def candidate(services: Services, host: str) -> Candidate:
+    """Return what a host has and what is reserved there, observed now."""
+    found = hosts.view(services, host).candidate
+    assert found is not None
     return found
 
 

@@ -45,7 +45,7 @@ def recall(kind: type[T], stored: object) -> T:
     except InvalidRequest:
         pass
     try:
-        value: T = _trusting(kind).validate_python(stored)
+        value: T = _trusting(cast("Any", kind)).validate_python(stored)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"]) or kind.__name__
         raise InternalFault(

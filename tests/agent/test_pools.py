@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from teig.agent.disks import pool_bench
+from teig.agent.disks import pool_bench, pools
 from teig.agent.disks.pools import Group, parse_report
 from teig.agent.host.state import State
 from teig.model.host import VolumeGroup
@@ -118,7 +118,8 @@ def test_what_a_killed_measurement_left_does_not_keep_out_the_next(
 
     monkeypatch.setattr(pool_bench, "run", lvm)
     monkeypatch.setattr(pool_bench, "must", lvm)
-    monkeypatch.setattr(pool_bench.pools, "groups", lambda: [Group("vg0", 1 << 30, (1 << 30) - left[0], "ssd", "none", "")])
+    groups = lambda: [Group("vg0", 1 << 30, (1 << 30) - left[0], "ssd", "none", "")]  # noqa: E731
+    monkeypatch.setattr(pools, "groups", groups)
     monkeypatch.setattr(pool_bench, "measure", lambda *_: {"read_iops": 1})
     assert pool_bench.pool_bench(State(tmp_path), "vg0")["rate"] == {"read_iops": 1}
 

@@ -18,7 +18,7 @@ from teig.model.operation import OperationState
 from teig.model.site import Site
 from teig.policy.admission import core_room
 from teig.store import schema
-from tests.simulated import TINY, put_image, stored, wait, wish
+from tests.simulated import TINY, candidate, put_image, stored, wait, wish
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX me@here"
 
@@ -149,7 +149,7 @@ def test_addresses_run_out(services: Services) -> None:
 def test_cores_are_not_promised_twice(services: Services) -> None:
     for number in range(3):
         make(services, f"web{number}")
-    assert core_room(hosts.view(services, "sim1").candidate) == pytest.approx(2.7)
+    assert core_room(candidate(services, "sim1")) == pytest.approx(2.7)
 
 
 def test_an_unreachable_host_is_said_at_once(services: Services, host: SimulatedHost) -> None:

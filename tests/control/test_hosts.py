@@ -19,7 +19,7 @@ from teig.policy.admission import Amounts, memory_for
 from teig.policy.guest_life import Phase
 from teig.store import reservations
 from teig.store.observations import Seen
-from tests.simulated import HOST_KEY, SITE, server_with_hosts, stored, wait, wish
+from tests.simulated import HOST_KEY, SITE, candidate, server_with_hosts, stored, wait, wish
 
 
 def test_a_host_with_guests_is_forgotten_only_by_force(services: Services, host: SimulatedHost) -> None:
@@ -98,11 +98,11 @@ def test_what_a_guest_has_beyond_what_is_reserved_is_reserved_when_it_is_seen(
     """As after a backup was restored that knows an earlier plan."""
     wait(services, guests.create(services, wish("web")))
     [guest] = stored(services)
-    before = hosts.view(services, "sim1").candidate.reserved
+    before = candidate(services, "sim1").reserved
     with host.lock:
         kept = host.guests[guest.id]
         kept.spec = kept.started = replace(guest.spec, memory_mib=600)
-    reserved = hosts.view(services, "sim1").candidate.reserved
+    reserved = candidate(services, "sim1").reserved
     assert reserved.memory_mib == before.memory_mib + memory_for(600, 1) - memory_for(96, 1)
     assert reserved.disk_bytes == before.disk_bytes
 
@@ -128,7 +128,7 @@ def test_cancelling_what_nobody_has_begun_lowers_nothing(services: Services, hos
     hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
     pools.bench(services, "sim1")
     hosts.adopt(services, "sim1")
-    before = hosts.view(services, "sim1").candidate.reserved
+    before = candidate(services, "sim1").reserved
     services.db.update(
         lambda connection: reservations.raise_to(connection, guest.id, guest_host(services), "vg0", Amounts(500))
     )
@@ -136,7 +136,7 @@ def test_cancelling_what_nobody_has_begun_lowers_nothing(services: Services, hos
     hosts.view(services, "sim1")  # it is known to be silent: nobody begins
     resize = guests.resize(services, "web", "tiny")
     operations.cancel(services, resize.id)
-    assert hosts.view(services, "sim1").candidate.reserved.memory_mib == 500 > before.memory_mib
+    assert candidate(services, "sim1").reserved.memory_mib == 500 > before.memory_mib
 
 
 def guest_host(services: Services) -> HostId:

@@ -150,11 +150,12 @@ def test_a_host_that_never_answered_is_known_to_be_silent_and_not_asked_in_every
     [stored] = services.db.read(stored_hosts.listed)
     services.db.update(lambda connection: observations.forget(connection, stored.id))
     host.answers = False
-    assert hosts.listed(services) == []
+    [view] = hosts.listed(services)
+    assert (view.seen, view.answers, view.warnings != ()) == (None, False, True)
     asked = []
     sound = host.facts
     host.facts = lambda *args: asked.append(1) or sound(*args)  # type: ignore[method-assign,func-returns-value]
-    assert hosts.listed(services) == []
+    assert len(hosts.listed(services)) == 1
     assert asked == []
     [found] = drift.found(services)
     assert (found.host, found.kind) == ("sim1", UNREACHABLE)

@@ -152,7 +152,7 @@ def test_who_comes_too_late_to_begin_what_it_claimed_keeps_no_place(services: Se
     wait(services, guests.create(services, wish("web")))
     held: list[object] = []
     begin = services.engine.begin
-    services.engine.begin = held.append  # type: ignore[method-assign]
+    services.engine.begin = held.append  # type: ignore[method-assign,assignment]
     operation = guests.reboot(services, "web", 0)
     assert wait(services, operation).state is OperationState.DONE  # it was seen as forgotten
     begin(held[0])  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from teig.control.hosts import Adopted, HostView
 from teig.model.errors import InvalidRequest
 from teig.model.guest import check_ssh_key
 from teig.model.host import HostFacts
-from teig.policy.admission import core_room, disk_room, memory_room
+from teig.policy.admission import Candidate, core_room, disk_room, memory_room
 
 router = APIRouter()
 
@@ -50,7 +50,8 @@ class Room(BaseModel):
 class HostOut(BaseModel):
     """A host as people see it, as it was last seen (`facts_at`, in seconds since 1970).
 
-    `state` is `ready` or `unreachable`; `outdated` names what of agent and keeper is not this server's.
+    `state` is `ready` or `unreachable`; `outdated` names what of agent and keeper is not this server's. Of a host that
+    was never seen, facts and room are null.
     """
 
     name: str
@@ -60,9 +61,10 @@ class HostOut(BaseModel):
     state: str
     host_key_fingerprint: str
     warnings: tuple[str, ...]
-    facts: HostFacts
-    facts_at: float
-    room: Room
+    machine_id: str
+    facts: HostFacts | None
+    facts_at: float | None
+    room: Room | None
     guests: int
     outdated: tuple[str, ...]
 
@@ -125,9 +127,14 @@ def _out(view: HostView) -> HostOut:
         state="ready" if view.answers else "unreachable",
         host_key_fingerprint=fingerprint(host.host_key),
         warnings=view.warnings,
-        facts=seen.facts,
-        facts_at=seen.seen_at,
-        room=Room(memory_mib=memory_room(candidate), disk_bytes=disk_room(candidate), cores=core_room(candidate)),
+        machine_id=host.machine_id,
+        facts=seen.facts if seen else None,
+        facts_at=seen.seen_at if seen else None,
+        room=_room(candidate) if candidate else None,
         guests=view.guests,
         outdated=view.outdated,
     )
+
+
+def _room(candidate: Candidate) -> Room:
+    return Room(memory_mib=memory_room(candidate), disk_bytes=disk_room(candidate), cores=core_room(candidate))

@@ -196,30 +196,35 @@ def remove_host(
 
 def _print_host(host: dict[str, Any]) -> None:
     old = host_upgrade.outdated(host)
-    facts, room = host["facts"], host["room"]
-    foreign = facts["foreign"]
-    others = ", ".join(f"{domain['name']} ({mib(domain['memory_mib'])})" for domain in foreign)
     print_facts(
         [
             ("name", host["name"]),
             ("state", host["state"]),
             ("address", f"{host['address']}, port {host['port']}, at site {host['site']}"),
             ("host key", host["host_key_fingerprint"]),
-            ("hypervisor", f"Xen {facts['xen_version']}, scheduler {facts['scheduler']}, {facts['cores']} cores"),
-            ("guest types", ", ".join(kind.upper() for kind in facts["guest_types"])),
-            ("Domain-0", f"{mib(facts['dom0_memory_mib'])} fixed, weight {facts['dom0_weight']}"),
-            ("room for guests", f"{mib(room['memory_mib'])} memory, {room['cores']:g} cores"),
-            ("room for disks", show_size(room["disk_bytes"])),
-            ("guests", host["guests"]),
-            ("other domains", f"{len(foreign)}, counted and never touched: {others}" if foreign else "none"),
-            ("agent", _agent(host)),
-            ("looked at", moment(host["facts_at"])),
+            *(_seen(host, host["facts"]) if host["facts"] else [("guests", host["guests"])]),
+            ("looked at", moment(host["facts_at"]) if host["facts_at"] else "never"),
         ]
     )
     if old:
         typer.echo(f"Warning: The host's {old} is not the server's. Upgrade it: teig host upgrade {host['name']}")
     for warning in host["warnings"]:
         typer.echo(f"Warning: {printable(warning)}")
+
+
+def _seen(host: dict[str, Any], facts: dict[str, Any]) -> list[tuple[str, object]]:
+    room, foreign = host["room"], facts["foreign"]
+    others = ", ".join(f"{domain['name']} ({mib(domain['memory_mib'])})" for domain in foreign)
+    return [
+        ("hypervisor", f"Xen {facts['xen_version']}, scheduler {facts['scheduler']}, {facts['cores']} cores"),
+        ("guest types", ", ".join(kind.upper() for kind in facts["guest_types"])),
+        ("Domain-0", f"{mib(facts['dom0_memory_mib'])} fixed, weight {facts['dom0_weight']}"),
+        ("room for guests", f"{mib(room['memory_mib'])} memory, {room['cores']:g} cores"),
+        ("room for disks", show_size(room["disk_bytes"])),
+        ("guests", host["guests"]),
+        ("other domains", f"{len(foreign)}, counted and never touched: {others}" if foreign else "none"),
+        ("agent", _agent(host)),
+    ]
 
 
 def _agent(host: dict[str, Any]) -> str:
@@ -229,16 +234,15 @@ def _agent(host: dict[str, Any]) -> str:
 
 
 def _cells(host: dict[str, Any]) -> tuple[object, ...]:
-    room = host["room"]
+    room, facts = host["room"], host["facts"]
+    known = (host["name"], host["state"], host["site"], host["address"], host["guests"])
+    if facts is None:
+        return (*known, *[None] * 5)
     return (
-        host["name"],
-        host["state"],
-        host["site"],
-        host["address"],
-        host["guests"],
+        *known,
         mib(room["memory_mib"]),
         f"{room['cores']:g}",
         show_size(room["disk_bytes"]),
-        host["facts"]["xen_version"],
+        facts["xen_version"],
         _agent(host),
     )

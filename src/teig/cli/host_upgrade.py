@@ -119,7 +119,7 @@ def _login(host: dict[str, Any], way: Way) -> enrolment.Login:
 
 def _upgrade(api: Api, host: dict[str, Any], login: enrolment.Login, public_key: str) -> str:
     """Install the agent on one host, wait until the server has seen it, and return what to say of it."""
-    enrolment.install(login, public_key, host["facts"]["machine_id"])
+    enrolment.install(login, public_key, host["machine_id"])
     deadline = time.monotonic() + SEEN_S
     while time.monotonic() < deadline:
         with suppress(TeigError):  # it may be the very moment of the change

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from teig.control import asking, observing, placing, plans, sites
 from teig.control import images as image_desk
-from teig.control import observing, placing, plans, sites
 from teig.control.guest_making import Wish, check_boots, demand_for, disks_of, fitted, nics_for, resized, spec_for
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
@@ -85,6 +85,7 @@ def create(services: Services, wish: Wish) -> Operation:
         return operation
 
     services.db.read(lambda connection: guests.check_free(connection, wish.name))
+    placing.see_all(services, site)
     for last in (*[False] * (ROUNDS - 1), True):
         there[:] = placing.fitting(services, site, wish.host, demand)
         try:
@@ -180,11 +181,17 @@ def view(services: Services, name: str) -> GuestView:
     """Return one guest as its host has it now; as it was last seen where the host does not answer at once."""
     guest, host = _with_host(services, name)
     seen_at: float | None = services.now()
-    try:
-        on_host: GuestOnHost | None = services.fleet.host(address_of(host)).guest(guest.id, LIVE_S)
-    except NotFound:
-        on_host = None
-    except TeigError:
+    on_host: GuestOnHost | None = None
+    with asking.place(host.id) as free:
+        try:
+            live = free
+            if free:
+                on_host = services.fleet.host(address_of(host)).guest(guest.id, LIVE_S)
+        except NotFound:
+            pass  # there is nothing of it
+        except TeigError:
+            live = False
+    if not live:
         return services.db.read(lambda connection: _observed(connection, guest, host))
     state = state_of(guest.phase, on_host, fresh=True)
     return GuestView(guest, host, on_host, state, True, seen_at, _todo(guest, state))

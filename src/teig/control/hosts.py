@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from teig.audit.host import AuditedHost
-from teig.control import observing, sites
+from teig.control import asking, observing, sites
 from teig.control.services import Services
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import HostAddress
@@ -40,11 +40,14 @@ class HostUnfit(OperatorError):
 
 @dataclass(frozen=True)
 class HostView:
-    """A host with what was last seen of it, what is reserved there and how many guests are there."""
+    """A host with what was last seen of it, what is reserved there and how many guests are there.
+
+    `seen` and `candidate` are None where it has never answered: since a backup was restored, say.
+    """
 
     host: StoredHost
-    seen: Observation
-    candidate: Candidate
+    seen: Observation | None
+    candidate: Candidate | None
     guests: int
     warnings: tuple[str, ...]
     answers: bool
@@ -52,6 +55,8 @@ class HostView:
     @property
     def outdated(self) -> tuple[str, ...]:
         """Which of agent and keeper are not those of this server."""
+        if self.seen is None:
+            return ()
         facts, current = self.seen.facts, bundle().version
         versions = {"agent": facts.agent_version, "keeper": facts.keeper_version}
         return tuple(name for name, version in versions.items() if version != current)
@@ -97,7 +102,9 @@ def add(services: Services, name: str, address: str, port: int, host_key: str, s
 def view(services: Services, name: str) -> HostView:
     """Return one host, observed now; as it was last seen where it does not answer."""
     stored = services.db.read(lambda connection: hosts.named(connection, name))
-    observing.observe_all(services, [stored], LIVE_S)
+    with asking.place(stored.id) as free:
+        if free:
+            observing.observe_all(services, [stored], LIVE_S)
     return services.db.read(lambda connection: _view(connection, services.now(), stored))
 
 
@@ -107,11 +114,14 @@ def listed(services: Services) -> list[HostView]:
     def work(connection: sa.Connection) -> list[HostView]:
         candidates, seen = hosts.candidates(connection), observations.of_hosts(connection)
         bridges = {site.name: site.bridge for site in stored_sites.listed(connection)}
-        return [
-            _of(host, seen[host.id], candidates[host.id], bridges[host.site], services.now())
-            for host in hosts.listed(connection)
-            if host.id in seen
-        ]
+        views = []
+        for host in hosts.listed(connection):
+            found, candidate = seen.get(host.id), candidates.get(host.id)
+            if found is None or candidate is None:
+                views.append(_unknown(connection, host))
+            else:
+                views.append(_of(host, found, candidate, bridges[host.site], services.now()))
+        return views
 
     unseen = services.db.read(_unseen)
     if unseen:  # after a restored backup
@@ -217,8 +227,15 @@ def _adopt_one(
 def _view(connection: sa.Connection, now: float, host: StoredHost) -> HostView:
     seen, candidate = observations.of_host(connection, host.id), hosts.candidate(connection, host)
     if seen is None or candidate is None:
-        raise Conflict(f"Host {host.name} was never observed.", "Try again when it answers.", code="unobserved")
+        return _unknown(connection, host)
     return _of(host, seen, candidate, stored_sites.named(connection, host.site).bridge, now)
+
+
+def _unknown(connection: sa.Connection, host: StoredHost) -> HostView:
+    """Return a host of which nothing is known but that it is enrolled, and what is promised there."""
+    why = observations.silent(connection).get(host.id, "")
+    warning = f"Nothing is known of it yet: it has not answered since this database was made or restored. {why}".strip()
+    return HostView(host, None, None, len(reservations.of_host(connection, host.id)), (warning,), answers=False)
 
 
 def _of(host: StoredHost, seen: Observation, candidate: Candidate, bridge: str, now: float) -> HostView:

@@ -110,9 +110,9 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
     inventory = _merged(connection, host.id, seen.inventory, placed)
     claimed = reservations.of_host(connection, host.id)
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
-    for ident, before, pool in moved(inventory, claimed, extents):
-        reservations.rename(connection, ident, host.id, before, pool)
-        claimed[ident] = {pool: claimed[ident][before]}
+    for ident, old, pool in moved(inventory, claimed, extents):
+        reservations.rename(connection, ident, host.id, old, pool)
+        claimed[ident] = {pool: claimed[ident][old]}
     for guest, pool, has in beyond(inventory, claimed, extents):
         reservations.raise_to(connection, guest, host.id, pool, has)
     capacity = capacity_of(seen.facts, inventory, claimed)

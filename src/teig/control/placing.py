@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from teig.control.observing import observe_all
 from teig.control.services import Services
-from teig.model.errors import Refused, TeigError, from_record
+from teig.model.errors import Busy, Refused, TeigError, from_record
 from teig.model.site import Site
 from teig.policy.admission import Candidate, Demand, memory_for, refusal
 from teig.policy.placement import in_words
@@ -25,6 +25,30 @@ ENOUGH: Final = 3
 """Hosts that fit, among which the transaction chooses."""
 OBSERVED_AT_ONCE: Final = 16
 OBSERVE_S: Final = 5.0
+
+
+def see_all(services: Services, site: Site) -> None:
+    """Observe the hosts at a site of which nobody knows whether they answer; Busy where these are too many for that.
+
+    After a backup was restored, guests may run there that the database does not know, with addresses that are not free.
+    """
+
+    def unseen(connection: sa.Connection) -> list[StoredHost]:
+        if observations.count(connection) >= hosts.count(connection):
+            return []
+        known = observations.of_hosts(connection).keys() | observations.silent(connection).keys()
+        return [host for host in hosts.listed(connection) if host.site == site.name and host.id not in known]
+
+    found = services.db.read(unseen)
+    if found:
+        observe_all(services, found[:OBSERVED_AT_ONCE], OBSERVE_S)
+    if len(found) > OBSERVED_AT_ONCE:
+        raise Busy(
+            f"{len(found)} hosts at site {site.name} have not been looked at yet, and guests may run there that nobody "
+            "knows of.",
+            "Try again in half a minute.",
+            code="unobserved",
+        )
 
 
 def fitting(services: Services, site: Site, wanted: str | None, demand: Demand) -> list[StoredHost]:

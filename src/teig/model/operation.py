@@ -31,9 +31,7 @@ class OperationState(StrEnum):
         return self not in _OPEN
 
 
-_OPEN = frozenset(
-    {OperationState.QUEUED, OperationState.RUNNING, OperationState.WAITING, OperationState.UNDOING}
-)
+_OPEN = frozenset({OperationState.QUEUED, OperationState.RUNNING, OperationState.WAITING, OperationState.UNDOING})
 
 
 @dataclass(frozen=True)

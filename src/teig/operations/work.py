@@ -301,7 +301,7 @@ class Work:
         return job
 
     def unhindered(self, call: Callable[[], None]) -> None:
-        """Make a call that changes the guest at once; a job that still runs for it, of an earlier operation, is ended."""
+        """Make a call that changes the guest at once; what still runs there of an earlier operation is ended first."""
         try:
             call()
         except Busy as error:

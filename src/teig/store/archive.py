@@ -41,9 +41,7 @@ def dump_all(connection: sa.Connection, now: float) -> dict[str, Any]:
     return {"teig_backup": FORM, "revision": revision, "made": now, "tables": rows}
 
 
-def load_all(
-    url: sa.URL, untrusted: Any, now: float, beside: Callable[[], None] = lambda: None
-) -> dict[str, int]:
+def load_all(url: sa.URL, untrusted: Any, now: float, beside: Callable[[], None] = lambda: None) -> dict[str, int]:
     """Make a database from a backup and return how many rows each table got; Conflict where it is not empty.
 
     Nobody may be at work in it. What was under way when the backup was made is not: it ends as stuck. `beside` restores

@@ -68,6 +68,11 @@ def named(connection: sa.Connection, name: str) -> StoredHost:
     return _stored(row)
 
 
+def count(connection: sa.Connection) -> int:
+    """Return how many hosts there are."""
+    return connection.execute(sa.select(sa.func.count()).select_from(hosts)).scalar_one()
+
+
 def names(connection: sa.Connection) -> dict[HostId, str]:
     """Return the names of all hosts."""
     return {HostId(row.id): row.name for row in connection.execute(sa.select(hosts.c.id, hosts.c.name))}

@@ -92,6 +92,11 @@ def of_hosts(connection: sa.Connection) -> dict[HostId, Observation]:
     return {HostId(row.host): _observation(row) for row in rows if row.facts is not None}
 
 
+def count(connection: sa.Connection) -> int:
+    """Return of how many hosts it is known whether they answer."""
+    return connection.execute(sa.select(sa.func.count()).select_from(observations)).scalar_one()
+
+
 def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> bool:
     """Return whether an inventory was made after what is stored of its host, which stays so until the transaction ends.
 

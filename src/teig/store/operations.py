@@ -143,9 +143,7 @@ def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:
 def left_behind(connection: sa.Connection, server: str) -> list[Left]:
     """Return the operations of lost servers, and those that `server` has."""
     rows = connection.execute(
-        sa.select(
-            operations.c.id, operations.c.fence, operations.c.server, servers.c.version, _SILENT.label("silent")
-        )
+        sa.select(operations.c.id, operations.c.fence, operations.c.server, servers.c.version, _SILENT.label("silent"))
         .outerjoin(servers, servers.c.id == operations.c.server)
         .where(_WORKED_ON, sa.or_(servers.c.id.is_(None), servers.c.lost, servers.c.id == server))
         .order_by(operations.c.created)

@@ -63,7 +63,7 @@ class State:
 
     @contextlib.contextmanager
     def one_of(self, count: int, name: str, while_waiting: Callable[[], None]) -> Iterator[None]:
-        """Be one of at most `count` processes on this host that do a thing at a time; call `while_waiting` meanwhile."""
+        """Be one of at most `count` processes here that do a thing at a time; call `while_waiting` meanwhile."""
         make_private(self.root)
         handles = [
             os.open(self.root / f"{name}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
