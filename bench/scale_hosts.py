@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,8 @@ def changed(host: SimulatedHost, verb: str, claim: Claim, args: dict[str, Any]) 
     if verb == "guest_define":
         host.guest_define(claim, decided(claim.guest), load(GuestSpec, args["spec"]))
         return {}
-    if verb == "job_begin":
-        return begun(host, claim, args["verb"], args["args"])
+    if verb in {"job_begin", "job_begin_once"}:
+        return begun(host, replace(claim, operation=args.get("operation", "")), args["verb"], args["args"])
     result = getattr(host, {"job_show": "job"}.get(verb, verb))(claim)
     return dict(dump(result)) if result is not None else {}
 

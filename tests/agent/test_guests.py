@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from teig.agent.contract.failure import Failure
+from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import daemons
@@ -287,6 +287,83 @@ def test_a_guest_whose_files_are_damaged_hides_no_other(
     )
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"image": None},
+        {"nics": None},
+        {"nics": []},
+        {"nics": [{"address": "10.77.16.555/16"}]},
+        {"nics": [{"address": 7}]},
+        {"image": "../../etc"},
+        {"image": 5},
+    ],
+)
+def test_a_description_that_lacks_something_hides_no_other_guest(
+    making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch, damage: dict[str, Any]
+) -> None:
+    agent, state = making(), State(tmp_path)
+    make_private(state.guest_dir(OTHER))
+    changed = {**spec(cap=0, vcpus=1), "id": OTHER, **damage}
+    damaged = {key: value for key, value in changed.items() if value is not None}
+    write_json(state.guest_dir(OTHER) / "spec.json", damaged)
+    xen.running += [domain(5, GUEST), domain(6, OTHER)]
+    monkeypatch.setattr(vars(agent)["_limits"], "threads", dict)
+    monkeypatch.setattr(vars(agent)["_limits"], "held", lambda *_: NO_LIMITS)
+    told = {guest["id"]: guest for guest in agent.all(xen.domains(), {}, clock())}
+    assert (told[GUEST]["domid"], told[OTHER]["domid"], told[OTHER]["answers"]) == (5, 6, None)
+
+
+def test_a_disk_that_cannot_be_made_larger_keeps_no_guest_from_starting(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = making()
+    monkeypatch.setattr(Volumes, "grow", lambda *_: _raise(host_fault("disk_broken", "It is broken.")))
+    with pytest.raises(Failure, match="It is broken"):
+        agent.start(GUEST, 1)
+    monkeypatch.setattr(Volumes, "grow", lambda *_: _raise(host_fault("volume_group_full", "There is no room.")))
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
+    assert agent.start(GUEST, 2) == {"domid": 5}
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+@pytest.mark.parametrize(("looked_after", "state"), [(True, "running"), (False, "stopped")])
+def test_a_domain_that_has_shut_down_runs_only_while_something_will_make_it_anew(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch, looked_after: bool, state: str
+) -> None:
+    agent = making()
+    xen.running.append(domain(5, GUEST)._replace(shutdown=True))
+    xen.weights[5] = xen.weights[0]
+    monkeypatch.setattr(daemons, "of", lambda *_: [77] if looked_after else [])
+    monkeypatch.setattr(vars(agent)["_limits"], "threads", dict)
+    monkeypatch.setattr(vars(agent)["_limits"], "held", lambda *_: NO_LIMITS)
+    assert agent.show(GUEST)["state"] == state
+
+
+def test_a_boot_ends_where_the_host_goes_down_meanwhile(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, state = making(), State(tmp_path)
+    for guest in (GUEST, OTHER):
+        make_private(state.guest_dir(guest))
+        (state.guest_dir(guest) / "spec.json").touch()
+        (state.guest_dir(guest) / "wanted").write_text("running\n")
+    started: list[str] = []
+
+    def start(guest: str, *_: object) -> NoReturn:
+        started.append(guest)
+        boot.stop_all(state, agent, grace_s=0, run=tmp_path / "run")
+        raise host_fault("x", "It did not start.")
+
+    monkeypatch.setattr(agent, "start", start)
+    monkeypatch.setattr(agent, "ask_all_to_stop", list)
+    assert len(boot.start_all(state, agent, rounds=5, pause_s=0, run=tmp_path / "run")) == 2
+    assert len(started) == 1
+
+
 def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +381,6 @@ def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     monkeypatch.setattr(agent, "start", each)
     monkeypatch.setattr(agent, "halt", each)
     monkeypatch.setattr(agent, "ask_all_to_stop", lambda: [GUEST, OTHER])
-    assert set(boot.start_all(state, agent, rounds=1)) == {GUEST, OTHER}
-    boot.stop_all(state, agent, grace_s=0)
+    assert set(boot.start_all(state, agent, rounds=1, run=tmp_path)) == {GUEST, OTHER}
+    boot.stop_all(state, agent, grace_s=0, run=tmp_path)
     assert sorted(done) == sorted([GUEST, OTHER] * 2)

@@ -132,3 +132,16 @@ def test_some_do_a_thing_at_a_time_and_the_next_waits_until_one_has_ended(tmp_pa
             assert not got.done()
             second.close()
             assert got.result(10)
+
+
+def test_guests_of_which_only_a_fence_is_left_are_forgotten_after_a_week(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    old, new, held = (GUEST[:-1] + end for end in "abc")
+    for guest in (old, new, held):
+        with state.changing(guest, 3):
+            pass
+        age_s = 0 if guest == new else 8 * 86400
+        os.utime(state.guest_dir(guest) / "fence", (time.time() - age_s,) * 2)
+    (state.guest_dir(held) / "disk0.json").write_text("{}")
+    state.forget_old()
+    assert state.guests() == [new, held]

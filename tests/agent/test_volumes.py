@@ -186,7 +186,7 @@ def test_a_deletion_that_was_broken_off_does_not_take_an_absent_group_for_an_end
         Volumes().delete(tmp_path, GUEST, "disk0")
     assert not volumes.is_clean(tmp_path, Volume("vg1", GUEST, "disk0", "LVM-1")), "it may be half wiped"
     there.clear()  # its group's disk is away, when the deletion is tried again
-    with pytest.raises(Failure, match="lies in volume group vg1, which the host does not see"):
+    with pytest.raises(Failure, match="lies in volume group vg1, and the host does not see it"):
         Volumes().delete(tmp_path, GUEST, "disk0")
 
 
@@ -228,3 +228,72 @@ def test_a_volume_of_an_older_agent_is_known_by_its_rounded_size(
     monkeypatch.setattr(pools, "groups", lambda: [Group(volume.vg, 0, 0, "ssd", "none", "", SIZE)])
     assert Volumes().has(tmp_path, GUEST, "disk0", SIZE // 4)
     assert not Volumes().has(tmp_path, GUEST, "disk0", SIZE + 1)
+
+
+@pytest.mark.parametrize("mark", [{"uuid": "LVM-1", "vg": "vg1"}, {"uuid": "LVM-1", "image": "i"}])
+def test_a_volume_whose_group_is_away_is_never_deleted_however_old_its_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: dict[str, str]
+) -> None:
+    """The first agents did not write down the group."""
+    (tmp_path / "disk0.json").write_text(json.dumps(mark))
+    monkeypatch.setattr(volumes, "logical_volumes", list)
+    monkeypatch.setattr(pools, "groups", list)
+    with pytest.raises(Failure) as caught:
+        Volumes().delete(tmp_path, GUEST, "disk0")
+    assert caught.value.code == "no_volume_group"
+    assert f"rm {tmp_path / 'disk0.json'}" in caught.value.todo
+    assert (tmp_path / "disk0.json").exists()
+
+
+def test_a_growth_that_is_refused_wipes_what_an_earlier_one_has_added(
+    tmp_path: Path, volume: Volume, lvm: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guest starts with what there is: nobody else's bytes may be in that."""
+    Path(volume.path).write_bytes(b"g" * SIZE)
+    with monkeypatch.context() as broken:
+        broken.setattr(volumes, "wipe", _breaks)
+        with pytest.raises(OSError, match="power"):
+            Volumes().grow(tmp_path, GUEST, "disk0", 2 * SIZE)
+    monkeypatch.setattr(volumes, "run", lambda _argv: Done(5, "", "insufficient free space"))
+    monkeypatch.setattr(pools, "groups", lambda: [Group(str(volume.vg), 1 << 30, 0, "ssd", "none", "")])
+    with pytest.raises(Failure, match="MiB free, and the volume needs") as caught:
+        Volumes().grow(tmp_path, GUEST, "disk0", 4 * SIZE)
+    assert caught.value.code == "volume_group_full"
+    assert Path(volume.path).read_bytes() == b"g" * SIZE + bytes(SIZE)
+    assert "growing" not in _mark(tmp_path)
+
+
+@pytest.fixture
+def inactive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A guest's volume that LVM knows and has not activated; returns what was done with it."""
+    did: list[str] = []
+    name = volumes.volume_name(GUEST, "disk0")
+    (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "vg": "vg0", "size_bytes": 1048576, "image": "i"}')
+
+    def must(argv: list[str], *_: object) -> str:
+        did.append(argv[0])
+        return ""
+
+    def mapped() -> list[Volume]:
+        return [Volume("vg0", GUEST, "disk0", "LVM-1")] if "lvchange" in did else []
+
+    monkeypatch.setattr(volumes, "must", must)
+    monkeypatch.setattr(volumes, "mapped", mapped)
+    monkeypatch.setattr(volumes, "logical_volumes", lambda: [LogicalVolume("vg0", name)])
+    monkeypatch.setattr(volumes, "size_of", lambda _path: SIZE)
+    monkeypatch.setattr(volumes, "wipe", lambda *_: did.append("wipe"))
+    return did
+
+
+def test_a_volume_that_is_not_active_is_activated_and_never_made_anew(tmp_path: Path, inactive: list[str]) -> None:
+    """The host has booted, and its group has come late; what is on the volume is the guest's."""
+    assert Volumes().create(tmp_path, GUEST, "disk0", SIZE, "vg0").uuid == "LVM-1"
+    assert inactive == ["lvchange"]
+
+
+def test_a_volume_is_found_once_it_is_active(inactive: list[str]) -> None:
+    assert volumes.find(GUEST, "disk0") is None
+    found = volumes.activated(GUEST, "disk0")
+    assert found is not None
+    assert volumes.activated(GUEST, "disk0") == found
+    assert inactive == ["lvchange"]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+import sqlalchemy as sa
 
-from teig.control import guests, hosts, observing, operations, pools
+from teig.control import asking, guests, hosts, observing, operations, placing, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
-from teig.model.errors import Busy, Conflict, NotFound
+from teig.model.errors import Busy, Conflict, NotFound, Refused, Unreachable
+from teig.model.guest import GuestState
 from teig.model.names import HostId
 from teig.model.operation import OperationState
 from teig.model.pool import PoolRating
 from teig.policy.admission import Amounts, memory_for
 from teig.policy.guest_life import Phase
-from teig.store import reservations
+from teig.store import guests as stored_guests
+from teig.store import hosts as stored_hosts
+from teig.store import observations, reservations
 from teig.store.observations import Seen
 from tests.simulated import HOST_KEY, SITE, candidate, server_with_hosts, stored, wait, wish
 
@@ -141,3 +148,128 @@ def test_cancelling_what_nobody_has_begun_lowers_nothing(services: Services, hos
 
 def guest_host(services: Services) -> HostId:
     return stored(services)[0].host
+
+
+def test_a_machine_that_was_set_up_anew_takes_its_place_again_with_its_guests(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its Domain-0 was installed again, on the same volume group: it has another machine-id."""
+    wait(services, guests.create(services, wish("web")))
+    sound = host.facts
+    monkeypatch.setattr(host, "facts", lambda *args: replace(sound(*args), machine_id="another"))
+    with pytest.raises(Conflict, match="Host sim1 is enrolled, and this is another machine") as caught:
+        hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
+    assert "--reinstalled" in caught.value.todo
+    hosts.add(services, "sim2", "sim1", 22, HOST_KEY, SITE.name)
+    assert [problem.split(".")[0] for problem in hosts.adopt(services, "sim2").problems] == [
+        "web: it is known as a guest of host sim1"
+    ]
+    with pytest.raises(Conflict, match="enrolled already, as host sim2"):
+        hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name, reinstalled=True)
+    hosts.remove(services, "sim2")
+    hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name, reinstalled=True)
+    assert guests.view(services, "web").live
+    assert wait(services, guests.reboot(services, "web", 0)).state is OperationState.DONE
+
+
+def test_a_host_whose_keeper_does_not_run_takes_no_new_guest(services: Services, host: SimulatedHost) -> None:
+    wait(services, guests.create(services, wish("web")))
+    host.keeper_beat = None
+    hosts.view(services, "sim1")
+    with pytest.raises(Refused, match="its keeper does not run"):
+        guests.create(services, wish("shop"))
+    wait(services, guests.resize(services, "web", "tiny"))
+    host.keeper_beat = 1.0
+    hosts.view(services, "sim1")
+    wait(services, guests.create(services, wish("shop")))
+
+
+def test_a_host_whose_keeper_was_installed_just_now_is_waited_for(tmp_path: Path) -> None:
+    host = SimulatedHost("sim1", memory_mib=2048, cores=4)
+    host.keeper_beat = None
+    with server_with_hosts(tmp_path, host) as services:
+        assert host.keeper_beat == 0.0
+        wait(services, guests.create(services, wish("web")))
+
+
+def test_after_a_restore_no_address_is_given_away_before_the_hosts_were_looked_at(tmp_path: Path) -> None:
+    """Guests may run there that the backup does not know."""
+    first, second = (SimulatedHost(name, memory_mib=4096, cores=4) for name in ("sim1", "sim2"))
+    with server_with_hosts(tmp_path, first, second) as services:
+        wait(services, guests.create(services, wish("web", host="sim2")))
+        address = guests.view(services, "web").guest.spec.nics[0].ip
+
+        def as_after_a_restore(connection: sa.Connection) -> None:
+            for stored_host in stored_hosts.listed(connection):
+                observations.forget(connection, stored_host.id)
+            stored_guests.remove(connection, stored(services)[0].id)
+
+        services.db.write(as_after_a_restore)
+        wait(services, guests.create(services, wish("shop", host="sim1")))
+        assert guests.view(services, "shop").guest.spec.nics[0].ip != address
+
+
+def test_where_too_many_hosts_were_not_looked_at_yet_a_create_is_told_to_wait(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [stored_host] = services.db.read(stored_hosts.listed)
+    services.db.write(lambda connection: observations.forget(connection, stored_host.id))
+    monkeypatch.setattr(placing, "OBSERVED_AT_ONCE", 0)
+    with pytest.raises(Busy, match="have not been looked at yet"):
+        guests.create(services, wish("shop"))
+
+
+def test_a_guest_that_was_seen_running_is_not_deleted_without_force_whatever_its_phase(
+    services: Services, host: SimulatedHost
+) -> None:
+    """Its start was carried out, and nobody heard of it."""
+    wait(services, guests.create(services, wish("web")))
+    wait(services, guests.stop(services, "web", 0))
+    [guest] = stored(services)
+    host.start(host.guests[guest.id])
+    hosts.view(services, "sim1")
+    with pytest.raises(Conflict, match="Guest web is running"):
+        guests.delete(services, "web", force=False)
+    assert guests.mend(services, "web").kind == "guest_mend"
+
+
+def test_a_guest_that_nobody_has_seen_yet_is_not_called_missing(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step of its create, which looks at it, got no answer."""
+
+    def silent(*_: object) -> NoReturn:
+        raise Unreachable("Host sim1 does not answer.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(host, "guest", silent)
+        assert wait(services, guests.create(services, wish("web"))).state is OperationState.DONE
+        assert [line.state for line in guests.lines(services)] == [GuestState.UNKNOWN]
+    hosts.view(services, "sim1")
+    assert [line.state for line in guests.lines(services)] == [GuestState.RUNNING]
+
+
+def test_live_questions_leave_threads_for_other_requests(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that has just died is asked by some requests; the next are shown what was seen."""
+    wait(services, guests.create(services, wish("web")))
+    asked, go_on = [], threading.Event()
+
+    def slow(*_: object) -> NoReturn:
+        asked.append(1)
+        assert go_on.wait(30)
+        raise Unreachable("Host sim1 does not answer.")
+
+    monkeypatch.setattr(host, "guest", slow)
+    with ThreadPoolExecutor(asking.MOST_AT_ONE) as pool:
+        waiting = [pool.submit(guests.view, services, "web") for _ in range(asking.MOST_AT_ONE)]
+        deadline = time.monotonic() + 30
+        while len(asked) < asking.MOST_AT_ONE:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        view = guests.view(services, "web")
+        assert (view.live, view.on_host is not None) == (False, True)
+        go_on.set()
+        assert not any(one.result().live for one in waiting)
+    assert len(asked) == asking.MOST_AT_ONE

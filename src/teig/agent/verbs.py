@@ -62,20 +62,28 @@ class Agent:
 
     def _job_verbs(self) -> dict[str, Body]:
         jobs = self._jobs
-        return {"job_begin": self._job_begin, "job_show": jobs.show, "job_cancel": jobs.cancel}
+        return {
+            "job_begin": self._job_begin,
+            "job_begin_once": self._job_begin,
+            "job_show": jobs.show,
+            "job_cancel": jobs.cancel,
+        }
 
-    def _job_begin(self, guest: str, fence: int, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    def _job_begin(
+        self, guest: str, fence: int, verb: str, args: dict[str, Any], operation: str = ""
+    ) -> dict[str, Any]:
         """Begin what takes long, in a process of its own, which asks Xen over connections of its own."""
 
         def body(**given: Any) -> dict[str, Any]:
             guests = Guests(self._state, type(self._xen)(), Volumes())
             return dict(getattr(guests, BODIES[verb])(**given))
 
-        return self._jobs.begin(Order(guest, fence, verb, args), body)
+        return self._jobs.begin(Order(guest, fence, verb, args, operation), body)
 
     def _undefine(self, guest: str, fence: int) -> dict[str, Any]:
         answer = self._guests.undefine(guest, fence)
         self._jobs.forget(guest)
+        self._state.forget_old()
         return answer
 
     def _hello(self, protocol: int) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def _told(_request: Request, error: Exception) -> JSONResponse:
 def _malformed(_request: Request, error: Exception) -> JSONResponse:
     first: dict[str, Any] = cast("RequestValidationError", error).errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body") or "the request"
-    return _answer(InvalidRequest(f"{where}: {first['msg']}."))
+    what = first["msg"].removeprefix("Value error, ")
+    return _answer(InvalidRequest(f"{where}: {what}."))
 
 
 def _no_route(request: Request, _error: Exception) -> JSONResponse:

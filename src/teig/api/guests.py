@@ -167,6 +167,12 @@ def reboot_guest(services: Given, name: str, grace: Grace) -> OperationOut:
     return out(guests.reboot(services, name, grace.seconds))
 
 
+@router.post("/guests/{name}/mend", status_code=202)
+def mend_guest(services: Given, name: str) -> OperationOut:
+    """Begin to make a guest on its host what it is entitled to again; a running one is not disturbed."""
+    return out(guests.mend(services, name))
+
+
 class Resize(BaseModel):
     """Another plan for a guest."""
 

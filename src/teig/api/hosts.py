@@ -28,6 +28,7 @@ class HostAdd(BaseModel):
     port: StrictInt = Field(ge=1, le=65535)
     host_key: str
     site: Name
+    reinstalled: bool = False
 
     @field_validator("host_key")
     @classmethod
@@ -78,7 +79,7 @@ def list_hosts(services: Given) -> list[HostOut]:
 @router.post("/hosts", status_code=201)
 def add_host(services: Given, wanted: HostAdd) -> HostOut:
     """Enrol a host whose agent is installed."""
-    return _out(hosts.add(services, wanted.name, wanted.address, wanted.port, wanted.host_key, wanted.site))
+    return _out(hosts.add(services, **dict(wanted)))
 
 
 @router.get("/hosts/{name}")

@@ -121,9 +121,12 @@ def choose_name(typed: str, known: Installed) -> str:
     raise InvalidRequest(f"The machine calls itself {known.hostname!r}, which cannot be a host's name.", "Add --name.")
 
 
-def register(api: Api, place: Place, known: Installed, site: str, name: str) -> dict[str, Any]:
+def register(
+    api: Api, place: Place, known: Installed, site: str, name: str, *, reinstalled: bool = False
+) -> dict[str, Any]:
     """Let the server connect to the machine, look whether it can be a host, and enrol it."""
-    body = {"name": name, "address": place.address, "port": place.port, "host_key": host_key(known), "site": site}
+    way = {"address": place.address, "port": place.port, "host_key": host_key(known)}
+    body = {"name": name, "site": site, "reinstalled": reinstalled, **way}
     try:
         host: dict[str, Any] = api.post("/hosts", body)
     except Unreachable as error:

@@ -13,7 +13,7 @@ import typer
 
 from teig.cli.client import Api
 from teig.cli.progress import Board, Row
-from teig.model.errors import InternalFault, OperatorError, TeigError, Unreachable, from_record
+from teig.model.errors import InternalFault, InvalidRequest, OperatorError, TeigError, Unreachable, from_record
 from teig.model.operation import OperationState
 
 POLL_S = 10.0
@@ -45,6 +45,12 @@ class Interrupted(TeigError):
 
     code = "interrupted"
     exit_code = 130
+
+
+def check_waiting(*, wait: bool, no_wait: bool) -> None:
+    """Raise InvalidRequest where somebody wants to wait and not to wait."""
+    if wait and no_wait:
+        raise InvalidRequest("--wait and --no-wait exclude each other.", "Leave one of them out.")
 
 
 def carry_out(api: Api, operation: dict[str, Any], *, no_wait: bool) -> dict[str, Any] | None:

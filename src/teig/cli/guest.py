@@ -9,7 +9,7 @@ import typer
 
 from teig.cli import guest_reach
 from teig.cli.client import Api, name_path, suggesting
-from teig.cli.following import NoWait, Wait, await_answer, carry_out
+from teig.cli.following import NoWait, Wait, await_answer, carry_out, check_waiting
 from teig.cli.guest_words import comparison, facts_of
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, confirm, print_facts, print_json, print_table, printable
@@ -51,6 +51,7 @@ def create_guest(
     no_wait: NoWait = False,
 ) -> None:
     """Create a guest and wait until it runs."""
+    check_waiting(wait=wait, no_wait=no_wait)
     api = Api()
     body = {
         "name": check_name("guest", name),
@@ -149,6 +150,12 @@ def reboot_guest(name: Name, grace: Grace = 60.0, wait: Wait = False, no_wait: N
     _change(name, "reboot", {"grace_s": grace}, "runs again", no_wait=no_wait, wait=wait)
 
 
+@app.command("mend")
+def mend_guest(name: Name, no_wait: NoWait = False) -> None:
+    """Make a guest on its host what its plan says again; one that runs is not disturbed."""
+    _change(name, "mend", {}, "is what its plan says", no_wait=no_wait)
+
+
 @app.command("resize")
 def resize_guest(
     name: Name,
@@ -191,6 +198,7 @@ def delete_guest(
 
 
 def _change(name: str, verb: str, body: dict[str, object], done: str, *, no_wait: bool, wait: bool = False) -> None:
+    check_waiting(wait=wait, no_wait=no_wait)
     api = Api()
     path = name_path("guests", "guest", name)
     with suggesting(api, ("guests", name)):

@@ -36,11 +36,12 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
         ("disks", ", ".join(disks)),
         ("network", "; ".join(nics)),
         ("after a crash", guest["on_crash"]),
-        ("attention", guest["attention"]),
-        ("held back", guest["held"] or None),
-        ("what to do", guest["todo"]),
+        *((name, guest[key]) for name, key in _ONLY_WHERE_SO if guest[key]),
         ("read from the host" if guest["live_now"] else "last seen", _when(guest["seen_at"])),
     ]
+
+
+_ONLY_WHERE_SO = (("attention", "attention"), ("held back", "held"), ("what to do", "todo"))
 
 
 def _when(seconds: float | None) -> str:

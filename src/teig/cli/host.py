@@ -30,6 +30,9 @@ def add_host(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Its name; else its own.")] = None,
     ssh_config: SshConfig = None,
     port: Annotated[int | None, typer.Option("-p", "--port", min=1, max=65535, help="ssh's port.")] = None,
+    reinstalled: Annotated[
+        bool, typer.Option("--reinstalled", help="It is that host, set up anew: it has another machine-id.")
+    ] = False,
 ) -> None:
     """Enrol a machine that runs Xen: install the agent over your own ssh, then let the server look at it.
 
@@ -45,7 +48,9 @@ def add_host(
     known = enrolment.install(login, api.get("/server")["ssh_public_key"])
     typer.echo(f"Host key that will be pinned: {enrolment.fingerprint(enrolment.host_key(known))}", err=True)
     with Board() as board, board.step("let the server look at it"):
-        host = enrolment.register(api, place, known, site, name or enrolment.choose_name(target, known))
+        host = enrolment.register(
+            api, place, known, site, name or enrolment.choose_name(target, known), reinstalled=reinstalled
+        )
     _print_host(host)
     if api.get(name_path("pools", "host", host["name"]))["rating"] is None:
         typer.echo(

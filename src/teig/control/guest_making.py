@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from teig.agent.contract.spec import EXTENT_BYTES as EXTENT
 from teig.agent.contract.spec import MOST_DISKS, MOST_KEYS, MOST_NICS
 from teig.model.errors import InvalidRequest
 from teig.model.guest import Disk, GuestSpec, GuestType, Nic, OnCrash, check_ssh_key
@@ -132,10 +133,15 @@ def spec_for(
     )
 
 
-def resized(spec: GuestSpec, plan: Plan) -> GuestSpec:
-    """Return a guest's spec under another plan. A disk is never made smaller."""
+def resized(spec: GuestSpec, plan: Plan, there_bytes: int | None) -> GuestSpec:
+    """Return a guest's spec under another plan. A disk is never made smaller than it is.
+
+    `there_bytes` is the size of its first volume, None where nobody knows it: one that was to be larger, and was not
+    made so, can be promised its size again.
+    """
     first, *others = spec.disks
-    grown = replace(first, size_bytes=max(first.size_bytes, plan.disk_bytes))
+    has = first.size_bytes if there_bytes is None else min(first.size_bytes, there_bytes // EXTENT * EXTENT)
+    grown = replace(first, size_bytes=max(has, plan.disk_bytes))
     return replace(spec, **promised(plan), disks=(grown, *others))
 
 

@@ -34,6 +34,7 @@ from teig.store import guest_lines, guests, hosts, images, observations, operati
 from teig.store.guest_lines import GuestLine
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
+from teig.store.observations import GuestRow
 from teig.store.operations import Lease
 
 __all__ = ["GuestLine", "GuestView", "Wish"]
@@ -139,7 +140,7 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
         there = reservations.of_guest(connection, guest.id, host.id)
         pool = next(iter(there), "")
         candidate = hosts.candidate(connection, host, pool)
-        spec = resized(guest.spec, plan)
+        spec = resized(guest.spec, plan, _first_disk(observations.of_guest(connection, guest.id, host.id)))
         demand = demand_for(plan, spec.disks, spec.type)
         if candidate is None:
             raise Refused(
@@ -161,8 +162,10 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
 def delete(services: Services, name: str, force: bool) -> Operation:
     """Begin to delete a guest and its disks; Conflict while it is meant to run, unless `force`."""
 
-    def check(guest: StoredGuest) -> None:
-        if guest.phase is Phase.RUNNING and not force:
+    def check(connection: sa.Connection, guest: StoredGuest) -> None:
+        seen = observations.of_guest(connection, guest.id, guest.host)
+        runs = guest.phase is Phase.RUNNING or (guest.phase is Phase.STOPPED and seen and seen.guest.domid is not None)
+        if runs and not force:
             raise Conflict(
                 f"Guest {name} is running.",
                 f"Stop it first (teig guest stop {name}), or use --force.",
@@ -219,6 +222,12 @@ def drift(guest: GuestView) -> list[dict[str, Any]]:
     return figures(asdict(guest.guest.spec.entitled), guest.on_host)
 
 
+def _first_disk(seen: GuestRow | None) -> int | None:
+    """Return the size in bytes of a guest's first volume as it was last seen."""
+    disks = seen.guest.disks if seen else ()
+    return next((disk.size_bytes for disk in disks if disk.index == 0), None)
+
+
 def endpoint(services: Services, name: str) -> tuple[HostAddress, GuestId]:
     """Return where a guest's ports and console are reached."""
     guest, host = _with_host(services, name)
@@ -238,13 +247,13 @@ def _begin(
     name: str,
     verb: Verb,
     params: dict[str, Any],
-    check: Callable[[StoredGuest], None] = lambda _: None,
+    check: Callable[[sa.Connection, StoredGuest], None] = lambda *_: None,
 ) -> Operation:
     operation_id = _operation_id(services)
 
     def work(connection: sa.Connection) -> Operation:
         guest = guests.named(connection, name)
-        check(guest)
+        check(connection, guest)
         return _claimed(connection, services, guest, operation_id, verb, params)
 
     return _submitted(services, operation_id, work)

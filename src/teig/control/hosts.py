@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -71,24 +72,44 @@ class Adopted:
     problems: tuple[str, ...]
 
 
-def add(services: Services, name: str, address: str, port: int, host_key: str, site_name: str) -> HostView:
+def add(
+    services: Services,
+    name: str,
+    address: str,
+    port: int,
+    host_key: str,
+    site: str,
+    *,
+    reinstalled: bool = False,
+) -> HostView:
     """Enrol a host whose agent is installed: observe it and keep its key. HostUnfit says all that it lacks.
 
-    A machine that is enrolled under the same name already gets its new address and key.
+    A machine that is enrolled under the same name already gets its new address and key; one with another machine-id
+    takes its place, and has its guests, only where it is said to be `reinstalled`.
     """
     check_name("host", name)
-    site = sites.named(services, site_name)
+    at = sites.named(services, site)
     known = {host.name: host for host in services.db.read(hosts.listed)}.get(name)
     host_id = known.id if known else HostId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
     began = services.now()
     asked = services.fleet.host(HostAddress(host_id, name, address, port, host_key))
     facts = asked.facts()
-    fitness = judge(facts, site.bridge)
+    if not facts.kept:  # it was installed just now
+        with suppress(TeigError):
+            asked.keeper_start()
+            facts = asked.facts()
+    fitness = judge(facts, at.bridge)
     if fitness.missing:
         raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
     seen = Seen(facts, asked.inventory(), began)
-    stored = StoredHost(host_id, name, facts.machine_id, address, port, host_key, site.name)
-    again = known is not None and (known.machine_id, known.site) == (facts.machine_id, site.name)
+    stored = StoredHost(host_id, name, facts.machine_id, address, port, host_key, at.name)
+    again = known is not None and known.site == at.name and (known.machine_id == facts.machine_id or reinstalled)
+    if known is not None and known.site == at.name and not again:
+        raise Conflict(
+            f"Host {name} is enrolled, and this is another machine: its /etc/machine-id differs.",
+            f"If {name} was set up anew, say so: teig host add … --reinstalled. Else choose another name: --name NAME",
+            code="another_machine",
+        )
 
     def work(connection: sa.Connection) -> None:
         (hosts.replace if again else hosts.add)(connection, stored)
@@ -194,7 +215,14 @@ def _adopt_one(
     """
     if found.spec is None:
         raise Conflict(f"the files of guest {found.id} cannot be read.")
-    if guests.by_id(connection, found.id) is not None:
+    there = guests.by_id(connection, found.id)
+    if there is not None and there.host != host.id:
+        other = hosts.by_id(connection, there.host).name
+        raise Conflict(
+            f"it is known as a guest of host {other}. If {host.name} is that machine, set up anew, enrol it under that "
+            f"name: teig host add … --name {other} --reinstalled"
+        )
+    if there is not None:
         guests.raise_fence(connection, found.id, found.fence)
         return None
     if operations.has_changed(connection, found.id, seen.seen_at):
@@ -209,7 +237,9 @@ def _adopt_one(
     capacity = candidate.capacity
     has = observed_of(found, ranked.capacity.extent_bytes, ranked.capacity.pool)  # as `capacity_of` has counted it
     nobodys = (taken + has).limited_to(capacity.unclaimed)
-    without = replace(candidate, capacity=replace(capacity, unclaimed=capacity.unclaimed - nobodys))
+    # What keeps a host from taking new guests is nothing to those that are there.
+    free = replace(capacity, unclaimed=capacity.unclaimed - nobodys, kept=True, problem="")
+    without = replace(candidate, capacity=free)
     if without.rating is None:  # what a pool was rated at may be gone with the database
         without = replace(without, rating=_NO_BOUND)
     why = refusal(without, demand_of(found.spec))

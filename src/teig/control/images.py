@@ -11,8 +11,10 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from teig.store import guests, images
 from teig.store.images import StoredImage
 
 _PARTIAL = ".partial"
+_CUT_SHORT_S = 600.0
+"""Seconds without a byte after which nobody sends a file any more."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,16 @@ def announce(services: Services, manifest: Manifest) -> Announced:
 
 
 def sweep(image_dir: Path) -> None:
-    """Remove what uploads left behind that were under way when the server was killed."""
+    """Remove what uploads left behind that were under way when a server was killed; others may be at work beside it."""
     for partial in image_dir.glob(f"*/.*{_PARTIAL}"):
-        partial.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - partial.stat().st_mtime > _CUT_SHORT_S:
+                partial.unlink()
 
 
 async def receive(services: Services, image_id: str, name: str, chunks: AsyncIterator[bytes]) -> Announced:
     """Take one file's bytes; ImageCorrupt where they are not the promised ones, and then nothing of them is kept."""
-    image, wanted = _expected(services, image_id, name)
+    image, wanted = await asyncio.to_thread(_expected, services, image_id, name)
     target = services.image_dir / image.id / name
     partial = target.with_name(f".{name}.{uuid.uuid4().hex}{_PARTIAL}")  # nobody else's: two may send it at once
     digest, size = hashlib.sha256(), 0
@@ -91,7 +97,7 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
         ) from error
     finally:
         partial.unlink(missing_ok=True)
-    return _register_if_whole(services, image)
+    return await asyncio.to_thread(_register_if_whole, services, image)
 
 
 def listed(services: Services) -> list[StoredImage]:

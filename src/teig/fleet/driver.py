@@ -31,10 +31,14 @@ from teig.policy.placement import PlacementDecision
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to change one guest: whoever holds the highest fence."""
+    """The right to change one guest: whoever holds the highest fence, and for which operation it is.
+
+    A job that has ended well is not begun again for the same operation, whichever server works on that by now.
+    """
 
     guest: GuestId
     fence: int
+    operation: str = ""
 
 
 @dataclass(frozen=True)

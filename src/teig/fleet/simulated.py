@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from teig.agent.contract.protocol import CAPABILITIES
 from teig.audit.host import AuditedHost, HostSettings
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import ByteStream, Claim, Host, HostAddress
@@ -114,7 +115,7 @@ class SimulatedHost(SimulatedMachine):
                 guest_cores=self.cores - self.dom0_cores - sum(domain.vcpus for domain in self.foreign),
                 agent_version=self.agent_version,
                 keeper_version=self.keeper_version,
-                capabilities=("jobs", "started", "answers"),
+                capabilities=CAPABILITIES,
             )
         return self._sent(HostFacts, found)
 
@@ -379,9 +380,9 @@ class SimulatedHost(SimulatedMachine):
             kept.fence = job.fence = claim.fence
             return job
         kept.fence = claim.fence
-        if job is not None and (job.fence, job.work.key, job.error) == (claim.fence, work.key, None):
+        if job is not None and job.is_done_by(claim) and (job.work.key, job.error) == (work.key, None):
             return job
-        kept.job = made = SimulatedJob(work, claim.fence, self.now())
+        kept.job = made = SimulatedJob(work, claim.fence, self.now(), operation=claim.operation)
         made.do(lambda: self._fail_as_told(made.verb))
         if made.runs:
             made.do(work.begin)

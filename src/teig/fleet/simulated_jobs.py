@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from teig.fleet.driver import Claim
 from teig.model.errors import TeigError
 from teig.model.job import Job, JobState
 
@@ -38,6 +39,11 @@ class SimulatedJob:
     state: JobState = JobState.RUNNING
     result: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
+    operation: str = ""
+
+    def is_done_by(self, claim: Claim) -> bool:
+        """Whether what was done counts for a claim: under the same fence, or for the same operation."""
+        return self.fence == claim.fence or (self.operation != "" and self.operation == claim.operation)
 
     @property
     def verb(self) -> str:

@@ -11,9 +11,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from teig.agent.contract.spec import share_on
 from teig.fleet.simulated_jobs import SimulatedJob
 from teig.model.errors import Conflict, HostFault, NotFound, TeigError
 from teig.model.guest import Disk, Entitled, GuestSpec
@@ -297,7 +299,8 @@ class SimulatedMachine:
             return
         self.destroy(kept)
         for disk in kept.spec.disks:
-            self.grow(kept, disk)
+            with suppress(HostFault):  # it runs with what it has
+                self.grow(kept, disk)
         self._check_startable(kept, kept.spec)
         self._make_domain(kept, kept.spec)
         kept.enforced, kept.maxmem_mib = kept.spec, kept.spec.memory_mib
@@ -305,9 +308,11 @@ class SimulatedMachine:
     def _check_startable(self, kept: SimulatedGuest, spec: GuestSpec) -> None:
         volumes = kept.volumes
         for disk in spec.disks:
-            if disk.index not in volumes or not volumes[disk.index].clean:
+            if disk.index not in volumes:
+                raise Conflict(f"The volume of {disk.device} is not there.", code="no_volume")
+            if not volumes[disk.index].clean:
                 raise Conflict(
-                    f"Guest {spec.name}: the volume of {disk.device} is not there, or was never made clean.",
+                    f"Guest {spec.name}: the volume of {disk.device} was never made clean.",
                     "Create it again.", code="volume_dirty",
                 )  # fmt: skip
         if volumes[0].image is None:
@@ -419,7 +424,8 @@ class SimulatedMachine:
         if own is None or kept.domid is None:
             return None
         limits = (kept.spec if self.keeper_beat is not None else kept.enforced) or kept.enforced or own
+        weight, cap = share_on(limits.weight, limits.cap, limits.vcpus, own.vcpus)
         return replace(
             limits.entitled, memory_mib=own.memory_mib, vcpus=own.vcpus, own_cores=own.entitled.own_cores,
-            maxmem_mib=max(own.memory_mib, kept.maxmem_mib),
+            maxmem_mib=max(own.memory_mib, kept.maxmem_mib), weight=weight, cap=cap,
         )  # fmt: skip

@@ -12,7 +12,7 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -226,8 +226,13 @@ class SshHost:
 
     def _begin(self, claim: Claim, verb: str, args: dict[str, Any], size_bytes: int | None = None) -> Job:
         """Begin a job; an agent that knows none does the work at once."""
+        order = {"verb": verb, "args": args}
+        if claim.operation:
+            with suppress(AgentTooOld):
+                once = {"operation": claim.operation, **order}
+                return self._load(Job, self._change(claim, "job_begin_once", once))
         try:
-            return self._load(Job, self._change(claim, "job_begin", {"verb": verb, "args": args}))
+            return self._load(Job, self._change(claim, "job_begin", order))
         except AgentTooOld:
             return self._blocking.begin(claim, verb, args, size_bytes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from teig.model.errors import InvalidRequest
 from teig.model.guest import Entitled, GuestSpec
@@ -60,6 +61,10 @@ class ForeignDomain:
         check_figures(self)
 
 
+KEEPER_LATE_S: Final = 60.0
+"""A keeper looks at everything every ten seconds."""
+
+
 @dataclass(frozen=True)
 class HostFacts:
     """What is so on a host, as its agent measured it.
@@ -98,6 +103,11 @@ class HostFacts:
     agent_version: str = ""
     keeper_version: str = ""
     capabilities: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """Whether the keeper runs, and looked at the guests a short while ago."""
+        return self.keeper_beat is not None and self.keeper_beat <= KEEPER_LATE_S
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be: hosts tell them, and sums are made of them."""

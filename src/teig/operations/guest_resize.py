@@ -45,7 +45,7 @@ def _before(work: Work) -> GuestSpec:
 
 SEQUENCE = Sequence(
     Verb.RESIZE,
-    steps=(Step("image", image), Step("define", define, undo=_define_before), OBSERVE),
+    steps=(Step("image", image, undo=observe_if_it_answers), Step("define", define, undo=_define_before), OBSERVE),
     done=closing.done,
     undone=_undone,
     stuck=_stuck,

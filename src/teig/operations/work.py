@@ -236,7 +236,7 @@ class Work:
     @property
     def claim(self) -> Claim:
         """The right to change the guest, with this lease's fencing number and no later one."""
-        return Claim(self.guest_id, self.run.lease.fence)
+        return Claim(self.guest_id, self.run.lease.fence, self.run.operation)
 
     @property
     def host(self) -> Host:

@@ -92,7 +92,7 @@ class Capacity:
     """What a host has for guests, as it was observed, and what of it is taken by guests that nobody claims.
 
     `millicores` are those on which guests are scheduled, less Domain-0's part where it shares them. `disk_bytes` is
-    what of the pool is free or is in Teig's volumes already.
+    what of the pool is free or is in Teig's volumes already. `kept`: its keeper looks after it.
     """
 
     memory_mib: int
@@ -105,6 +105,7 @@ class Capacity:
     extent_bytes: int
     disk_bytes: int
     unclaimed: Amounts
+    kept: bool = True
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,7 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
         extent_bytes=extent,
         disk_bytes=pool.free_bytes + _volumes_bytes(inventory.guests, pool) if pool else 0,
         unclaimed=unclaimed,
+        kept=facts.kept,
     )
 
 
@@ -354,30 +356,42 @@ def refusal(host: Candidate, demand: Demand, has: Amounts = NOTHING) -> str | No
     """
     capacity = host.capacity
     wanted = amounts(demand, capacity.extent_bytes)
-    if wanted.largest(has) == has:
-        return None
-    if demand.guest_type not in capacity.guest_types:
-        return f"cannot run {demand.guest_type} guests"
+    why = _wrong_pool(capacity, demand)
+    if why is not None or wanted.largest(has) == has:
+        return why
+    if has == NOTHING and (why := _takes_none(capacity, demand)) is not None:
+        return why
     memory, cores = memory_room(host), core_room(host)
     if wanted.memory_mib > has.memory_mib and wanted.memory_mib > memory + has.memory_mib:
         return f"memory: {wanted.memory_mib} MiB wanted, {max(0, memory + has.memory_mib)} MiB free"
     if wanted.millicores > has.millicores and wanted.millicores > 1000 * cores + has.millicores:
         free = max(0.0, round(cores + has.millicores / 1000, 3))
         return f"processor: {demand.share_cores:g} cores wanted, {free:g} free"
-    return _pool_refusal(host, demand, wanted, has)
+    return _pool_refusal(host, wanted, has)
 
 
-def _pool_refusal(host: Candidate, demand: Demand, wanted: Amounts, has: Amounts) -> str | None:
-    capacity = host.capacity
+def _wrong_pool(capacity: Capacity, demand: Demand) -> str | None:
+    """Return why a pool is not of the kind that is promised, however much room it has."""
+    if not capacity.pool or demand.pool.fits(capacity.medium, capacity.redundancy):
+        return None
+    return (
+        f"pool {capacity.pool} is {capacity.medium}, redundancy {capacity.redundancy}; "
+        f"{demand.pool.medium}, redundancy {demand.pool.redundancy} is wanted"
+    )
+
+
+def _takes_none(capacity: Capacity, demand: Demand) -> str | None:
+    """Return why a host takes no guest that it has not got, however much room it has."""
+    if demand.guest_type not in capacity.guest_types:
+        return f"cannot run {demand.guest_type} guests"
+    if not capacity.kept:
+        return "its keeper does not run, which holds guests to their disk limits: run teig drift --fix"
     if not capacity.pool:
         return "has no pool"
-    if capacity.problem and has == NOTHING:
-        return f"pool {capacity.pool}: {capacity.problem}"
-    if not demand.pool.fits(capacity.medium, capacity.redundancy):
-        return (
-            f"pool {capacity.pool} is {capacity.medium}, redundancy {capacity.redundancy}; "
-            f"{demand.pool.medium}, redundancy {demand.pool.redundancy} is wanted"
-        )
+    return f"pool {capacity.pool}: {capacity.problem}" if capacity.problem else None
+
+
+def _pool_refusal(host: Candidate, wanted: Amounts, has: Amounts) -> str | None:
     room = disk_room(host) + has.disk_bytes
     if wanted.disk_bytes > has.disk_bytes and wanted.disk_bytes > room:
         return f"disk: {wanted.disk_bytes >> 20} MiB wanted, {max(0, room) >> 20} MiB free"

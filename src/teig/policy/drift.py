@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from teig.model.guest import GuestSpec
+from teig.agent.contract.spec import share_on
+from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 
-KEEPER_LATE_S: Final = 60
 ENTITLEMENT: Final = "entitlement"
 NOT_RUNNING: Final = "not_running"
 RUNNING: Final = "running"
 UNKNOWN_GUEST: Final = "unknown_guest"
 VOLUME_MISSING: Final = "volume_missing"
+VOLUME_SMALL: Final = "volume_small"
 VOLUME_ORPHANED: Final = "volume_orphaned"
 KEEPER_DEAD: Final = "keeper_dead"
 UNREACHABLE: Final = "unreachable"
@@ -58,7 +59,7 @@ def unreachable(host: str, why: str) -> Drift:
 
 def compare(host: str, facts: HostFacts, inventory: Inventory, promises: list[Promise]) -> list[Drift]:
     """Return all that differs on one host, the keeper first, then guest by guest."""
-    found = [] if facts.keeper_beat is not None and facts.keeper_beat <= KEEPER_LATE_S else [_keeper(host, facts)]
+    found = [] if facts.kept else [_keeper(host, facts)]
     there = {guest.id: guest for guest in inventory.guests}
     for promise in promises:
         found += _guest(host, promise, there.pop(promise.spec.id, None))
@@ -74,9 +75,18 @@ def figures(entitled: dict[str, int], on_host: GuestOnHost | None) -> list[dict[
     rows = []
     for field, value in entitled.items():
         shown = {"set": set_there[field] if set_there else None, "live": live[field] if live else None}
-        if any(other is not None and other != value for other in shown.values()):
+        right = {"set": value, "live": _on_domain(field, entitled, live) if live else value}
+        if any(shown[where] is not None and shown[where] != right[where] for where in shown):
             rows.append({"field": field, "entitled": value, **shown})
     return rows
+
+
+def _on_domain(field: str, entitled: dict[str, int], live: dict[str, int]) -> int:
+    """Return what is right for a running domain: one with an earlier plan's vCPUs has the weight and cap for these."""
+    if field not in {"weight", "cap"}:
+        return entitled[field]
+    weight, cap = share_on(entitled["weight"], entitled["cap"], entitled["vcpus"], live["vcpus"])
+    return weight if field == "weight" else cap
 
 
 def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Drift]:
@@ -86,10 +96,16 @@ def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Dri
     there = on_host.volumes if on_host else ()
     gone = [disk for disk in promise.spec.disks if disk.index not in there]
     found = [
-        Drift(host, name, VOLUME_MISSING, None, None, None, None, False, f"The volume of {disk.device} is gone.")
+        Drift(host, name, VOLUME_MISSING, None, None, None, None, False, _GONE.format(disk.device, name))
         for disk in gone
     ]
-    running = on_host is not None and on_host.domid is not None
+    sizes = {disk.index: disk.size_bytes for disk in on_host.disks} if on_host else {}
+    found += [
+        _small(host, name, disk, sizes[disk.index])
+        for disk in promise.spec.disks
+        if sizes.get(disk.index, disk.size_bytes) < disk.size_bytes
+    ]
+    running = on_host is not None and on_host.domid is not None and on_host.state != "stopped"
     if promise.runs and not running:
         text = "It should run, and Xen has no such domain."
         found.append(Drift(host, name, NOT_RUNNING, None, None, None, None, not gone, text))
@@ -99,10 +115,22 @@ def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Dri
     return [*found, *(_figure(host, name, row) for row in figures(asdict(promise.spec.entitled), on_host))]
 
 
+_GONE: Final = "The volume of {} is gone, or not active. If it is there, this activates it: teig guest start {}"
+
+
+def _small(host: str, guest: str, disk: Disk, size_bytes: int) -> Drift:
+    text = (
+        f"The volume of {disk.device} has {size_bytes >> 20} MiB and should have {disk.size_bytes >> 20}. It is made "
+        f"larger at the next start, if there is room then: teig guest reboot {guest}"
+    )
+    return Drift(host, guest, VOLUME_SMALL, None, None, None, None, False, text)
+
+
 def _figure(host: str, guest: str, row: dict[str, Any]) -> Drift:
     field, entitled = row["field"], row["entitled"]
     where, is_now = ("Xen", row["live"]) if row["live"] not in {None, entitled} else ("the host's files", row["set"])
-    later = field in NEXT_START and row["set"] in {None, entitled}
+    less = field == "maxmem_mib" and row["live"] is not None and row["live"] > entitled  # Xen takes none away
+    later = (field in NEXT_START or less) and row["set"] in {None, entitled}
     todo = f" It holds from the next start: teig guest reboot {guest}" if later else ""
     text = f"{field} is {is_now} in {where} and should be {entitled}.{todo}"
     return Drift(host, guest, ENTITLEMENT, fixable=not later, text=text, **row)

@@ -39,6 +39,7 @@ _LINES = (
         guests.c.spec,
         guests.c.phase,
         guests.c.attention,
+        guests.c.created,
         hosts.c.name.label("host_name"),
         images.c.name.label("image_name"),
         observations.c.seen_at,
@@ -66,7 +67,8 @@ def listed(connection: sa.Connection, now: float, after: str = "", limit: int | 
 
 def _line(row: Any, now: float) -> GuestLine:
     spec = row.spec
-    fresh = is_fresh(row.seen_at, now)
+    known = row.state is not None or row.created <= (row.seen_at or 0.0)
+    fresh = known and is_fresh(row.seen_at, now)
     running = row.domid is not None
     ran_s = None
     if running and row.started_s is not None and row.boot == row.host_boot and row.uptime_ns:

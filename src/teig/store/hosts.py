@@ -51,7 +51,11 @@ def add(connection: sa.Connection, host: StoredHost) -> None:
 
 
 def replace(connection: sa.Connection, host: StoredHost) -> None:
-    """Store a host's new address and key under the identity it has."""
+    """Store a host's new address, key and machine-id under the identity it has; Conflict where that is another host."""
+    that_machine = hosts.select().where(hosts.c.machine_id == host.machine_id, hosts.c.id != host.id)
+    same = connection.execute(that_machine).first()
+    if same:
+        raise Conflict(f"That machine is enrolled already, as host {same.name}.", code="host_known")
     connection.execute(hosts.update().where(hosts.c.id == host.id).values(vars(host)))
 
 

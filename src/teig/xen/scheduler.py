@@ -8,11 +8,13 @@ Measured: both credit and credit2 apply the weight to each vCPU, so two spinning
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 WEIGHT_OF_ONE_CORE: Final = 1024
 LEAST_WEIGHT: Final = 1
 MOST_WEIGHT: Final = 65535
+_GRAIN: Final = 1e-6
 
 
 def weight_for(share_cores: float, vcpus: int) -> int:
@@ -21,5 +23,8 @@ def weight_for(share_cores: float, vcpus: int) -> int:
 
 
 def cap_for(ceiling_cores: float, vcpus: int) -> int:
-    """Return the cap in percent of one core; 0, Xen's word for none, where the ceiling is all of its vCPUs."""
-    return 0 if ceiling_cores >= vcpus else max(1, round(100 * ceiling_cores))
+    """Return the cap in whole percent of one core, never less than the ceiling, which may be what is guaranteed.
+
+    0, Xen's word for none, where the ceiling is all of its vCPUs.
+    """
+    return 0 if ceiling_cores >= vcpus else max(1, math.ceil(100 * ceiling_cores - _GRAIN))

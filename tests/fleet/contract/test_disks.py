@@ -64,7 +64,7 @@ def test_a_group_that_goes_takes_its_volumes_along_and_brings_them_back(stand: S
         assert SPARE not in {found.name for found in stand.host.facts().volume_groups}
         seen = stand.host.guest(spec.id)
         assert (seen.spec, seen.disks, seen.volumes) == (spec, (), ())
-        assert refusal(lambda: stand.start(claim)) == "volume_dirty"
+        assert refusal(lambda: stand.start(claim)) == "no_volume"
         delete = stand.claim(spec)
         told = refusal(lambda: stand.carry(delete, stand.host.volume_delete(delete, 0)))
         assert told == "no_volume_group", "what is still there must not be told deleted"

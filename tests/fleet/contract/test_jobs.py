@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
+
 import pytest
 
 from teig.fleet.driver import Claim
@@ -36,6 +39,23 @@ def test_the_job_that_runs_is_not_begun_again(stand: Stand, refusal: Refused) ->
     assert refusal(lambda: stand.host.guest_reboot(newer, 0)) == "job_running"
     assert refusal(lambda: stand.host.guest_stop(stand.claim(spec), 0)) == "job_running"
     assert stand.host.guest(spec.id).domid is not None
+
+
+def test_what_was_done_for_an_operation_is_not_done_again_for_it_by_another_server(stand: Stand) -> None:
+    """The host has ended the job while no server asked after it: the guest has worked since then."""
+    spec = stand.spec()
+    stand.run(spec)
+    mine = replace(stand.claim(spec), operation=str(uuid.uuid4()))
+    stand.carry(mine, stand.host.guest_reboot(mine, 0))
+    domid = stand.host.guest(spec.id).domid
+    other = replace(stand.claim(spec), operation=mine.operation)
+    assert stand.host.guest_reboot(other, 0).state is JobState.DONE
+    assert (stand.host.guest(spec.id).domid, stand.host.guest(spec.id).fence) == (domid, other.fence)
+    with pytest.raises(Fenced):
+        stand.host.guest_reboot(mine, 0)
+    next_one = replace(stand.claim(spec), operation=str(uuid.uuid4()))
+    stand.carry(next_one, stand.host.guest_reboot(next_one, 0))
+    assert stand.host.guest(spec.id).domid != domid
 
 
 def test_what_is_no_job_waits_for_none_and_is_refused(stand: Stand, refusal: Refused) -> None:

@@ -33,6 +33,8 @@ LEAST_MIB, MOST_MIB = 64, 1 << 24
 """A guest's memory: a Linux guest does not boot with less, and no host has 16 TiB."""
 MOST_VCPUS = 128
 """Xen gives an HVM or PVH guest no more (xen/include/public/hvm/hvm_info_table.h, HVM_MAX_VCPUS)."""
+MOST_WEIGHT = 65535
+"""xl.cfg(5), cpu_weight."""
 MOST_DISK_BYTES = 2**50
 EXTENT_BYTES = 4 * 1024 * 1024
 
@@ -265,7 +267,7 @@ SPEC: dict[str, Check] = {
     "vcpus": whole(1, MOST_VCPUS),
     "share_cores": _cores,
     "ceiling_cores": _cores,
-    "weight": whole(1, 65535),
+    "weight": whole(1, MOST_WEIGHT),
     "cap": whole(0, 100 * MOST_VCPUS),
     "disk_rate": disk_rate,
     "out_kbit": whole(100, 10**9),
@@ -295,6 +297,16 @@ def check_whole(disks: list[int], vcpus: int, cap: int) -> None:
         raise invalid("disks must be numbered from 0 without a gap.")
     if cap > 100 * vcpus:
         raise invalid(f"cap must be at most 100 for each of the {vcpus} vCPUs, not {cap}.")
+
+
+def share_on(weight: int, cap: int, vcpus: int, has: int) -> tuple[int, int]:
+    """Return the weight and the cap of a plan of `vcpus` vCPUs for a domain that still `has` another number of them.
+
+    Xen gives the weight to each vCPU, and no cap means all that the vCPUs can use: the whole must stay what it is.
+    """
+    if has == vcpus or has < 1:
+        return weight, cap
+    return max(1, min(MOST_WEIGHT, round(weight * vcpus / has))), cap or (100 * vcpus if has > vcpus else 0)
 
 
 def dump_spec(spec: Spec) -> dict[str, Any]:

@@ -45,7 +45,8 @@ JOBS: dict[str, dict[str, Check]] = {
     "volume_write_image": {"index": disk_index, "image": sha256},
     "volume_delete": {"index": disk_index},
 }
-"""What `job_begin` begins, and its `args`."""
+"""What `job_begin` begins, and its `args`. `job_begin_once` begins it once for an `operation`, whatever its fence: one
+that another server has taken over must not do again what was done while no server asked after it."""
 
 VERBS: dict[str, Verb] = {
     "hello": Verb({"protocol": whole(0, 2**31)}),
@@ -64,6 +65,9 @@ VERBS: dict[str, Verb] = {
     "guest_undefine": Verb(_CHANGE),
     "guest_enforce": Verb(_CHANGE),
     "job_begin": Verb({**_CHANGE, "verb": one_of(*sorted(JOBS)), "args": anything}, needs="jobs"),
+    "job_begin_once": Verb(
+        {**_CHANGE, "operation": guest_id, "verb": one_of(*sorted(JOBS)), "args": anything}, needs="once"
+    ),
     "job_show": Verb(_CHANGE, needs="jobs"),
     "job_cancel": Verb(_CHANGE, needs="jobs"),
     "connect": Verb({"guest": guest_id, "port": port}, bytes_follow=True),
@@ -76,6 +80,6 @@ def check_request(verb: str, untrusted: Any) -> dict[str, Any]:
     if verb not in VERBS:
         raise invalid(f"There is no verb {verb!r:.80}.", code="unknown_verb")
     args = check(VERBS[verb].arguments, untrusted)
-    if verb == "job_begin":
+    if verb in {"job_begin", "job_begin_once"}:
         args["args"] = check(JOBS[args["verb"]], args["args"])
     return args

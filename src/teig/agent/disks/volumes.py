@@ -101,6 +101,8 @@ class Volumes:
         It is made in the volume group `pool`, or where the guest's first volume is. LVM rounds its size up.
         """
         volume = find(guest, what)
+        if volume is None and _mark(folder, what).exists():
+            volume = activated(guest, what)  # the host may have booted just now
         if volume and is_clean(folder, volume) and not _fits(folder, volume, size_bytes):
             raise Failure(
                 "conflict",
@@ -150,13 +152,17 @@ class Volumes:
         if size >= size_bytes and _GROWING not in mark:
             return
         start = mark.get(_GROWING, size)
+        mark["vg"] = volume.vg  # which the first agents did not write down
         write_json(_mark(folder, what), {**mark, _GROWING: start})
+        refused = None
         if size < size_bytes:
             done = run(["lvextend", "--quiet", "--size", f"{size_bytes}b", f"{volume.vg}/{volume_name(guest, what)}"])
-            if done.status != 0:
-                raise _refused(done.said, volume.vg, size_bytes - size)
-        wipe(volume.path, size_of(volume.path), start)
+            refused = _refused(done.said, volume.vg, size_bytes - size) if done.status != 0 else None
+        wipe(volume.path, size_of(volume.path), start)  # also where no more is added: an earlier try may have been cut
         grown = {key: value for key, value in mark.items() if key != _GROWING}
+        if refused is not None:
+            write_json(_mark(folder, what), grown)
+            raise refused
         write_json(_mark(folder, what), {**grown, "size_bytes": size_bytes})
 
     def delete(self, folder: Path, guest: str, what: str) -> None:
@@ -181,11 +187,14 @@ class Volumes:
 def _refuse_away(folder: Path, what: str) -> None:
     """Raise a host fault where a volume that is not to be seen was made in a group that is not to be seen either."""
     mark = next((path for path in (_mark(folder, what), _leaving(folder, what)) if path.exists()), None)
-    group = (read_json(mark) or {}).get("vg") if mark else None
-    if group is not None and group not in {found.name for found in pools.groups()}:
+    if mark is None:
+        return
+    group = (read_json(mark) or {}).get("vg")
+    if group is None or group not in {found.name for found in pools.groups()}:
+        where = f"volume group {group}" if group else "a volume group of which nobody wrote down the name"
         raise host_fault(
             "no_volume_group",
-            f"A volume of the guest lies in volume group {group}, which the host does not see: it is not removed.",
+            f"A volume of the guest lies in {where}, and the host does not see it: it is not removed.",
             f"Bring the group's disks back. If they are gone for good: rm {mark}",
         )
 
@@ -211,6 +220,22 @@ def logical_volumes() -> list[LogicalVolume]:
     return [LogicalVolume(*row) for row in rows if len(row) == 3]
 
 
+def activated(guest: str, what: str) -> Volume | None:
+    """Return one volume, activated where it is not: its group may have come late at the host's boot. None: no such."""
+    found = find(guest, what)
+    if found is not None:
+        return found
+    for volume in logical_volumes():
+        if volume.name == volume_name(guest, what):
+            _activate(volume)
+    return find(guest, what)
+
+
+def _activate(volume: LogicalVolume) -> None:
+    name = f"{volume.vg}/{volume.name}"
+    must(["lvchange", "--quiet", "--yes", "--ignoreactivationskip", "--activate", "y", name], "lvm_failed")
+
+
 def _removable(name: str) -> list[LogicalVolume]:
     """Return the volumes of a name, in whatever groups they are.
 
@@ -233,7 +258,7 @@ def remove(volume: LogicalVolume) -> None:
     """Wipe a volume, activating it where it is not, and remove it."""
     name = f"{volume.vg}/{volume.name}"
     if not Path(volume.path).exists():
-        must(["lvchange", "--quiet", "--yes", "--ignoreactivationskip", "--activate", "y", name], "lvm_failed")
+        _activate(volume)
     wipe(volume.path, size_of(volume.path))
     deadline = time.monotonic() + _REMOVE_WAIT_S
     while True:

@@ -10,11 +10,21 @@ import time
 from collections.abc import Mapping
 
 WAIT_S = 0.5
+AT_ONCE = 256
+"""Each takes a descriptor, and a process may have 1024."""
 Target = tuple[str, int]
 
 
 def answering(targets: Mapping[str, Target], wait_s: float = WAIT_S) -> dict[str, bool]:
-    """Return for each name whether its address and port take a TCP connection within `wait_s` seconds in all."""
+    """Return for each name whether its address and port take a TCP connection within `wait_s` seconds."""
+    names = list(targets)
+    found: dict[str, bool] = {}
+    for first in range(0, len(names), AT_ONCE):
+        found.update(_answering({name: targets[name] for name in names[first : first + AT_ONCE]}, wait_s))
+    return found
+
+
+def _answering(targets: Mapping[str, Target], wait_s: float) -> dict[str, bool]:
     found = dict.fromkeys(targets, False)
     with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
         for name, target in targets.items():

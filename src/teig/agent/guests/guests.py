@@ -8,6 +8,7 @@ sshd takes it away.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from teig.agent.contract.failure import Failure, failure_of, host_fault
-from teig.agent.contract.spec import Spec, device, dump_spec, parse_spec
+from teig.agent.contract.spec import Disk, Spec, device, dump_spec, parse_spec
 from teig.agent.disks import images, volumes
 from teig.agent.disks.seed import seed
 from teig.agent.disks.volumes import Volume, Volumes
@@ -84,12 +85,13 @@ class Guests:
         return {}
 
     def _volume(self, guest: str, index: int) -> Volume:
-        volume = volumes.find(guest, f"disk{index}")
+        volume = volumes.activated(guest, f"disk{index}")
         if volume is None:
             raise Failure(
                 "conflict",
-                f"The volume of {device(index)} is not there.",
-                "If somebody removed it, its bytes are gone: delete the guest and make it anew.",
+                f"The volume of {device(index)} is not there: LVM knows of none, active or not.",
+                "Bring back the disks that it was on. If somebody removed it, its bytes are gone: delete the guest and "
+                "make it anew.",
                 code="no_volume",
             )
         return volume
@@ -112,8 +114,10 @@ class Guests:
 
     def _ended(self, guest: str) -> bool:
         """Say whether a guest has ended for good: Xen has no domain of it, and nothing is about to make one."""
-        daemon = daemons.of(self._state.guest_dir(guest) / "xl.cfg", self._name(guest))
-        return not daemon and self._xen.find(guest) is None
+        return not self._is_looked_after(guest) and self._xen.find(guest) is None
+
+    def _is_looked_after(self, guest: str) -> bool:
+        return bool(daemons.of(self._state.guest_dir(guest) / "xl.cfg", self._name(guest)))
 
     def _name(self, guest: str) -> str:
         """Return a guest's name, empty where its description is gone or damaged."""
@@ -138,7 +142,7 @@ class Guests:
             domid = domain.domid
             _all_of(
                 lambda: _enforce_memory(spec, domain),
-                lambda: processor.hold(self._xen, spec, domid, self._xen.shares([domid]).get(domid)),
+                lambda: processor.hold(self._xen, spec, domain, self._xen.shares([domid]).get(domid)),
                 lambda: self._limits.hold(spec, domid),
                 lambda: shaping.hold(spec, domid, shaping.received()),
             )
@@ -186,7 +190,7 @@ class Guests:
             return domain.domid
         self._destroy(guest)
         for disk in spec.disks:
-            self._disks.grow(folder, guest, f"disk{disk.number}", disk.size_bytes)
+            self._grow(folder, guest, disk)
         self._check_startable(spec, folder)
         pool = own_cores.give(self._xen, spec, self._state)
         neighbours.forget(spec.nics)
@@ -200,6 +204,18 @@ class Guests:
             raise
         marker.unlink()
         return domid
+
+    def _grow(self, folder: Path, guest: str, disk: Disk) -> None:
+        """Make a disk as large as it is promised; where there is no room for that, the guest runs with what it has.
+
+        It is tried again at each start, and its host tells the size that the disk has.
+        """
+        self._volume(guest, disk.number)
+        try:
+            self._disks.grow(folder, guest, f"disk{disk.number}", disk.size_bytes)
+        except Failure as failure:
+            if failure.code not in {"volume_group_full", "no_volume_group", "lvm_failed"}:
+                raise
 
     def _is_held(self, spec: Spec, domain: Domain) -> bool:
         """Hold what a start that was cut short has left to its limits; return whether it is whole, and held now.
@@ -249,17 +265,16 @@ class Guests:
         return done
 
     def _check_startable(self, spec: Spec, folder: Path) -> None:
-        active = {volume.what: volume for volume in volumes.mapped() if volume.guest == spec.id}
-        for disk in spec.disks:
-            volume = active.get(f"disk{disk.number}")
-            if volume is None or not volumes.is_clean(folder, volume):
+        there = [self._volume(spec.id, disk.number) for disk in spec.disks]
+        for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
+            if not volumes.is_clean(folder, volume):
                 raise Failure(
                     "conflict",
-                    f"Guest {spec.name}: the volume of {disk.device} is not there, or was never made clean.",
+                    f"Guest {spec.name}: the volume of {disk.device} was never made clean.",
                     "Create it again.",
                     code="volume_dirty",
                 )
-        if volumes.image_on(folder, active["disk0"]) is None:
+        if volumes.image_on(folder, there[0]) is None:
             raise Failure(
                 "conflict",
                 f"Guest {spec.name}: no image is on its first volume.",
@@ -390,8 +405,11 @@ class Guests:
         if domain:
             domain = domain._replace(vcpus=self._xen.vcpus(domain))
         started = self._started(guest, domain, stored)
+        told = record(guest, domain, disks, read)
+        if domain and domain.shutdown and told["state"] == "running" and not self._is_looked_after(guest):
+            told["state"] = "stopped"  # nothing will make it anew
         return {
-            **record(guest, domain, disks, read),
+            **told,
             "fence": self._state.fence(guest),
             "spec": stored,
             "live": self._live(guest, domain, shares, read.threads) if domain else None,
@@ -420,18 +438,20 @@ class Guests:
         """Fill in whether the guests that run take connections on their images' ports."""
         targets = {}
         for guest in described:
-            port = self._ready_port(guest["spec"]) if guest["domid"] is not None and guest["spec"] else None
-            if port is not None:
-                targets[guest["id"]] = (guest["spec"]["nics"][0]["address"].split("/", 1)[0], port)
+            if guest["domid"] is not None and (target := self._target(guest["spec"])):
+                targets[guest["id"]] = target
         found = answering(targets)
         return [{**guest, "answers": found.get(guest["id"])} for guest in described]
 
-    def _ready_port(self, stored: dict[str, Any]) -> int | None:
-        with contextlib.suppress(Failure):
-            manifest = read_json(self._state.image_dir(str(stored["image"])) / "manifest.json")
-            port = manifest.get("ready_port") if isinstance(manifest, dict) else None
-            return port if type(port) is int and 0 < port < 65536 else None
-        return None
+    def _target(self, stored: Any) -> tuple[str, int] | None:
+        """Return where a guest takes connections once it is ready; None where nothing readable says that."""
+        try:
+            address = str(ipaddress.IPv4Interface(stored["nics"][0]["address"]).ip)
+            manifest = read_json(self._state.image_dir(stored["image"]) / "manifest.json")
+            port = manifest["ready_port"]
+        except (Failure, OSError, LookupError, TypeError, ValueError):
+            return None
+        return (address, port) if type(port) is int and 0 < port < 65536 else None
 
 
 def _want(folder: Path, state: str) -> None:

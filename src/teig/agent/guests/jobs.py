@@ -28,12 +28,18 @@ Body = Callable[..., dict[str, Any]]
 
 
 class Order(NamedTuple):
-    """What a job is to do, under which fence."""
+    """What a job is to do, under which fence, and for which operation (empty: nobody said)."""
 
     guest: str
     fence: int
     verb: str
     args: dict[str, Any]
+    operation: str = ""
+
+    def is_done_by(self, stored: dict[str, Any]) -> bool:
+        """Return whether a record says that this was done: under this fence, or for this operation under an earlier."""
+        same = stored["fence"] == self.fence or (self.operation and stored.get("operation") == self.operation)
+        return bool(stored["state"] == DONE and same and self.is_of(stored))
 
     def is_of(self, stored: dict[str, Any]) -> bool:
         """Return whether a record is of the same work."""
@@ -56,9 +62,9 @@ class Jobs:
                 return self._taken_over(order)
             self._state.raise_fence(order.guest, order.fence)
             stored = self._stored(order.guest)
-            if stored and stored["state"] == DONE and stored["fence"] == order.fence and order.is_of(stored):
+            if stored and order.is_done_by(stored):
                 return _told(stored)
-            stored = {"verb": order.verb, "args": order.args, "fence": order.fence, "state": RUNNING}
+            stored = {"state": RUNNING, **{name: value for name, value in order._asdict().items() if name != "guest"}}
             self._cancel_file(order.guest).unlink(missing_ok=True)
             write_json(self._file(order.guest), stored)
             self._fork(order, body)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 from teig.agent.contract.failure import failure_of
 from teig.agent.guests.guests import RUNNING, WANTED, Guests
-from teig.agent.host.state import State
+from teig.agent.host.state import State, make_private
 
 ROUNDS = 5
 PAUSE_S = 15.0
 GRACE_S = 90.0
+RUN = Path("/run/teig")
+_DOWN = "going-down"
 
 
 def wanted(state: State) -> list[str]:
@@ -29,18 +32,31 @@ def wanted(state: State) -> list[str]:
     return [guest for _, guest in sorted(found)]
 
 
-def start_all(state: State, guests: Guests, rounds: int = ROUNDS, pause_s: float = PAUSE_S) -> list[str]:
-    """Start all guests that should run; return those that could not be started, after saying why."""
+def start_all(
+    state: State, guests: Guests, rounds: int = ROUNDS, pause_s: float = PAUSE_S, run: Path = RUN
+) -> list[str]:
+    """Start all guests that should run; return those that could not be started, after saying why.
+
+    It ends where the host goes down meanwhile.
+    """
+    down = run / _DOWN
+    down.unlink(missing_ok=True)
     left = wanted(state)
     for attempt in range(rounds):
-        if attempt and left:
+        if attempt and left and not down.exists():
             time.sleep(pause_s)
-        left = [guest for guest in left if guest in wanted(state) and not _started(state, guests, guest)]
+        left = [
+            guest
+            for guest in left
+            if down.exists() or (guest in wanted(state) and not _started(state, guests, guest))
+        ]
     return left
 
 
-def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S) -> None:
+def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S, run: Path = RUN) -> None:
     """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted."""
+    make_private(run)
+    (run / _DOWN).touch()
     deadline = time.monotonic() + grace_s
     running = guests.ask_all_to_stop()
     for guest in running:

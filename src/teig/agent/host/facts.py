@@ -13,6 +13,7 @@ from teig.agent.contract.failure import Failure
 from teig.agent.contract.protocol import CAPABILITIES
 from teig.agent.disks import pools
 from teig.agent.guests.guests import Guests
+from teig.agent.guests.record import maxmem_mib
 from teig.agent.host.clock import clock
 from teig.agent.host.state import State
 from teig.agent.host.version import version
@@ -93,17 +94,24 @@ def foreign(state: State, xen: Hypervisor, domains: list[Domain]) -> list[dict[s
     ours = set(state.guests())
     others = [domain for domain in domains if domain.domid != 0 and domain.uuid not in ours]
     shares = xen.shares([domain.domid for domain in others])
+    total_mib = int(xen.xc.physinfo()["total_memory"]) // 1024 if others else 0
     return [
         {
             "domid": domain.domid,
             "name": xen.name(domain.domid),
             "uuid": domain.uuid,
-            "memory_mib": domain.mem_kib // 1024,
+            "memory_mib": _most_mib(domain, total_mib),
             "vcpus": domain.vcpus,
             "weight": shares[domain.domid].weight if domain.domid in shares else 0,
         }
         for domain in others
     ]
+
+
+def _most_mib(domain: Domain, total_mib: int) -> int:
+    """Return the memory that a domain has or may take at any time; one may have a maximum that means none."""
+    most = maxmem_mib(domain)
+    return max(domain.mem_kib // 1024, most if most <= total_mib else 0)
 
 
 def guest_types(virt_caps: str) -> list[str]:

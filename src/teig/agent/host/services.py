@@ -55,11 +55,12 @@ Wants={KEEPER}
 ConditionPathExists=/proc/xen/capabilities
 
 [Service]
-Type=oneshot
+# Active from its beginning and whatever comes of it: systemd runs ExecStop= of no service that is still starting or has
+# failed (systemd.service(5)), and one guest that does not start must not have all others cut off with the host.
+Type=exec
 RemainAfterExit=yes
-ExecStart={_PYTHON} {agent} boot
+ExecStart=-{_PYTHON} {agent} boot
 ExecStop={_PYTHON} {agent} shutdown
-TimeoutStartSec=infinity
 TimeoutStopSec=300
 # The `xl` behind each guest reboots it, and must outlive this service.
 KillMode=process

@@ -101,13 +101,13 @@ def authorize(root: Path, line: str | None) -> None:
     path = root / "root/.ssh/authorized_keys"
     if path.is_symlink():
         path = path.resolve()
-    before = path.read_text() if path.exists() else ""
-    kept = [known for known in before.splitlines() if f"/{AGENT} " not in known]
-    after = "".join(f"{known}\n" for known in ([*kept, line] if line else kept))
+    before = path.read_bytes() if path.exists() else b""
+    kept = [known for known in before.splitlines() if f"/{AGENT} ".encode() not in known]
+    after = b"".join(known + b"\n" for known in ([*kept, line.encode()] if line else kept))
     if after == before:
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_whole(path, after.encode())
+    write_whole(path, after)
 
 
 def with_bytecode(packed: Path, target: Path) -> None:

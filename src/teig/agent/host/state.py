@@ -26,6 +26,8 @@ from teig.agent.contract.failure import Failure, host_fault
 DEFAULT_ROOT = Path("/var/lib/teig")
 LOCK_WAIT_S = 2.0
 _POLL_S = 0.05
+_LATE_S = 7 * 86400.0
+"""Seconds after which nothing of a server that was thought dead can arrive: its connection has ended long ago."""
 _RESERVE = "reserve"
 _RESERVE_BYTES = 1 << 20
 
@@ -87,6 +89,18 @@ class State:
             return list((self.root / kind).iterdir())
         except FileNotFoundError:
             return []
+
+    def forget_old(self) -> None:
+        """Forget guests of which only the fence has been left for so long that nobody can come late any more."""
+        for folder in self._entries("guests"):
+            with contextlib.suppress(OSError, Failure):
+                left = {path.name for path in folder.iterdir()} if _is_guest(folder) else {"?"}
+                if not left <= {"fence", "lock"} or time.time() - (folder / "fence").stat().st_mtime < _LATE_S:
+                    continue
+                with locked(folder / "lock", 0, "It is at work."):
+                    (folder / "fence").unlink()
+                    (folder / "lock").unlink()
+                    folder.rmdir()
 
     def fence(self, guest: str) -> int:
         """Return the highest fencing number that acted on a guest, 0 before the first."""

@@ -12,28 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from teig.agent.contract.spec import Spec
+from teig.agent.contract.spec import MOST_WEIGHT, Spec, share_on
 from teig.agent.xen.hypervisor import Domain, Hypervisor, Share
 
 IDLE_DOM0_WEIGHT = 512
 """Where no other domain runs: twice what xl gives a domain of which nothing is said."""
-MOST_WEIGHT = 65535  # xl.cfg(5), cpu_weight
 CORE_WEIGHT = 1024
 """The weight of a share of one core on one vCPU (teig.xen.scheduler)."""
 
 
-def hold(xen: Hypervisor, spec: Spec, domid: int, share: Share | None) -> list[str]:
+def hold(xen: Hypervisor, spec: Spec, domain: Domain, share: Share | None) -> list[str]:
     """Give a guest the weight and cap of its plan where it has others; return what had to be done."""
-    wanted = of(spec)
+    wanted = of(xen, spec, domain)
     if share is None or share == wanted:
         return []
-    xen.set_share(domid, wanted)
+    xen.set_share(domain.domid, wanted)
     return [f"weight {share.weight} and cap {share.cap} set back to {wanted.weight} and {wanted.cap}"]
 
 
-def of(spec: Spec) -> Share:
-    """Return the weight and cap of a guest's plan."""
-    return Share(spec.weight, spec.cap)
+def of(xen: Hypervisor, spec: Spec, domain: Domain) -> Share:
+    """Return the weight and cap of a guest's plan for its domain, which may have an earlier plan's vCPUs still."""
+    has = domain.vcpus if domain.vcpus == spec.vcpus else xen.vcpus(domain)
+    return Share(*share_on(spec.weight, spec.cap, spec.vcpus, has))
 
 
 def hold_dom0(xen: Hypervisor, domains: Iterable[Domain], shares: dict[int, Share]) -> list[str]:
