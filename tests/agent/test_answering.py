@@ -27,7 +27,7 @@ def test_more_guests_than_a_process_may_have_sockets_are_asked_in_turns(monkeypa
         port, closed = server.getsockname()[1], other.getsockname()[1]
         other.close()
         targets = {f"{number}": ("127.0.0.1", port if number % 2 else closed) for number in range(10)}
-        monkeypatch.setattr(answering.socket, "socket", Counted)
+        monkeypatch.setattr(socket, "socket", Counted)
         found = answering.answering(targets, 2.0)
     assert found == {f"{number}": bool(number % 2) for number in range(10)}
     assert most[0] == 3

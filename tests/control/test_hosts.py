@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from teig.control import asking, guests, hosts, observing, operations, placing, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
-from teig.model.errors import Busy, Conflict, NotFound, Refused, Unreachable
+from teig.model.errors import Busy, Conflict, HostFault, NotFound, Refused, Unreachable
 from teig.model.guest import GuestState
+from teig.model.host import Inventory
 from teig.model.names import HostId
 from teig.model.operation import OperationState
 from teig.model.pool import PoolRating
@@ -24,7 +25,7 @@ from teig.policy.admission import Amounts, memory_for
 from teig.policy.guest_life import Phase
 from teig.store import guests as stored_guests
 from teig.store import hosts as stored_hosts
-from teig.store import observations, reservations
+from teig.store import observations, reservations, schema
 from teig.store.observations import Seen
 from tests.simulated import HOST_KEY, SITE, candidate, server_with_hosts, stored, wait, wish
 
@@ -273,3 +274,73 @@ def test_live_questions_leave_threads_for_other_requests(
         go_on.set()
         assert not any(one.result().live for one in waiting)
     assert len(asked) == asking.MOST_AT_ONE
+
+
+def test_a_host_that_lost_what_it_must_have_takes_no_new_guest_and_says_so(tmp_path: Path) -> None:
+    lame, sound = (SimulatedHost(name, memory_mib=memory, cores=4) for name, memory in (("sim1", 8192), ("sim2", 2048)))
+    with server_with_hosts(tmp_path, lame, sound) as services:
+        facts = lame.facts
+        lame.facts = lambda *args: replace(facts(*args), bridges=())  # type: ignore[method-assign]
+        assert "There is no bridge" in hosts.view(services, "sim1").warnings[0]
+        wait(services, guests.create(services, wish("web")))
+        assert guests.view(services, "web").host.name == "sim2"
+        with pytest.raises(Refused, match="sim1: it lacks what a host must have: There is no bridge xenbr0"):
+            guests.create(services, wish("shop", host="sim1"))
+
+
+def test_where_a_create_has_failed_the_next_goes_elsewhere(tmp_path: Path) -> None:
+    """What fails leaves its host the roomiest."""
+    lame, sound = (SimulatedHost(name, memory_mib=memory, cores=4) for name, memory in (("sim1", 8192), ("sim2", 2048)))
+    lame.failures["guest_start"] = HostFault("Its network cards could not be attached.")
+    with server_with_hosts(tmp_path, lame, sound) as services:
+        assert wait(services, guests.create(services, wish("first"))).state is OperationState.FAILED
+        assert wait(services, guests.create(services, wish("second"))).state is OperationState.DONE
+        assert guests.view(services, "second").host.name == "sim2"
+        sound.answers = False
+        hosts.view(services, "sim2")
+        assert wait(services, guests.create(services, wish("third"))).state is OperationState.FAILED, (
+            "there is no other"
+        )
+
+
+def test_a_copied_directory_or_a_damaged_fence_keeps_no_other_guest_from_being_adopted(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        wait(services, guests.create(services, wish(name)))
+    hosts.remove(services, "sim1", force=True)
+    hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
+    sound = host.inventory
+
+    def inventory(*args: Any) -> Inventory:
+        told = sound(*args)
+        copied, damaged, whole = told.guests
+        copy = replace(copied, spec=whole.spec)
+        return replace(told, guests=(copy, replace(damaged, fence=2**63 - 1), whole))
+
+    monkeypatch.setattr(host, "inventory", inventory)
+    found = hosts.adopt(services, "sim1")
+    assert len(found.adopted) == 1
+    assert sorted(problem.split(": ", 1)[1][:25] for problem in found.problems) == [
+        "its fencing number on the",
+        "its files on the host are",
+    ]
+
+
+def test_what_an_upgrade_reserved_in_no_pool_is_reserved_where_it_is_seen(
+    services: Services, host: SimulatedHost
+) -> None:
+    """The host had just told of no volume group: LVM had failed at that moment."""
+    wait(services, guests.create(services, wish("web")))
+    before = candidate(services, "sim1").reserved
+    services.db.write(lambda connection: connection.execute(schema.reservations.update().values(pool="")))
+    assert candidate(services, "sim1").reserved == before
+    sound = host.inventory
+    services.db.write(lambda connection: connection.execute(schema.reservations.update().values(pool="")))
+
+    def older(*args: Any) -> Inventory:
+        told = sound(*args)
+        return replace(told, guests=tuple(replace(guest, disks=()) for guest in told.guests))
+
+    host.inventory = older  # type: ignore[method-assign,assignment]
+    assert candidate(services, "sim1").reserved == before

@@ -15,7 +15,7 @@ from teig.control import guests, operations
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.operation import Operation, OperationState
-from teig.operations import engine
+from teig.operations import engine, work
 from teig.operations.workflows import QUEUE
 from teig.store import operations as rows
 from teig.store import servers
@@ -157,3 +157,20 @@ def test_who_comes_too_late_to_begin_what_it_claimed_keeps_no_place(services: Se
     assert wait(services, operation).state is OperationState.DONE  # it was seen as forgotten
     begin(held[0])  # type: ignore[arg-type]
     assert services.engine._mine == {}
+
+
+@pytest.mark.parametrize("verb", ["delete", "reboot"])
+def test_a_job_that_hangs_on_a_host_that_answers_locks_its_guest_for_some_time_only(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    wait(services, guests.create(services, wish("web")))
+    monkeypatch.setattr(work, "STALLED_S", 0.5)
+    monkeypatch.setattr(work, "END_JOB_S", 0.5)
+    host.job_s = 3600
+    begun = guests.delete(services, "web", force=True) if verb == "delete" else guests.reboot(services, "web", 0)
+    ended = wait(services, begun)
+    assert ended.error is not None
+    assert (ended.state, ended.error["code"]) == (OperationState.FAILED, "job_stalled")
+    host.lose_jobs()
+    host.job_s = 0
+    assert wait(services, guests.delete(services, "web", force=True)).state is OperationState.DONE

@@ -7,6 +7,7 @@ its noun. Files of images are no JSON: they pass through, and are held to what t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -22,6 +23,8 @@ from teig.model.errors import InvalidRequest, NotFound, TeigError, TooLarge
 
 MOST_BODY: Final = 1 << 20
 MOST_DEPTH: Final = 32
+_LARGE: Final = 1 << 14
+"""Bytes of a body that is checked beside the loop, which has others' requests and consoles to see to."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _LINES = dict.fromkeys(map(ord, "\t\n\r"), " ")
 """Tabs and line ends, which text in a body may have."""
@@ -41,7 +44,9 @@ class Edge:
             try:
                 _check_address(scope)
                 if not _FILE.fullmatch(scope["path"]):
-                    receive = _again(checked(await _body(scope, receive)), receive)
+                    body = await _body(scope, receive)
+                    large = len(body) > _LARGE
+                    receive = _again(await asyncio.to_thread(checked, body) if large else checked(body), receive)
             except TeigError as error:
                 await _refused(error)(scope, receive, send)
                 return

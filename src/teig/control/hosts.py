@@ -15,6 +15,7 @@ from teig.control.services import Services
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import HostAddress
 from teig.model.errors import Conflict, OperatorError, TeigError
+from teig.model.guest import GuestSpec
 from teig.model.host import GuestOnHost
 from teig.model.names import HostId, check_name
 from teig.model.pool import DiskRate, PoolRating
@@ -29,6 +30,8 @@ from teig.store.hosts import StoredHost
 from teig.store.observations import Observation, Seen
 
 LIVE_S: Final = 10.0
+_MOST_FENCE: Final = 2**62
+"""Fencing numbers count operations; one beyond this is damage, and must leave room for those that follow."""
 _NO_BOUND: Final = PoolRating(DiskRate(10**9, 10**9, 10**15, 10**15), together=True)
 
 
@@ -213,8 +216,7 @@ def _adopt_one(
 
     `taken` is what did so of those that were stored since the host was observed.
     """
-    if found.spec is None:
-        raise Conflict(f"the files of guest {found.id} cannot be read.")
+    spec = _checked(found)
     there = guests.by_id(connection, found.id)
     if there is not None and there.host != host.id:
         other = hosts.by_id(connection, there.host).name
@@ -227,8 +229,8 @@ def _adopt_one(
         return None
     if operations.has_changed(connection, found.id, seen.seen_at):
         raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
-    if found.spec.site != host.site:
-        raise Conflict(f"it was promised the site {found.spec.site}, and {host.name} is at {host.site}.")
+    if spec.site != host.site:
+        raise Conflict(f"it was promised the site {spec.site}, and {host.name} is at {host.site}.")
     ranked = hosts.candidate(connection, host)
     pool = found.disks[0].pool if found.disks else None
     candidate = hosts.candidate(connection, host, pool, (found,))
@@ -238,20 +240,31 @@ def _adopt_one(
     has = observed_of(found, ranked.capacity.extent_bytes, ranked.capacity.pool)  # as `capacity_of` has counted it
     nobodys = (taken + has).limited_to(capacity.unclaimed)
     # What keeps a host from taking new guests is nothing to those that are there.
-    free = replace(capacity, unclaimed=capacity.unclaimed - nobodys, kept=True, problem="")
+    free = replace(capacity, unclaimed=capacity.unclaimed - nobodys, refuses="", problem="")
     without = replace(candidate, capacity=free)
     if without.rating is None:  # what a pool was rated at may be gone with the database
         without = replace(without, rating=_NO_BOUND)
-    why = refusal(without, demand_of(found.spec))
+    why = refusal(without, demand_of(spec))
     if why is not None:
         raise Conflict(f"{host.name} has no room for it beside what is reserved already: {why}.", code="no_room")
     runs = found.domid is not None or found.started is not None  # one that is just rebooting has no domain
     phase = Phase.RUNNING if runs else Phase.STOPPED
-    guests.add(connection, StoredGuest(host.id, found.spec, phase, found.fence, None, now))
-    wanted = entitled_to(found.spec, capacity.extent_bytes)
+    guests.add(connection, StoredGuest(host.id, spec, phase, found.fence, None, now))
+    wanted = entitled_to(spec, capacity.extent_bytes)
     wanted = wanted.largest(observed_of(found, capacity.extent_bytes, capacity.pool))
     reservations.keep(connection, found.id, host.id, capacity.pool, wanted)
     return has
+
+
+def _checked(found: GuestOnHost) -> GuestSpec:
+    """Return the spec of a guest that a host tells of; Conflict where it cannot be taken over as it is."""
+    if found.spec is None:
+        raise Conflict(f"the files of guest {found.id} cannot be read.")
+    if found.spec.id != found.id:
+        raise Conflict(f"its files on the host are those of guest {found.spec.id}.")
+    if found.fence > _MOST_FENCE:
+        raise Conflict(f"its fencing number on the host cannot be: {found.fence}.", code="bad_fence")
+    return found.spec
 
 
 def _view(connection: sa.Connection, now: float, host: StoredHost) -> HostView:
@@ -269,7 +282,8 @@ def _unknown(connection: sa.Connection, host: StoredHost) -> HostView:
 
 
 def _of(host: StoredHost, seen: Observation, candidate: Candidate, bridge: str, now: float) -> HostView:
-    warnings = judge(seen.facts, bridge).warnings
+    fitness = judge(seen.facts, bridge)
+    warnings = (*fitness.missing, *fitness.warnings)
     if names := oversold(candidate):
         what = f"More is reserved here than there is: {', '.join(names)}."
         told = f"{what} Its guests keep what they have; it takes no more."

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -24,8 +25,9 @@ from teig.model.names import GuestId, HostId
 from teig.operations.work import address_of
 from teig.policy.admission import beyond, capacity_of, moved
 from teig.policy.drift import Drift, Promise, compare
+from teig.policy.fitness import judge
 from teig.policy.guest_life import Phase
-from teig.store import guests, hosts, observations, reservations, servers
+from teig.store import guests, hosts, observations, reservations, servers, sites
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
 from teig.store.observations import Seen
@@ -110,12 +112,15 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
     inventory = _merged(connection, host.id, seen.inventory, placed)
     claimed = reservations.of_host(connection, host.id)
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
-    for ident, old, pool in moved(inventory, claimed, extents):
+    for ident, old, pool in moved(inventory, claimed, seen.facts):
         reservations.rename(connection, ident, host.id, old, pool)
         claimed[ident] = {pool: claimed[ident][old]}
     for guest, pool, has in beyond(inventory, claimed, extents):
         reservations.raise_to(connection, guest, host.id, pool, has)
     capacity = capacity_of(seen.facts, inventory, claimed)
+    missing = judge(seen.facts, sites.named(connection, host.site).bridge).missing
+    if missing:  # it was a host once, and something has gone since
+        capacity = replace(capacity, refuses=f"it lacks what a host must have: {missing[0].rstrip('.')}")
     drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)
     strangers = [guest.spec for guest in inventory.guests if guest.id not in claimed and guest.spec is not None]

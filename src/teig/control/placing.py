@@ -17,12 +17,15 @@ from teig.model.errors import Busy, Refused, TeigError, from_record
 from teig.model.site import Site
 from teig.policy.admission import Candidate, Demand, memory_for, refusal
 from teig.policy.placement import in_words
-from teig.store import hosts, observations
+from teig.store import hosts, observations, operations
 from teig.store.hosts import StoredHost
 from teig.store.observations import FRESH_S, Observation
 
 ENOUGH: Final = 3
 """Hosts that fit, among which the transaction chooses."""
+FAILED_S: Final = 300.0
+"""For how many seconds a host on which a create has failed is taken only where no other has room: a failure leaves it
+the roomiest, and all that follow would fail there."""
 OBSERVED_AT_ONCE: Final = 16
 OBSERVE_S: Final = 5.0
 
@@ -66,15 +69,17 @@ def fitting(services: Services, site: Site, wanted: str | None, demand: Demand) 
 
 def _fitting(connection: sa.Connection, now: float, site: Site, wanted: str | None, demand: Demand) -> list[StoredHost]:
     found: list[StoredHost] = []
+    last: list[StoredHost] = []
     need = memory_for(demand.memory_mib, demand.vcpus)
+    failing = operations.failing_hosts(connection, now - FAILED_S)
     for ident in hosts.ranked(connection, site.name, now - FRESH_S, need, wanted):
         host = hosts.by_id(connection, ident)
         candidate = hosts.candidate(connection, host)
         if candidate is not None and refusal(candidate, demand) is None:
-            found.append(host)
+            (last if ident in failing else found).append(host)
         if len(found) == ENOUGH:
             break
-    return found
+    return found or last[:ENOUGH]
 
 
 def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -54,11 +55,11 @@ def check_local(image: Image, entry: ImageFile, path: Path, paced: Callable[[], 
 
 
 async def chunks_of(path: Path, size: int) -> AsyncIterator[bytes]:
-    """Yield a file's bytes, neither more nor fewer than `size`; reading from a local disk may block for a moment."""
-    with path.open("rb") as file:
+    """Yield a file's bytes, neither more nor fewer than `size`, read beside the loop: its disk may be slow."""
+    with await asyncio.to_thread(path.open, "rb") as file:
         left = size
         while left:
-            chunk = file.read(min(_CHUNK, left))
+            chunk = await asyncio.to_thread(file.read, min(_CHUNK, left))
             if not chunk:
                 raise EOFError(f"{path} became shorter while it was sent")
             left -= len(chunk)

@@ -23,6 +23,7 @@ from teig.model.errors import (
     Conflict,
     DatabaseFault,
     Fenced,
+    HostFault,
     InternalFault,
     NotFound,
     Unreachable,
@@ -46,6 +47,10 @@ CANCELLED: Final = Conflict("It was cancelled, and everything that it had done w
 JOB_PAUSES_S: Final = (0.05, 1.0)
 """How long a step waits before it asks after its host's job again: at first, and at the most."""
 CANCEL_LOOKED_FOR_S: Final = 1.0
+STALLED_S: Final = 2 * 3600.0
+"""How long a job may make no progress that can be seen: a guest has an hour to shut down."""
+END_JOB_S: Final = 600.0
+"""How long a job may go on that was cancelled: a start is carried to its end."""
 HOST_BACK_S: Final = 120.0
 """How long a host may be silent while it works on a job."""
 
@@ -286,8 +291,13 @@ class Work:
         """
         job = self._begun(begin)
         pause, most = JOB_PAUSES_S
-        asked = time.monotonic()
+        asked = moved = time.monotonic()
+        done_bytes = job.done_bytes
         while job.state is JobState.RUNNING:
+            if job.done_bytes != done_bytes:
+                moved, done_bytes = time.monotonic(), job.done_bytes
+            if time.monotonic() - moved > STALLED_S:
+                raise _stalled(job, self.guest, self.stored_host)
             self.run.wait(patient)
             self.parts.pause(pause)
             pause = min(1.5 * pause, most)
@@ -330,9 +340,12 @@ class Work:
 
     def _end_job(self) -> Job:
         job = self.host.job_cancel(self.claim)
+        deadline = time.monotonic() + END_JOB_S
         while job.state is JobState.RUNNING:
             if self.parts.closing.is_set():
                 raise Dropped
+            if time.monotonic() > deadline:
+                raise _stalled(job, self.guest, self.stored_host)
             self.parts.pause(JOB_PAUSES_S[1] / 4)
             job = self._asked_after()
         return job
@@ -350,6 +363,14 @@ class Work:
                 raise Busy(error.message, error.todo, code="job_lost") from error
             if not self.is_wanted_for(JOB_PAUSES_S[1]):
                 raise CANCELLED
+
+
+def _stalled(job: Job, guest: StoredGuest, host: StoredHost) -> HostFault:
+    return HostFault(
+        f"The {job.verb} of guest {guest.name} on host {host.name} does not end, and makes no progress.",
+        f"Look on the host what it waits for (a disk that hangs, say): ps axf | grep {guest.id}. Then try it again.",
+        code="job_stalled",
+    )
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ DOM0_PART: Final = 0.75
 LEAST_MILLICORES: Final = 1
 """What each vCPU is reserved at least: its weight cannot be less than 1, where 1024 is a core."""
 _GRAIN: Final = 1e-6
+_NOT_KEPT: Final = "its keeper does not run, which holds guests to their disk limits: run teig drift --fix"
 RATES: Final = tuple(field.name for field in fields(DiskRate))
 _PAIRS: Final = ((0, 1), (2, 3))
 """Reads and writes, of operations and of bytes, by their places in `RATES`."""
@@ -92,7 +93,7 @@ class Capacity:
     """What a host has for guests, as it was observed, and what of it is taken by guests that nobody claims.
 
     `millicores` are those on which guests are scheduled, less Domain-0's part where it shares them. `disk_bytes` is
-    what of the pool is free or is in Teig's volumes already. `kept`: its keeper looks after it.
+    what of the pool is free or is in Teig's volumes already. `refuses` is why it takes no new guest, if so.
     """
 
     memory_mib: int
@@ -105,7 +106,7 @@ class Capacity:
     extent_bytes: int
     disk_bytes: int
     unclaimed: Amounts
-    kept: bool = True
+    refuses: str = ""
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
         extent_bytes=extent,
         disk_bytes=pool.free_bytes + _volumes_bytes(inventory.guests, pool) if pool else 0,
         unclaimed=unclaimed,
-        kept=facts.kept,
+        refuses=_NOT_KEPT if not facts.kept else "",
     )
 
 
@@ -273,13 +274,18 @@ def capacity_in(capacity: Capacity, pool: VolumeGroup, guests: Iterable[GuestOnH
 
 
 def moved(
-    inventory: Inventory, reserved: Mapping[GuestId, Mapping[str, Amounts]], pools: Iterable[str]
+    inventory: Inventory, reserved: Mapping[GuestId, Mapping[str, Amounts]], facts: HostFacts
 ) -> list[tuple[GuestId, str, str]]:
-    """Return the guests whose volumes lie in another of `pools` than is reserved, which is gone: it was renamed."""
-    there = set(pools)
+    """Return the guests whose volumes lie in another pool than is reserved, which is not there: it was renamed.
+
+    Or nobody knew its name: an upgrade has reserved in none where the host had just told of none.
+    """
+    there, pool = {group.name for group in facts.volume_groups}, pool_of(facts)
     found = []
     for guest in inventory.guests:
         kept, seen = reserved.get(guest.id, {}), {disk.pool for disk in guest.disks}
+        if not seen and guest.volumes and pool:  # an older agent, which made all volumes in the largest group
+            seen = {pool.name}
         if len(kept) == len(seen) == 1 and not there.intersection(kept) and seen <= there:
             found.append((guest.id, next(iter(kept)), str(next(iter(seen)))))
     return found
@@ -384,8 +390,8 @@ def _takes_none(capacity: Capacity, demand: Demand) -> str | None:
     """Return why a host takes no guest that it has not got, however much room it has."""
     if demand.guest_type not in capacity.guest_types:
         return f"cannot run {demand.guest_type} guests"
-    if not capacity.kept:
-        return "its keeper does not run, which holds guests to their disk limits: run teig drift --fix"
+    if capacity.refuses:
+        return capacity.refuses
     if not capacity.pool:
         return "has no pool"
     return f"pool {capacity.pool}: {capacity.problem}" if capacity.problem else None

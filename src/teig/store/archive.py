@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from teig.model.errors import Conflict, InvalidRequest
 from teig.model.operation import OperationState
 from teig.policy.guest_life import Phase
-from teig.store.database import RESTORING, Database, revisions
+from teig.store.database import RESTORING, Database, revisions, take_time
 from teig.store.schema import guests, metadata, operations
 
 FORM: Final = 1
@@ -32,6 +32,7 @@ _ERROR: Final = {
 
 def dump_all(connection: sa.Connection, now: float) -> dict[str, Any]:
     """Return everything as plain values, as one view of the database."""
+    take_time(connection)
     revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
     rows = {
         table.name: [dict(row._mapping) for row in connection.execute(table.select())]  # noqa: SLF001 - its public name
@@ -68,6 +69,7 @@ def _checked(untrusted: Any) -> tuple[str, dict[str, list[dict[str, Any]]]]:
 
 def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) -> None:
     """Load the rows. Until `_settle` has ended, the database is marked as half restored, and no server opens it."""
+    take_time(connection)
     there = sa.MetaData()
     there.reflect(connection)
     for table in there.sorted_tables:

@@ -178,7 +178,7 @@ def open_engine(url: sa.URL, *, durable: bool = True) -> sa.Engine:
         "options": settings, "connect_timeout": 5, "application_name": "teig",
         "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     }  # fmt: skip
-    return sa.create_engine(url, connect_args=arguments, pool_size=10, max_overflow=40)
+    return sa.create_engine(url, connect_args=arguments, pool_size=5, max_overflow=10)
 
 
 def fault_of(error: sa.exc.SQLAlchemyError) -> DatabaseFault | None:
@@ -198,6 +198,12 @@ def fault_of(error: sa.exc.SQLAlchemyError) -> DatabaseFault | None:
         why = " ".join(said.split()).rstrip(".")
         return DatabaseFault(f"The database does not answer: {why}.", _TODO["database_down"], code="database_down")
     return None
+
+
+def take_time(connection: sa.Connection) -> None:
+    """Let this transaction last: PostgreSQL ends one in which nothing is asked for some seconds (see `open_engine`)."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def _check_whole(connection: sa.Connection) -> None:
@@ -243,6 +249,7 @@ def _begin(connection: sa.Connection) -> None:
 
 def migrate(connection: sa.Connection, revision: str = "head") -> None:
     """Bring the schema forwards to a revision; of several servers that start at once, one does and the others wait."""
+    take_time(connection)
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     config = _alembic()

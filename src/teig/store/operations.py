@@ -14,8 +14,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from teig.model.errors import Fenced, NotFound
-from teig.model.names import GuestId
+from teig.model.names import GuestId, HostId
 from teig.model.operation import Operation, OperationState, StepRecord
+from teig.policy.guest_life import Verb, kind_of
 from teig.record import dump, recall
 from teig.store import servers as server_rows
 from teig.store.schema import guests, observations, operations, servers
@@ -23,6 +24,8 @@ from teig.store.schema import guests, observations, operations, servers
 MOST_ON_A_HOST: Final = 8
 """Operations that are worked on at a host at the same time, so that one host cannot fill a server's places. What only
 waits, for a guest to shut down or for the host to answer, is not counted."""
+_FAILED = (OperationState.FAILED.value, OperationState.STUCK.value)
+_CREATE = kind_of(Verb.CREATE)
 _NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled"})
 _OTHER = operations.alias()
 _AT_WORK = (
@@ -132,6 +135,12 @@ def claim(connection: sa.Connection, operation: str, server: str) -> Lease | Non
     """Give a new operation to a server; None where enough is worked on at its host, or where that does not answer."""
     row = connection.execute(_NEXT.where(operations.c.id == operation, ~_SILENT)).first()
     return _give(connection, row, server) if row else None
+
+
+def failing_hosts(connection: sa.Connection, since: float) -> set[HostId]:
+    """Return the hosts on which a create has failed that was begun `since` some time (seconds since 1970)."""
+    failed = (operations.c.created >= since, operations.c.kind == _CREATE, operations.c.state.in_(_FAILED))
+    return {HostId(host) for host in connection.execute(sa.select(operations.c.host).where(*failed)).scalars()}
 
 
 def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:

@@ -161,7 +161,10 @@ class Guests:
         running = [domain for domain in self._xen.domains() if domain.uuid in ours and not domain.dying]
         for domain in running:
             self._xen.ask_to_stop(domain.domid)
-        return [domain.uuid for domain in running]
+        asked = [domain.uuid for domain in running]
+        # One that is just rebooting has no domain, and would have one before the host is down.
+        between = (guest for guest in ours - set(asked) if (self._state.guest_dir(guest) / STARTED).exists())
+        return [*asked, *(guest for guest in between if self._is_looked_after(guest))]
 
     def halt(self, guest: str, fence: int, grace_s: float) -> None:
         """Stop a guest for as long as its host is down: it is started again after the next boot."""

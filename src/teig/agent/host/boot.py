@@ -46,9 +46,7 @@ def start_all(
         if attempt and left and not down.exists():
             time.sleep(pause_s)
         left = [
-            guest
-            for guest in left
-            if down.exists() or (guest in wanted(state) and not _started(state, guests, guest))
+            guest for guest in left if down.exists() or (guest in wanted(state) and not _started(state, guests, guest))
         ]
     return left
 
