@@ -85,12 +85,12 @@ def _print(pool: dict[str, Any]) -> None:
         ("host", f"{pool['host']}, at site {pool['site']}"),
         ("pool", f"{group['name']}, {group['medium']}, redundancy {group['redundancy']}"),
         ("problem", group["problem"] or "none"),
-        ("space", f"{show_size(pool['disk_room'])} of {show_size(group['size_bytes'])} promised to nobody"),
+        ("space", f"{show_size(max(0, pool['disk_room']))} of {show_size(group['size_bytes'])} promised to nobody"),
     ]
     if rating is None:
         print_facts([*facts, ("rated", f"never, so it takes no guest: teig pool bench {pool['host']}")])
         return
-    capacity, room = rating["capacity"]["rate"], pool["rate_room"]
+    capacity, room = rating["capacity"]["rate"], {name: max(0, free) for name, free in pool["rate_room"].items()}
     how = f"{rating['how']}, reads and writes {'at once' if rating['capacity']['together'] else 'each alone'}"
     print_facts(
         [
@@ -102,6 +102,11 @@ def _print(pool: dict[str, Any]) -> None:
             ("write", f"{show_size(room['write_bps'])} of {show_size(capacity['write_bps'])} a second"),
         ]
     )
+    if pool["oversold"]:
+        typer.echo(
+            f"Warning: More is promised here than there is: {', '.join(pool['oversold'])}. Its guests keep what they "
+            f"have, and it takes no more. If you know that it can do more: teig pool rate {pool['host']}"
+        )
 
 
 def _cells(pool: dict[str, Any]) -> tuple[object, ...]:
@@ -111,9 +116,8 @@ def _cells(pool: dict[str, Any]) -> tuple[object, ...]:
         group["name"],
         group["medium"],
         group["redundancy"],
-        show_size(pool["disk_room"]),
-        room.get("read_iops"),
-        room.get("write_iops"),
+        show_size(max(0, pool["disk_room"])),
+        *(max(0, room[name]) if name in room else None for name in ("read_iops", "write_iops")),
         rating["how"] if rating else "never",
-        group["problem"] or None,
+        group["problem"] or ("oversold" if pool["oversold"] else None),
     )

@@ -41,8 +41,8 @@ APART_S: Final = 0.05
 they answer at once, and the threads that read the answers fight for the interpreter, at everybody's expense."""
 WORKERS: Final = 32
 SILENT_WORKERS: Final = 8
-ANSWER_S: Final = 10.0
-"""How long an observed host may take to answer, connecting included."""
+ANSWER_S: Final = 20.0
+"""How long an observed host may take to answer, connecting included: a busy Domain-0 is slow, and not silent."""
 CLOSE_S: Final = 5.0
 
 _STORING: Final = threading.BoundedSemaphore(1)
