@@ -20,6 +20,7 @@ import pytest
 import typer
 
 from teig.cli.main import Commands
+from teig.control import plans
 from teig.lab.lab import running_lab
 from teig.lab.options import LabOptions
 from tests.cli.background import environment, server_running
@@ -96,3 +97,9 @@ def test_the_command_lines_page_names_every_noun_and_verb() -> None:
         command = typer.main.get_command(importlib.import_module(noun.module).app)
         for verb, entry in getattr(command, "commands", {}).items():
             assert entry.hidden or re.search(rf"teig {name} [a-z|]*\b{verb}\b", page), f"{name} {verb} is not in cli.md"
+
+
+def test_the_plan_that_is_shown_is_the_one_that_ships() -> None:
+    text = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert plans.parse(block) == {"small": plans.shipped()["small"]}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -280,5 +282,8 @@ def test_what_a_killed_upload_left_is_swept(services: Services) -> None:
     _, ident = announced(services, "killed")
     left = services.image_dir / ident / ".root.img.gz.0123.partial"
     left.write_bytes(b"half")
+    images.sweep(services.image_dir)
+    assert left.exists(), "another server may be receiving it"
+    os.utime(left, (time.time() - 3600,) * 2)
     images.sweep(services.image_dir)
     assert not left.exists()

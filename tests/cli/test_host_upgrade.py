@@ -58,11 +58,12 @@ class Hosts:
         kept = self._names[name]
         there = any((self.folder / f"root@{at}.json").exists() for at in (kept["address"], f"{name}.example.org"))
         facts = {
-            "machine_id": f"machine-of-{name}", "xen_version": "4.17", "scheduler": "credit2", "cores": 4,
+            "xen_version": "4.17", "scheduler": "credit2", "cores": 4,
             "guest_types": ["pv"], "dom0_memory_mib": 512, "dom0_weight": 2048, "foreign": [],
         }  # fmt: skip
         return {
             "name": name, "address": kept["address"], "port": 2222, "site": "lab", "state": "ready", "guests": 0,
+            "machine_id": f"machine-of-{name}",
             "host_key_fingerprint": "SHA256:x", "warnings": [], "facts_at": 1.0, "facts": facts,
             "outdated": [] if there else kept["outdated"],
             "room": {"memory_mib": 1, "disk_bytes": 1, "cores": 1.0},

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from teig.control import drift, guests, hosts, images, operations, plans, sites
+from teig.control import adopting, drift, guests, images, operations, plans, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, InvalidRequest, NotFound, Refused, TeigError, Unreachable
@@ -162,8 +162,10 @@ def test_an_unreachable_host_is_said_at_once(services: Services, host: Simulated
 def test_a_guest_on_an_unreachable_host_is_unknown(services: Services, host: SimulatedHost) -> None:
     make(services, "web")
     host.answers = False
-    assert guests.view(services, "web").state is GuestState.UNKNOWN
+    view = guests.view(services, "web")
+    assert (view.state, view.live) == (GuestState.RUNNING, False), "it was seen a moment ago, and that is said"
     object.__setattr__(services, "now", lambda: time.time() + 91)
+    assert guests.view(services, "web").state is GuestState.UNKNOWN
     assert guests.lines(services)[0].state is GuestState.UNKNOWN
 
 
@@ -203,13 +205,13 @@ def test_the_database_can_be_rebuilt_from_a_host(services: Services, host: Simul
     services.db.write(
         lambda c: [c.execute(table.delete()) for table in (schema.reservations, schema.nics, schema.guests)]
     )
-    adopted = hosts.adopt(services, "sim1")
+    adopted = adopting.adopt(services, "sim1")
     assert (sorted(adopted.adopted), adopted.known, adopted.problems) == (["shop", "web"], (), ())
     after = {guest.name: guest for guest in stored(services)}
     assert {name: (guest.spec, guest.phase) for name, guest in after.items()} == {
         name: (guest.spec, guest.phase) for name, guest in before.items()
     }
-    assert sorted(hosts.adopt(services, "sim1").known) == ["shop", "web"]
+    assert sorted(adopting.adopt(services, "sim1").known) == ["shop", "web"]
     make(services, "mail")
     assert guests.view(services, "mail").guest.spec.nics[0].ip == "10.77.16.3"
     assert wait(services, guests.delete(services, "web", force=True)).state is OperationState.DONE

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 import sqlalchemy as sa
 
-from teig.control import asking, guests, hosts, observing, operations, placing, pools
+from teig.control import adopting, asking, guests, hosts, observing, operations, placing, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, HostFault, NotFound, Refused, Unreachable
@@ -64,7 +64,7 @@ def test_a_host_that_comes_back_has_its_guests_adopted_but_for_what_others_have_
         wait(services, guests.create(services, wish("new", host="sim2")))
         assert guests.view(services, "new").guest.spec.nics[0].ip == address
         hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
-        found = hosts.adopt(services, "sim1")
+        found = adopting.adopt(services, "sim1")
         assert found.adopted == ("db",)
         [problem] = found.problems
         assert problem.startswith("web: ")
@@ -83,7 +83,7 @@ def test_a_guest_that_is_deleted_while_its_host_is_adopted_stays_deleted(
         return seen
 
     monkeypatch.setattr(observing, "observe", slow)
-    found = hosts.adopt(services, "sim1")
+    found = adopting.adopt(services, "sim1")
     assert found.adopted == ()
     assert "worked on meanwhile" in found.problems[0]
     assert stored(services) == []
@@ -96,7 +96,7 @@ def test_a_guest_that_is_just_rebooting_is_adopted_as_one_that_runs(services: Se
     host.gap_s = 60.0
     host.reboot_inside(ident)
     hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
-    assert hosts.adopt(services, "sim1").adopted == ("web",)
+    assert adopting.adopt(services, "sim1").adopted == ("web",)
     assert guests.view(services, "web").guest.phase is Phase.RUNNING
 
 
@@ -135,7 +135,7 @@ def test_cancelling_what_nobody_has_begun_lowers_nothing(services: Services, hos
     hosts.remove(services, "sim1", force=True)
     hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
     pools.bench(services, "sim1")
-    hosts.adopt(services, "sim1")
+    adopting.adopt(services, "sim1")
     before = candidate(services, "sim1").reserved
     services.db.update(
         lambda connection: reservations.raise_to(connection, guest.id, guest_host(services), "vg0", Amounts(500))
@@ -162,7 +162,7 @@ def test_a_machine_that_was_set_up_anew_takes_its_place_again_with_its_guests(
         hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
     assert "--reinstalled" in caught.value.todo
     hosts.add(services, "sim2", "sim1", 22, HOST_KEY, SITE.name)
-    assert [problem.split(".")[0] for problem in hosts.adopt(services, "sim2").problems] == [
+    assert [problem.split(".")[0] for problem in adopting.adopt(services, "sim2").problems] == [
         "web: it is known as a guest of host sim1"
     ]
     with pytest.raises(Conflict, match="enrolled already, as host sim2"):
@@ -319,7 +319,7 @@ def test_a_copied_directory_or_a_damaged_fence_keeps_no_other_guest_from_being_a
         return replace(told, guests=(copy, replace(damaged, fence=2**63 - 1), whole))
 
     monkeypatch.setattr(host, "inventory", inventory)
-    found = hosts.adopt(services, "sim1")
+    found = adopting.adopt(services, "sim1")
     assert len(found.adopted) == 1
     assert sorted(problem.split(": ", 1)[1][:25] for problem in found.problems) == [
         "its fencing number on the",

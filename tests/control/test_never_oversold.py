@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from teig.control import guests, hosts, observing, operations, plans
+from teig.control import adopting, guests, observing, operations, plans
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Busy, Conflict, NotFound, Refused, Unreachable
@@ -198,9 +198,9 @@ class Hosting(RuleBasedStateMachine):
         self.observe()
         self._adopt(host)
 
-    def _adopt(self, host: str) -> hosts.Adopted | None:
+    def _adopt(self, host: str) -> adopting.Adopted | None:
         try:
-            return hosts.adopt(self.services, host)
+            return adopting.adopt(self.services, host)
         except (*ASKED_IN_VAIN, Unreachable):  # the host may be losing its answers
             return None
 

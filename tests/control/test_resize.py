@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from teig.control import drift, guests, hosts, observing, plans
+from teig.control import adopting, drift, guests, hosts, observing, plans
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Refused
@@ -154,7 +154,7 @@ def test_guests_outside_of_the_largest_group_are_resized_and_adopted(tmp_path: P
         kept = candidate(services, "sim1").reserved
         hosts.remove(services, "sim1", force=True)
         hosts.add(services, "sim1", "sim1", 22, HOST_KEY, "lab")
-        assert hosts.adopt(services, "sim1").adopted == ("web",)
+        assert adopting.adopt(services, "sim1").adopted == ("web",)
         assert candidate(services, "sim1").reserved == kept
 
 

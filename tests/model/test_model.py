@@ -116,7 +116,7 @@ def test_a_name_is_a_dns_label_or_refused(text: str) -> None:
     assert not set(text) - set("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
-@pytest.mark.parametrize(("text", "size"), [("512M", 512 * MIB), ("10G", 10 * GIB), ("4096", 4096), ("1 GiB", GIB)])
+@pytest.mark.parametrize(("text", "size"), [("512M", 512 * MIB), ("10G", 10 * GIB), ("4096B", 4096), ("1 GiB", GIB)])
 def test_sizes_are_read(text: str, size: int) -> None:
     assert parse_size(text) == size
 

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field, StrictInt, field_validator
 
 from teig.api.given import Given, Name
 from teig.audit.host import AuditedHost
-from teig.control import hosts
-from teig.control.hosts import Adopted, HostView
+from teig.control import adopting, hosts
+from teig.control.adopting import Adopted
+from teig.control.hosts import HostView
 from teig.model.errors import InvalidRequest
 from teig.model.guest import check_ssh_key
 from teig.model.host import HostFacts
@@ -109,7 +110,7 @@ def audit_facts(services: Given, name: str) -> AuditedHost:
 @router.post("/hosts/{name}/adopt")
 def adopt_host(services: Given, name: str) -> Adopted:
     """Take over the guests that the host knows and the database does not."""
-    return hosts.adopt(services, name)
+    return adopting.adopt(services, name)
 
 
 def fingerprint(host_key: str) -> str:

@@ -195,17 +195,17 @@ def view(services: Services, name: str) -> GuestView:
         except TeigError:
             live = False
     if not live:
-        return services.db.read(lambda connection: _observed(connection, guest, host))
+        return services.db.read(lambda connection: _observed(connection, services.now(), guest, host))
     state = state_of(guest.phase, on_host, fresh=True)
     return GuestView(guest, host, on_host, state, True, seen_at, _todo(guest, state))
 
 
-def _observed(connection: sa.Connection, guest: StoredGuest, host: StoredHost) -> GuestView:
+def _observed(connection: sa.Connection, now: float, guest: StoredGuest, host: StoredHost) -> GuestView:
     """Return a guest as it was last seen; its host does not answer at this moment."""
     seen = observations.of_host(connection, host.id)
     row = observations.of_guest(connection, guest.id, host.id)
     on_host = row.guest if row else None
-    state = state_of(guest.phase, on_host, fresh=False)
+    state = state_of(guest.phase, on_host, fresh=seen is not None and seen.fresh(now))
     return GuestView(guest, host, on_host, state, False, seen.seen_at if seen else None, _todo(guest, state))
 
 

@@ -157,9 +157,9 @@ def test_memory_and_vcpus_of_a_running_guest_stay_until_its_next_start(stand: St
 
     def shows() -> bool:
         live = stand.host.guest(spec.id).live
-        return live is not None and (live.weight, live.memory_mib, live.vcpus, live.maxmem_mib) == (204, 128, 1, 128)
+        return live is not None and (live.weight, live.memory_mib, live.vcpus, live.maxmem_mib) == (408, 128, 1, 128)
 
-    stand.until(shows, "its weight, with the memory and the vCPUs that it had")
+    stand.until(shows, "all of its weight on the one vCPU that it has, and the memory that it had")
     seen = stand.host.guest(spec.id)
     assert (seen.spec, seen.started) == (smaller, spec)
     assert stand.host.facts().free_memory_mib == free

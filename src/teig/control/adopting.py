@@ -1,0 +1,131 @@
+"""Taking over the guests that a host has and the database has not: after it was lost, or a backup restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from teig.control import observing
+from teig.control.services import Services
+from teig.model.errors import Conflict, TeigError
+from teig.model.guest import GuestSpec
+from teig.model.host import GuestOnHost
+from teig.model.pool import DiskRate, PoolRating
+from teig.policy.admission import NOTHING, Amounts, Capacity, demand_of, entitled_to, observed_of, refusal
+from teig.policy.guest_life import Phase
+from teig.store import guests, hosts, operations, reservations
+from teig.store.guests import StoredGuest
+from teig.store.hosts import StoredHost
+from teig.store.observations import Seen
+
+_MOST_FENCE: Final = 2**62
+"""Fencing numbers count operations; one beyond this is damage, and must leave room for those that follow."""
+_NO_BOUND: Final = PoolRating(DiskRate(10**9, 10**9, 10**15, 10**15), together=True)
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What taking over a host's guests came to: names taken over, names known before, and what stood in the way."""
+
+    adopted: tuple[str, ...]
+    known: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def adopt(services: Services, name: str) -> Adopted:
+    """Take the guests that a host has and the database has not into the database, as the host knows them.
+
+    One for which there is no room beside what is reserved already stays what it was: counted, and nobody's.
+    """
+    host = services.db.read(lambda connection: hosts.named(connection, name))
+    seen = observing.observe(services, host)
+    adopted: list[str] = []
+    known: list[str] = []
+    problems: list[str] = []
+
+    def work(connection: sa.Connection) -> None:
+        for names in (adopted, known, problems):
+            names.clear()
+        taken = NOTHING  # of what counted as nobody's when the host was observed
+        for found in seen.inventory.guests:
+            name = found.spec.name if found.spec else found.id
+            try:
+                with connection.begin_nested():
+                    has = _adopt_one(connection, services.now(), host, found, seen, taken)
+            except TeigError as error:
+                problems.append(f"{name}: {error.message}")
+                continue
+            taken += has or NOTHING
+            (known if has is None else adopted).append(name)
+        observing.store(connection, host, seen)
+
+    services.db.write(work)
+    return Adopted(tuple(adopted), tuple(known), tuple(problems))
+
+
+def _adopt_one(
+    connection: sa.Connection, now: float, host: StoredHost, found: GuestOnHost, seen: Seen, taken: Amounts
+) -> Amounts | None:
+    """Store a guest that the database does not know; return what of it counted as nobody's, None where it is known.
+
+    `taken` is what did so of those that were stored since the host was observed.
+    """
+    spec = _checked(found)
+    there = guests.by_id(connection, found.id)
+    if there is not None and there.host != host.id:
+        other = hosts.by_id(connection, there.host).name
+        raise Conflict(
+            f"it is known as a guest of host {other}. If {host.name} is that machine, set up anew, enrol it under that "
+            f"name: teig host add … --name {other} --reinstalled"
+        )
+    if there is not None:
+        guests.raise_fence(connection, found.id, found.fence)
+        return None
+    if operations.has_changed(connection, found.id, seen.seen_at):
+        raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
+    if spec.site != host.site:
+        raise Conflict(f"it was promised the site {spec.site}, and {host.name} is at {host.site}.")
+    capacity, has = _room_for(connection, host, found, spec, taken)
+    runs = found.domid is not None or found.started is not None  # one that is just rebooting has no domain
+    phase = Phase.RUNNING if runs else Phase.STOPPED
+    guests.add(connection, StoredGuest(host.id, spec, phase, found.fence, None, now))
+    wanted = entitled_to(spec, capacity.extent_bytes)
+    wanted = wanted.largest(observed_of(found, capacity.extent_bytes, capacity.pool))
+    reservations.keep(connection, found.id, host.id, capacity.pool, wanted)
+    return has
+
+
+def _room_for(
+    connection: sa.Connection, host: StoredHost, found: GuestOnHost, spec: GuestSpec, taken: Amounts
+) -> tuple[Capacity, Amounts]:
+    """Return a host's capacity where a guest lies, and what of the guest counted as nobody's; Conflict without room."""
+    ranked = hosts.candidate(connection, host)
+    pool = found.disks[0].pool if found.disks else None
+    candidate = hosts.candidate(connection, host, pool, (found,))
+    if ranked is None or candidate is None:
+        raise Conflict(f"nobody knows what {host.name} has.")
+    capacity = candidate.capacity
+    has = observed_of(found, ranked.capacity.extent_bytes, ranked.capacity.pool)  # as `capacity_of` has counted it
+    nobodys = (taken + has).limited_to(capacity.unclaimed)
+    # What keeps a host from taking new guests is nothing to those that are there.
+    free = replace(capacity, unclaimed=capacity.unclaimed - nobodys, refuses="", problem="")
+    without = replace(candidate, capacity=free)
+    if without.rating is None:  # what a pool was rated at may be gone with the database
+        without = replace(without, rating=_NO_BOUND)
+    why = refusal(without, demand_of(spec))
+    if why is not None:
+        raise Conflict(f"{host.name} has no room for it beside what is reserved already: {why}.", code="no_room")
+    return capacity, has
+
+
+def _checked(found: GuestOnHost) -> GuestSpec:
+    """Return the spec of a guest that a host tells of; Conflict where it cannot be taken over as it is."""
+    if found.spec is None:
+        raise Conflict(f"the files of guest {found.id} cannot be read.")
+    if found.spec.id != found.id:
+        raise Conflict(f"its files on the host are those of guest {found.spec.id}.")
+    if found.fence > _MOST_FENCE:
+        raise Conflict(f"its fencing number on the host cannot be: {found.fence}.", code="bad_fence")
+    return found.spec
