@@ -67,6 +67,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
             ws_ping_timeout=CLIENT_SILENT_S,
             timeout_graceful_shutdown=2,
         )
+        structlog.get_logger().info("the server runs", directory=str(folder))
         with observing(services):
             uvicorn.Server(config).run()
     if lost.is_set():

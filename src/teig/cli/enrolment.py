@@ -45,10 +45,12 @@ class Login:
 
     def argv(self, *options: str) -> list[str]:
         """Return the ssh command up to the destination."""
-        config = ["-F", str(self.config)] if self.config else []
-        port = ["-p", str(self.port)] if self.port else []
         silent = [] if self.asks else ["-o", "BatchMode=yes"]
-        return [process.require("ssh", "openssh-client"), *config, *port, *silent, *options, "--", self.target]
+        return [process.require("ssh", "openssh-client"), *self.options(), *silent, *options, "--", self.target]
+
+    def options(self) -> list[str]:
+        """Return how ssh is told of the configuration file and the port."""
+        return [*(["-F", str(self.config)] if self.config else []), *(["-p", str(self.port)] if self.port else [])]
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def _over_ssh(login: Login, command: list[str], data: bytes) -> str:
         if error.status in {SSH_FAILED, None}:
             raise Unreachable(
                 f"ssh could not reach {login.target}: {_words(error)}",
-                f"Make this work first: ssh {login.target} true",
+                f"Make this work first: {' '.join(('ssh', *login.options(), login.target, 'true'))}",
                 code="ssh_failed",
             ) from error
         if error.stdout.strip():

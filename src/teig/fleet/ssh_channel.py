@@ -16,7 +16,8 @@ from teig.agent.contract.protocol import PROTOCOL
 from teig.fleet.driver import HostAddress
 from teig.model.errors import HostFault, TeigError, Unreachable, from_record
 
-MOST_ANSWER: Final = 64 << 20
+MOST_ANSWER: Final = 16 << 20
+"""Bytes: a host of a thousand guests tells some three million of them, and nothing else is done while they are read."""
 HELLO_TIMEOUT_S: Final = 30
 STALLED_S: Final = 30.0
 _READ: Final = 1 << 16
