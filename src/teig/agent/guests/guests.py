@@ -41,6 +41,8 @@ STARTS_AT_ONCE = 4
 would be up while it waits there."""
 STARTED = "started.json"
 GONE_WAIT_S = 120.0
+HALT_WAIT_S = 60.0
+"""How long a host that goes down waits for what is just being done to a guest."""
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
 _SEED_BYTES = 4 << 20
@@ -168,7 +170,7 @@ class Guests:
 
     def halt(self, guest: str, fence: int, grace_s: float) -> None:
         """Stop a guest for as long as its host is down: it is started again after the next boot."""
-        with self._state.changing(guest, fence):
+        with self._state.changing(guest, fence, HALT_WAIT_S):
             self._stop(guest, grace_s)
 
     def reboot(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
