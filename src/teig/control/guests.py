@@ -205,7 +205,8 @@ def _observed(connection: sa.Connection, now: float, guest: StoredGuest, host: S
     seen = observations.of_host(connection, host.id)
     row = observations.of_guest(connection, guest.id, host.id)
     on_host = row.guest if row else None
-    state = state_of(guest.phase, on_host, fresh=seen is not None and seen.fresh(now))
+    known = on_host is not None or (seen is not None and guest.created <= seen.seen_at)
+    state = state_of(guest.phase, on_host, fresh=known and seen is not None and seen.fresh(now))
     return GuestView(guest, host, on_host, state, False, seen.seen_at if seen else None, _todo(guest, state))
 
 

@@ -378,6 +378,7 @@ class SimulatedHost(SimulatedMachine):
             raise Busy(f"The {job.verb} of guest {claim.guest} is under way on its host.", code="job_running")
         if job is not None and job.runs:
             kept.fence = job.fence = claim.fence
+            job.operation = claim.operation
             return job
         kept.fence = claim.fence
         if job is not None and job.is_done_by(claim) and (job.work.key, job.error) == (work.key, None):

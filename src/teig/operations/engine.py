@@ -365,7 +365,7 @@ class Engine:
                 return InternalFault(f"The step {name} failed in a way that Teig does not know.")
             else:
                 return None
-            if not work.is_wanted_for(pause_s):
+            if work.is_called_off_within(pause_s):
                 return CANCELLED
             pause_s *= 2
         return None

@@ -26,6 +26,7 @@ from teig.model.errors import (
     HostFault,
     InternalFault,
     NotFound,
+    TeigError,
     Unreachable,
     from_record,
 )
@@ -269,19 +270,34 @@ class Work:
         """Raise what ends this step in its middle: CANCELLED where it heeds that, Dropped where the server ends."""
         if self.parts.closing.is_set():
             raise Dropped
-        if self.heeds and self.parts.db.read(lambda it: operations.is_cancelled(it, self.run.operation)):
+        try:
+            cancelled = self.parts.db.read(lambda connection: operations.is_cancelled(connection, self.run.operation))
+        except DatabaseFault as error:
+            raise Dropped from error  # it goes on when the database answers
+        if self.heeds and cancelled:
             raise CANCELLED
 
-    def is_wanted_for(self, seconds: float) -> bool:
-        """Wait, and return whether the operation is still wanted; Dropped where the server ends."""
+    def is_called_off_within(self, seconds: float) -> bool:
+        """Wait, and return whether the operation was cancelled and nothing of it goes on at its host.
+
+        A host that does not answer may have begun a job for it: that must not go on for an operation that has ended.
+        """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self.parts.pause(min(left, CANCEL_LOOKED_FOR_S))
             try:
                 self.check_wanted()
             except Conflict:
-                return False
-        return True
+                return self._has_let_go()
+        return False
+
+    def _has_let_go(self) -> bool:
+        try:
+            return self._end_job().state is not JobState.DONE
+        except NotFound:
+            return True
+        except TeigError:
+            return False
 
     def carry(self, begin: Callable[[], Job], *, patient: bool = False) -> Job:
         """Begin a job on the host, wait for its end and return it; raise its error where it failed.
@@ -361,8 +377,9 @@ class Work:
                 self.run.wait(True)
             except NotFound as error:  # the host was booted meanwhile: what was done is to be begun once more
                 raise Busy(error.message, error.todo, code="job_lost") from error
-            if not self.is_wanted_for(JOB_PAUSES_S[1]):
-                raise CANCELLED
+            if self.parts.closing.is_set():
+                raise Dropped
+            self.parts.pause(JOB_PAUSES_S[1])
 
 
 def _stalled(job: Job, guest: StoredGuest, host: StoredHost) -> HostFault:

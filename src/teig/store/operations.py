@@ -26,6 +26,8 @@ MOST_ON_A_HOST: Final = 8
 waits, for a guest to shut down or for the host to answer, is not counted."""
 _FAILED = (OperationState.FAILED.value, OperationState.STUCK.value)
 _CREATE = kind_of(Verb.CREATE)
+_LONGEST_S = 3600.0
+"""Creates that last longer are not looked for: operations are found by when they were begun."""
 _NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled"})
 _OTHER = operations.alias()
 _AT_WORK = (
@@ -138,8 +140,9 @@ def claim(connection: sa.Connection, operation: str, server: str) -> Lease | Non
 
 
 def failing_hosts(connection: sa.Connection, since: float) -> set[HostId]:
-    """Return the hosts on which a create has failed that was begun `since` some time (seconds since 1970)."""
-    failed = (operations.c.created >= since, operations.c.kind == _CREATE, operations.c.state.in_(_FAILED))
+    """Return the hosts on which a create has failed `since` some time (seconds since 1970)."""
+    lately = (operations.c.created >= since - _LONGEST_S, operations.c.ended >= since)
+    failed = (*lately, operations.c.kind == _CREATE, operations.c.state.in_(_FAILED))
     return {HostId(host) for host in connection.execute(sa.select(operations.c.host).where(*failed)).scalars()}
 
 

@@ -54,8 +54,14 @@ def test_what_was_done_for_an_operation_is_not_done_again_for_it_by_another_serv
     with pytest.raises(Fenced):
         stand.host.guest_reboot(mine, 0)
     next_one = replace(stand.claim(spec), operation=str(uuid.uuid4()))
-    stand.carry(next_one, stand.host.guest_reboot(next_one, 0))
-    assert stand.host.guest(spec.id).domid != domid
+    stand.host.guest_reboot(next_one, 0)
+    takes_over = replace(stand.claim(spec), operation=str(uuid.uuid4()))
+    stand.carry(takes_over, stand.host.guest_reboot(takes_over, 0))
+    rebooted = stand.host.guest(spec.id).domid
+    assert rebooted != domid
+    again = replace(stand.claim(spec), operation=takes_over.operation)
+    assert stand.host.guest_reboot(again, 0).state is JobState.DONE
+    assert stand.host.guest(spec.id).domid == rebooted
 
 
 def test_what_is_no_job_waits_for_none_and_is_refused(stand: Stand, refusal: Refused) -> None:

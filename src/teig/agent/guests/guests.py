@@ -260,7 +260,7 @@ class Guests:
         """Run `xl create`, and once more where Dom0 was too slow: xl gives a hotplug script only some seconds."""
 
         def create(pool: str) -> Done:
-            with self._state.one_of(STARTS_AT_ONCE, "starts", progress.step):
+            with self._state.one_of(STARTS_AT_ONCE, "starts"):  # nothing is heeded here: a reboot has stopped the guest
                 return run(["xl", "create", str(folder / "xl.cfg"), own_cores.create_option(pool)], CREATE_TIMEOUT_S)
 
         done = create(pool)

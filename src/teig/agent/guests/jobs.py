@@ -111,7 +111,7 @@ class Jobs:
             )  # fmt: skip
         if order.fence > self._state.fence(order.guest):
             self._state.raise_fence(order.guest, order.fence)
-        return _told(self._change(order.guest, {"fence": order.fence}))
+        return _told(self._change(order.guest, {"fence": order.fence, "operation": order.operation}))
 
     @contextlib.contextmanager
     def _lock(self, guest: str, wait_s: float = _WAIT_S) -> Iterator[Optional[int]]:

@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +58,20 @@ class State:
 
     def keep_reserve(self) -> None:
         """Keep room for the agent's own small files, so that guests can be stopped and deleted on a full disk."""
-        file = self.root / _RESERVE
-        if not file.exists() and self.root.exists():
-            with contextlib.suppress(OSError), file.open("wb") as reserve:
+        file, part = self.root / _RESERVE, self.root / f".new-{_RESERVE}"
+        if file.exists() or not self.root.exists():
+            return
+        try:
+            with part.open("wb") as reserve:
                 os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
+            part.replace(file)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink()  # the disk is full: there must be none, or it would be taken for one
 
     @contextlib.contextmanager
-    def one_of(self, count: int, name: str, while_waiting: Callable[[], None]) -> Iterator[None]:
-        """Be one of at most `count` processes here that do a thing at a time; call `while_waiting` meanwhile."""
+    def one_of(self, count: int, name: str) -> Iterator[None]:
+        """Be one of at most `count` processes here that do a thing at a time, waiting as long as it takes."""
         make_private(self.root)
         handles = [
             os.open(self.root / f"{name}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -73,7 +79,6 @@ class State:
         ]
         try:
             while not any(_lock_now(handle, fcntl.LOCK_EX) for handle in handles):
-                while_waiting()
                 time.sleep(_POLL_S)
             yield
         finally:
