@@ -85,8 +85,11 @@ def create(services: Services, wish: Wish) -> Operation:
         operations.add(connection, operation, guest_id, {})
         return operation
 
-    services.db.read(lambda connection: guests.check_free(connection, wish.name))
-    placing.see_all(services, site)
+    def look(connection: sa.Connection) -> list[StoredHost]:
+        guests.check_free(connection, wish.name)
+        return placing.unseen(connection, site)
+
+    placing.see_all(services, site, services.db.read(look))
     for last in (*[False] * (ROUNDS - 1), True):
         there[:] = placing.fitting(services, site, wish.host, demand)
         try:

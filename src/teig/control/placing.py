@@ -30,19 +30,19 @@ OBSERVED_AT_ONCE: Final = 16
 OBSERVE_S: Final = 5.0
 
 
-def see_all(services: Services, site: Site) -> None:
-    """Observe the hosts at a site of which nobody knows whether they answer; Busy where these are too many for that.
+def unseen(connection: sa.Connection, site: Site) -> list[StoredHost]:
+    """Return the hosts at a site of which nobody knows whether they answer."""
+    if observations.count(connection) >= hosts.count(connection):
+        return []
+    known = observations.of_hosts(connection).keys() | observations.silent(connection).keys()
+    return [host for host in hosts.listed(connection) if host.site == site.name and host.id not in known]
+
+
+def see_all(services: Services, site: Site, found: list[StoredHost]) -> None:
+    """Observe what `unseen` has found; Busy where these are too many for a request.
 
     After a backup was restored, guests may run there that the database does not know, with addresses that are not free.
     """
-
-    def unseen(connection: sa.Connection) -> list[StoredHost]:
-        if observations.count(connection) >= hosts.count(connection):
-            return []
-        known = observations.of_hosts(connection).keys() | observations.silent(connection).keys()
-        return [host for host in hosts.listed(connection) if host.site == site.name and host.id not in known]
-
-    found = services.db.read(unseen)
     if found:
         observe_all(services, found[:OBSERVED_AT_ONCE], OBSERVE_S)
     if len(found) > OBSERVED_AT_ONCE:
