@@ -377,9 +377,8 @@ class SimulatedHost(SimulatedMachine):
         if job is not None and job.runs and job.work.key != work.key:
             raise Busy(f"The {job.verb} of guest {claim.guest} is under way on its host.", code="job_running")
         if job is not None and job.runs:
-            kept.fence = job.fence = claim.fence
-            job.operation = claim.operation
-            return job
+            kept.fence = claim.fence
+            return job.taken_over(claim)
         kept.fence = claim.fence
         if job is not None and job.is_done_by(claim) and (job.work.key, job.error) == (work.key, None):
             return job

@@ -45,6 +45,11 @@ class SimulatedJob:
         """Whether what was done counts for a claim: under the same fence, or for the same operation."""
         return self.fence == claim.fence or (self.operation != "" and self.operation == claim.operation)
 
+    def taken_over(self, claim: Claim) -> SimulatedJob:
+        """Let it be a newer claim's, and return it."""
+        self.fence, self.operation = claim.fence, claim.operation
+        return self
+
     @property
     def verb(self) -> str:
         """What it does."""
