@@ -83,3 +83,29 @@ def test_a_dead_keeper_is_found(beat: float | None, words: str) -> None:
     [found] = drifts(SOUND, beat=beat)
     assert found.kind == "keeper_dead"
     assert words in found.text
+
+
+@pytest.mark.parametrize(
+    ("weight", "cap", "vcpus", "has", "right"),
+    [
+        (64, 0, 8, 1, (512, 0)),
+        (512, 0, 1, 8, (64, 100)),
+        (102, 150, 2, 1, (204, 0)),  # a cap of more than the vCPUs can use is refused by libxl
+        (102, 150, 2, 4, (51, 150)),
+        (1, 0, 1, 8, (1, 100)),
+        (65535, 0, 2, 1, (65535, 0)),
+        (102, 50, 1, 1, (102, 50)),
+        (102, 50, 1, 0, (102, 50)),
+    ],
+)
+def test_the_whole_share_stays_what_it_is_on_another_number_of_vcpus(
+    weight: int, cap: int, vcpus: int, has: int, right: tuple[int, int]
+) -> None:
+    assert share_on(weight, cap, vcpus, has) == right
+
+
+def test_what_a_domain_with_an_earlier_plan_s_vcpus_should_have_is_told_for_these() -> None:
+    spec = replace(SPEC, vcpus=1, weight=512, cap=0)
+    live = replace(spec.entitled, vcpus=4, weight=512, cap=100)
+    found = drifts(replace(SOUND, spec=spec, live=live), promises=(Promise(spec, True),))
+    assert [one.text for one in found if one.field == "weight"] == ["weight is 512 in Xen and should be 128."]

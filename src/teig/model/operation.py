@@ -15,7 +15,9 @@ class OperationState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting"
-    """For its guest, which was asked to shut down, or for its host, which does not answer. Others go on meanwhile."""
+    """For its guest, which was asked to shut down, or for its host, which does not answer. Others go on meanwhile.
+
+    This is how an operation that runs is shown. It is never stored: servers of an earlier release could not read it."""
     UNDOING = "undoing"
     DONE = "done"
     FAILED = "failed"

@@ -349,8 +349,11 @@ class Engine:
     def _tried(self, work: Work, name: str, body: Callable[[Work], None], tries: int) -> TeigError | None:
         """Run a body, again after a pause where the host did not answer or was busy; return its error, or None."""
         ident, pause_s = work.run.operation, FIRST_PAUSE_S
-        for last in (*[False] * (tries - 1), True):
+        for number in range(tries):
+            last = number == tries - 1
             try:
+                if number:
+                    work.wait_while_silent()
                 body(work)
                 work.run.wait(False)
             except DatabaseFault as error:

@@ -36,7 +36,7 @@ from teig.model.names import GuestId, OperationId
 from teig.model.operation import OperationState, StepRecord
 from teig.policy.guest_life import Verb, kind_of
 from teig.policy.placement import PlacementDecision, affirm
-from teig.store import guests, hosts, images, operations, reservations
+from teig.store import guests, hosts, images, observations, operations, reservations
 from teig.store.database import Database
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
@@ -87,7 +87,6 @@ class Run:
         self.lease = lease
         self._steps = lease.operation.steps
         self._on_wait = on_wait
-        self._state = OperationState.RUNNING
         self._waits = False
 
     @property
@@ -121,7 +120,7 @@ class Run:
 
         work = self._note(change, lasting=False)
         self._steps = steps if work else self._steps
-        self._state, self._waits = state, False
+        self._waits = False
         self._on_wait(False)
         return work
 
@@ -132,11 +131,7 @@ class Run:
         """
         if waits == self._waits:
             return
-        state = OperationState.WAITING if waits else self._state
-        self._note(
-            lambda connection: operations.advance(connection, self.lease, state, self._steps, heeds=False),
-            lasting=False,
-        )
+        self._note(lambda connection: operations.wait(connection, self.lease, waits), lasting=False)
         self._waits = waits
         self._on_wait(waits)
 
@@ -276,6 +271,11 @@ class Work:
             raise Dropped from error  # it goes on when the database answers
         if self.heeds and cancelled:
             raise CANCELLED
+
+    def wait_while_silent(self) -> None:
+        """Let the run count as waiting where its host was silent when it was last asked, and as going on elsewhere."""
+        host = self.stored_host.id
+        self.run.wait(self.parts.db.read(lambda connection: observations.is_silent(connection, host)))
 
     def is_called_off_within(self, seconds: float) -> bool:
         """Wait, and return whether the operation was cancelled and nothing of it goes on at its host.

@@ -76,8 +76,9 @@ def figures(entitled: dict[str, int], on_host: GuestOnHost | None) -> list[dict[
     for field, value in entitled.items():
         shown = {"set": set_there[field] if set_there else None, "live": live[field] if live else None}
         right = {"set": value, "live": _on_domain(field, entitled, live) if live else value}
-        if any(shown[where] is not None and shown[where] != right[where] for where in shown):
-            rows.append({"field": field, "entitled": value, **shown})
+        wrong = [where for where in shown if shown[where] is not None and shown[where] != right[where]]
+        if wrong:
+            rows.append({"field": field, "entitled": right[wrong[-1]], **shown})
     return rows
 
 

@@ -202,6 +202,12 @@ def silent(connection: sa.Connection) -> dict[HostId, str]:
     return {HostId(row.host): str((row.error or {}).get("message", "")) for row in connection.execute(query)}
 
 
+def is_silent(connection: sa.Connection, host: HostId) -> bool:
+    """Return whether a host did not answer when it was last asked."""
+    mine = (observations.c.host == host, observations.c.silent_since.is_not(None))
+    return connection.execute(sa.select(observations.c.host).where(*mine)).first() is not None
+
+
 def rows_of(connection: sa.Connection, host: HostId) -> dict[GuestId, GuestRow]:
     """Return what was last seen of the guests on a host."""
     rows = connection.execute(_ROWS, {"on": host})

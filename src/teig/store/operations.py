@@ -24,27 +24,31 @@ from teig.store.schema import guests, observations, operations, servers
 MOST_ON_A_HOST: Final = 8
 """Operations that are worked on at a host at the same time, so that one host cannot fill a server's places. What only
 waits, for a guest to shut down or for the host to answer, is not counted."""
+MOST_WAITING_ON_A_HOST: Final = 64
+"""With those that wait: each is a process in Domain-0."""
 _FAILED = (OperationState.FAILED.value, OperationState.STUCK.value)
 _CREATE = kind_of(Verb.CREATE)
 _LONGEST_S = 3600.0
 """Creates that last longer are not looked for: operations are found by when they were begun."""
-_NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled"})
+_NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled", "waits"})
 _OTHER = operations.alias()
-_AT_WORK = (
+_THERE = (
     sa.select(sa.func.count())
     .select_from(_OTHER)
     .where(
         _OTHER.c.host == operations.c.host,
         _OTHER.c.server.is_not(None),
         _OTHER.c.ended.is_(None),
-        _OTHER.c.state != OperationState.WAITING.value,
     )
-    .scalar_subquery()
+)
+_HAS_PLACE = sa.and_(
+    _THERE.where(~_OTHER.c.waits).scalar_subquery() < MOST_ON_A_HOST,
+    _THERE.scalar_subquery() < MOST_WAITING_ON_A_HOST,
 )
 _SILENT = sa.exists().where(observations.c.host == operations.c.host, observations.c.silent_since.is_not(None))
 _NEXT = (
     operations.select()
-    .where(operations.c.server.is_(None), operations.c.ended.is_(None), _AT_WORK < MOST_ON_A_HOST)
+    .where(operations.c.server.is_(None), operations.c.ended.is_(None), _HAS_PLACE)
     .order_by(operations.c.created, operations.c.id)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -64,7 +68,7 @@ _CHECK = sa.select(operations.c.id).where(_ITS_LEASE).with_for_update()
 _ADVANCE = (
     operations.update()
     .where(_ITS_LEASE)
-    .values(state=sa.bindparam("its_state"), steps=sa.bindparam("its_steps", type_=sa.JSON))
+    .values(state=sa.bindparam("its_state"), steps=sa.bindparam("its_steps", type_=sa.JSON), waits=sa.false())
     .returning(operations.c.id)
 )
 _ADVANCE_UNLESS_CANCELLED = _ADVANCE.where(~operations.c.cancelled)
@@ -102,7 +106,7 @@ class Left:
 def add(connection: sa.Connection, operation: Operation, guest: str, params: dict[str, Any]) -> None:
     """Store a new operation on a guest (by its UUID) with its parameters."""
     values = dump(operation)
-    ours = {"guest": guest, "params": params, "server": None, "fence": 0, "cancelled": False}
+    ours = {"guest": guest, "params": params, "server": None, "fence": 0, "cancelled": False, "waits": False}
     connection.execute(operations.insert().values({**values, **ours}))
 
 
@@ -191,6 +195,13 @@ def advance(
     return False
 
 
+def wait(connection: sa.Connection, lease: Lease, waits: bool) -> None:
+    """Check the lease and write down whether an operation only waits; `advance` writes that it does not."""
+    changed = operations.update().where(_ITS_LEASE).values(waits=waits).returning(operations.c.id)
+    if connection.execute(changed, _its(lease)).first() is None:
+        check_lease(connection, lease)
+
+
 def is_cancelled(connection: sa.Connection, operation: str) -> bool:
     """Return whether an operation is not wanted any more."""
     row = connection.execute(_CANCELLED, {"ident": operation}).first()
@@ -229,7 +240,7 @@ def _give(connection: sa.Connection, row: sa.Row[Any], server: str) -> Lease:
     """Give an operation to a server under a new fencing number, which is higher than any that its guest has seen."""
     server_rows.confirm(connection, server)
     fence = connection.execute(_RAISE, {"ident": row.guest}).scalar() or row.fence + 1
-    _update(connection, row.id, server=server, fence=fence)
+    _update(connection, row.id, server=server, fence=fence, waits=False)
     return Lease(_operation(row), GuestId(row.guest), row.params, fence, taken_over=row.fence > 0)
 
 
@@ -250,4 +261,6 @@ def _row(connection: sa.Connection, operation: str) -> sa.Row[Any]:
 
 def _operation(row: sa.Row[Any]) -> Operation:
     values = {column.name: getattr(row, column.name) for column in operations.columns}
+    if row.waits and row.state == OperationState.RUNNING:
+        values["state"] = OperationState.WAITING.value
     return recall(Operation, {key: value for key, value in values.items() if key not in _NOT_SHOWN})

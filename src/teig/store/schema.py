@@ -179,6 +179,8 @@ operations = sa.Table(
     sa.Column("server", sa.String(36), nullable=True),
     sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("cancelled", sa.Boolean, nullable=False),
+    # Whether it only waits, for its guest or its host. Servers of an earlier release know nothing of it.
+    sa.Column("waits", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 _OPEN = operations.c.ended.is_(None)

@@ -302,11 +302,13 @@ def check_whole(disks: list[int], vcpus: int, cap: int) -> None:
 def share_on(weight: int, cap: int, vcpus: int, has: int) -> tuple[int, int]:
     """Return the weight and the cap of a plan of `vcpus` vCPUs for a domain that still `has` another number of them.
 
-    Xen gives the weight to each vCPU, and no cap means all that the vCPUs can use: the whole must stay what it is.
+    Xen gives the weight to each vCPU, and no cap means all that the vCPUs can use: the whole must stay what it is. It
+    refuses a cap that is more than they can use.
     """
     if has == vcpus or has < 1:
         return weight, cap
-    return max(1, min(MOST_WEIGHT, round(weight * vcpus / has))), cap or (100 * vcpus if has > vcpus else 0)
+    ceiling = cap or 100 * vcpus
+    return max(1, min(MOST_WEIGHT, round(weight * vcpus / has))), ceiling if ceiling < 100 * has else 0
 
 
 def dump_spec(spec: Spec) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from teig.agent.guests.start_failures import TOO_SLOW, no_memory, not_started
 from teig.agent.host import progress
 from teig.agent.host.clock import Clock, clock
 from teig.agent.host.process import Done, must, run
-from teig.agent.host.state import State, read_json, sync_dir, write_json, write_whole
+from teig.agent.host.state import LOCK_WAIT_S, State, read_json, sync_dir, write_json, write_whole
 from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import neighbours, shaping
@@ -41,8 +41,6 @@ STARTS_AT_ONCE = 4
 would be up while it waits there."""
 STARTED = "started.json"
 GONE_WAIT_S = 120.0
-HALT_WAIT_S = 60.0
-"""How long a host that goes down waits for what is just being done to a guest."""
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
 _SEED_BYTES = 4 << 20
@@ -170,7 +168,7 @@ class Guests:
 
     def halt(self, guest: str, fence: int, grace_s: float) -> None:
         """Stop a guest for as long as its host is down: it is started again after the next boot."""
-        with self._state.changing(guest, fence, HALT_WAIT_S):
+        with self._state.changing(guest, fence, max(LOCK_WAIT_S, grace_s)):  # it may be stopping already
             self._stop(guest, grace_s)
 
     def reboot(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
