@@ -326,6 +326,23 @@ def test_a_disk_that_cannot_be_made_larger_keeps_no_guest_from_starting(
     assert agent.start(GUEST, 2) == {"domid": 5}
 
 
+def test_a_start_activates_all_that_xl_needs(making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group came late at the host's boot; the volume with first-boot data is no disk of the plan."""
+    agent = making()
+    (State(tmp_path).guest_dir(GUEST) / "seed.json").write_text("{}")
+    asked: list[str] = []
+    sound = volumes.activated
+
+    def activated(guest: str, what: str) -> Volume | None:
+        asked.append(what)
+        return sound(guest, what) if what != "seed" else None
+
+    monkeypatch.setattr(volumes, "activated", activated)
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
+    assert agent.start(GUEST, 1) == {"domid": 5}
+    assert set(asked) == {"disk0", "disk1", "seed"}
+
+
 def _raise(error: Exception) -> NoReturn:
     raise error
 

@@ -210,14 +210,39 @@ def test_after_a_restore_no_address_is_given_away_before_the_hosts_were_looked_a
         assert guests.view(services, "shop").guest.spec.nics[0].ip != address
 
 
-def test_where_too_many_hosts_were_not_looked_at_yet_a_create_is_told_to_wait(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+def test_before_it_is_known_what_runs_on_all_hosts_a_create_is_told_to_wait(
+    services: Services, host: SimulatedHost
 ) -> None:
+    """Of a host that has been silent for long nothing is waited for."""
     [stored_host] = services.db.read(stored_hosts.listed)
     services.db.write(lambda connection: observations.forget(connection, stored_host.id))
-    monkeypatch.setattr(placing, "OBSERVED_AT_ONCE", 0)
-    with pytest.raises(Busy, match="have not been looked at yet"):
+    host.answers = False
+    for _ in range(2):
+        with pytest.raises(Busy, match="not known yet what runs on sim1"):
+            guests.create(services, wish("shop"))
+    object.__setattr__(services, "now", lambda: time.time() + placing.SILENT_S + 1)
+    with pytest.raises(Refused, match="was never observed"):
         guests.create(services, wish("shop"))
+    host.answers = True
+    hosts.view(services, "sim1")
+    wait(services, guests.create(services, wish("shop")))
+
+
+def test_one_guest_whose_addresses_cannot_be_keeps_no_other_from_being_adopted(
+    services: Services, host: SimulatedHost
+) -> None:
+    for name in ("a", "b"):
+        wait(services, guests.create(services, wish(name)))
+    hosts.remove(services, "sim1", force=True)
+    hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
+    kept = min(host.guests.items())[1]
+    assert kept.spec is not None
+    kept.spec = replace(kept.spec, nics=kept.spec.nics * 2)
+    found = adopting.adopt(services, "sim1")
+    assert len(found.adopted) == 1
+    assert [problem.split(": ", 1)[1] for problem in found.problems] == [
+        "its files name an address or a network card twice."
+    ]
 
 
 def test_a_guest_that_was_seen_running_is_not_deleted_without_force_whatever_its_phase(

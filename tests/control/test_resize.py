@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from teig.control import adopting, drift, guests, hosts, observing, plans
+from teig.control import adopting, drift, guests, hosts, observing, plans, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Refused
 from teig.model.operation import OperationState
-from teig.model.pool import Medium, Redundancy
+from teig.model.pool import DiskRate, Medium, PoolRating, Redundancy
 from teig.model.units import GIB, MIB
 from teig.policy.drift import VOLUME_SMALL
+from teig.store import guests as stored_guests
 from teig.store import hosts as stored_hosts
 from tests.simulated import HOST_KEY, candidate, server_with_hosts, stored, wait, wish
 
@@ -170,3 +171,23 @@ def test_a_group_that_gets_another_name_keeps_what_is_reserved_in_it(tmp_path: P
         assert candidate(services, "sim1").reserved == before
         wait(services, guests.mend(services, "web"))
         assert candidate(services, "sim1").reserved == before
+
+
+def test_what_nobody_claims_in_a_pool_that_is_not_the_largest_counts_there_too(tmp_path: Path) -> None:
+    host = SimulatedHost("sim1", memory_mib=4096, cores=4, disk_bytes=40 * GIB)
+    fast = PLANS.replace("read_iops = 500", "read_iops = 1000").replace("[wide]", "[fast]").split("[narrow]")[0]
+    with server_with_hosts(tmp_path, host) as services:
+        plans.apply(services, fast)
+        pools.rate(services, "sim1", PoolRating(DiskRate(1200, 1200, 10**9, 10**9), together=True))
+        wait(services, guests.create(services, wish("big", plan="fast")))
+        host.add_group("larger", 100 * GIB)
+        rows = services.db.read(stored_hosts.listed)
+        services.db.write(lambda connection: stored_guests.remove(connection, stored(services)[0].id))
+        observe(services)
+        seen = services.db.read(lambda connection: stored_hosts.candidate(connection, rows[0], "vg0"))
+        assert seen is not None
+        assert seen.taken.rates[0] == 1000
+        assert adopting.adopt(services, "sim1").adopted == ("big",)
+        again = services.db.read(lambda connection: stored_hosts.candidate(connection, rows[0], "vg0"))
+        assert again is not None
+        assert (again.reserved.rates[0], again.capacity.unclaimed.rates[0]) == (1000, 0)

@@ -13,13 +13,15 @@ from teig.model.errors import Conflict, TeigError
 from teig.model.guest import GuestSpec
 from teig.model.host import GuestOnHost
 from teig.model.pool import DiskRate, PoolRating
-from teig.policy.admission import NOTHING, Amounts, Capacity, demand_of, entitled_to, observed_of, refusal
+from teig.policy.admission import NOTHING, Amounts, Capacity, demand_of, entitled_to, in_pool, observed_of, refusal
 from teig.policy.guest_life import Phase
 from teig.store import guests, hosts, operations, reservations
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
 from teig.store.observations import Seen
 
+Counted = dict[str, Amounts]
+"""What of guests counts as nobody's, by pool; memory and cores with the pool where new guests are made."""
 _MOST_FENCE: Final = 2**62
 """Fencing numbers count operations; one beyond this is damage, and must leave room for those that follow."""
 _NO_BOUND: Final = PoolRating(DiskRate(10**9, 10**9, 10**15, 10**15), together=True)
@@ -48,7 +50,7 @@ def adopt(services: Services, name: str) -> Adopted:
     def work(connection: sa.Connection) -> None:
         for names in (adopted, known, problems):
             names.clear()
-        taken = NOTHING  # of what counted as nobody's when the host was observed
+        taken: Counted = {}
         for found in seen.inventory.guests:
             name = found.spec.name if found.spec else found.id
             try:
@@ -57,7 +59,11 @@ def adopt(services: Services, name: str) -> Adopted:
             except TeigError as error:
                 problems.append(f"{name}: {error.message}")
                 continue
-            taken += has or NOTHING
+            except sa.exc.IntegrityError:
+                problems.append(f"{name}: its files name an address or a network card twice.")
+                continue
+            for pool, amounts in (has or {}).items():
+                taken[pool] = taken.get(pool, NOTHING) + amounts
             (known if has is None else adopted).append(name)
         observing.store(connection, host, seen)
 
@@ -66,8 +72,8 @@ def adopt(services: Services, name: str) -> Adopted:
 
 
 def _adopt_one(
-    connection: sa.Connection, now: float, host: StoredHost, found: GuestOnHost, seen: Seen, taken: Amounts
-) -> Amounts | None:
+    connection: sa.Connection, now: float, host: StoredHost, found: GuestOnHost, seen: Seen, taken: Counted
+) -> Counted | None:
     """Store a guest that the database does not know; return what of it counted as nobody's, None where it is known.
 
     `taken` is what did so of those that were stored since the host was observed.
@@ -87,7 +93,7 @@ def _adopt_one(
         raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
     if spec.site != host.site:
         raise Conflict(f"it was promised the site {spec.site}, and {host.name} is at {host.site}.")
-    capacity, has = _room_for(connection, host, found, spec, taken)
+    capacity, has = _room_for(connection, host, found, seen, taken)
     runs = found.domid is not None or found.started is not None  # one that is just rebooting has no domain
     phase = Phase.RUNNING if runs else Phase.STOPPED
     guests.add(connection, StoredGuest(host.id, spec, phase, found.fence, None, now))
@@ -98,8 +104,8 @@ def _adopt_one(
 
 
 def _room_for(
-    connection: sa.Connection, host: StoredHost, found: GuestOnHost, spec: GuestSpec, taken: Amounts
-) -> tuple[Capacity, Amounts]:
+    connection: sa.Connection, host: StoredHost, found: GuestOnHost, seen: Seen, taken: Counted
+) -> tuple[Capacity, Counted]:
     """Return a host's capacity where a guest lies, and what of the guest counted as nobody's; Conflict without room."""
     ranked = hosts.candidate(connection, host)
     pool = found.disks[0].pool if found.disks else None
@@ -107,14 +113,18 @@ def _room_for(
     if ranked is None or candidate is None:
         raise Conflict(f"nobody knows what {host.name} has.")
     capacity = candidate.capacity
-    has = observed_of(found, ranked.capacity.extent_bytes, ranked.capacity.pool)  # as `capacity_of` has counted it
-    nobodys = (taken + has).limited_to(capacity.unclaimed)
+    # As `capacity_of` has counted it: memory and cores with the host's own pool, rates with each.
+    has = {group.name: in_pool([found], group) for group in seen.facts.volume_groups}
+    has[ranked.capacity.pool] = observed_of(found, ranked.capacity.extent_bytes, ranked.capacity.pool)
+    both = [taken.get(name, NOTHING) + has.get(name, NOTHING) for name in (ranked.capacity.pool, capacity.pool)]
+    nobodys = replace(both[1], memory_mib=both[0].memory_mib, millicores=both[0].millicores)
+    nobodys = nobodys.limited_to(capacity.unclaimed)
     # What keeps a host from taking new guests is nothing to those that are there.
     free = replace(capacity, unclaimed=capacity.unclaimed - nobodys, refuses="", problem="")
     without = replace(candidate, capacity=free)
     if without.rating is None:  # what a pool was rated at may be gone with the database
         without = replace(without, rating=_NO_BOUND)
-    why = refusal(without, demand_of(spec))
+    why = refusal(without, demand_of(_checked(found)))
     if why is not None:
         raise Conflict(f"{host.name} has no room for it beside what is reserved already: {why}.", code="no_room")
     return capacity, has

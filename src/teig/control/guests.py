@@ -87,7 +87,7 @@ def create(services: Services, wish: Wish) -> Operation:
 
     def look(connection: sa.Connection) -> list[StoredHost]:
         guests.check_free(connection, wish.name)
-        return placing.unseen(connection, site)
+        return placing.unseen(connection, services.now(), site)
 
     placing.see_all(services, site, services.db.read(look))
     for last in (*[False] * (ROUNDS - 1), True):

@@ -26,15 +26,17 @@ ENOUGH: Final = 3
 FAILED_S: Final = 300.0
 """For how many seconds a host on which a create has failed is taken only where no other has room: a failure leaves it
 the roomiest, and all that follow would fail there."""
+SILENT_S: Final = 600.0
+"""For how long a host that nobody has seen since a backup was restored is waited for."""
 OBSERVED_AT_ONCE: Final = 16
 OBSERVE_S: Final = 5.0
 
 
-def unseen(connection: sa.Connection, site: Site) -> list[StoredHost]:
-    """Return the hosts at a site of which nobody knows whether they answer."""
+def unseen(connection: sa.Connection, now: float, site: Site) -> list[StoredHost]:
+    """Return the hosts at a site of which nobody knows yet what runs there, but those that are silent for long."""
     if observations.count(connection) >= hosts.count(connection):
         return []
-    known = observations.of_hosts(connection).keys() | observations.silent(connection).keys()
+    known = observations.of_hosts(connection).keys() | observations.silent_before(connection, now - SILENT_S)
     return [host for host in hosts.listed(connection) if host.site == site.name and host.id not in known]
 
 
@@ -43,13 +45,16 @@ def see_all(services: Services, site: Site, found: list[StoredHost]) -> None:
 
     After a backup was restored, guests may run there that the database does not know, with addresses that are not free.
     """
-    if found:
-        observe_all(services, found[:OBSERVED_AT_ONCE], OBSERVE_S)
-    if len(found) > OBSERVED_AT_ONCE:
+    if not found:
+        return
+    observe_all(services, found[:OBSERVED_AT_ONCE])
+    left = services.db.read(lambda connection: unseen(connection, services.now(), site))
+    if left:
+        names = ", ".join(host.name for host in left[:5])
         raise Busy(
-            f"{len(found)} hosts at site {site.name} have not been looked at yet, and guests may run there that nobody "
-            "knows of.",
-            "Try again in half a minute.",
+            f"It is not known yet what runs on {names}{', ...' * (len(left) > 5)}: addresses may be in use there.",
+            f"Try again when they were looked at: teig host list. One that is silent is waited for {SILENT_S / 60:g} "
+            "minutes.",
             code="unobserved",
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from teig.model.guest import GuestSpec
@@ -94,6 +94,7 @@ class Capacity:
 
     `millicores` are those on which guests are scheduled, less Domain-0's part where it shares them. `disk_bytes` is
     what of the pool is free or is in Teig's volumes already. `refuses` is why it takes no new guest, if so.
+    `elsewhere` is what guests that nobody claims have of the host's other pools.
     """
 
     memory_mib: int
@@ -107,6 +108,7 @@ class Capacity:
     disk_bytes: int
     unclaimed: Amounts
     refuses: str = ""
+    elsewhere: Mapping[str, Amounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -237,10 +239,10 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
     pool = pool_of(facts)
     extent = pool.extent_bytes if pool else 1
     known = set(claimed)
+    nobodys = [guest for guest in inventory.guests if guest.id not in known]
     unclaimed = NOTHING
-    for guest in inventory.guests:
-        if guest.id not in known:
-            unclaimed += observed_of(guest, extent, pool.name if pool else "")
+    for guest in nobodys:
+        unclaimed += observed_of(guest, extent, pool.name if pool else "")
     return Capacity(
         memory_mib=guest_memory(facts),
         millicores=_guest_millicores(facts),
@@ -253,7 +255,20 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
         disk_bytes=pool.free_bytes + _volumes_bytes(inventory.guests, pool) if pool else 0,
         unclaimed=unclaimed,
         refuses=_NOT_KEPT if not facts.kept else "",
+        elsewhere={
+            group.name: in_pool(nobodys, group) for group in facts.volume_groups if pool and group.name != pool.name
+        },
     )
+
+
+def in_pool(guests: Iterable[GuestOnHost], pool: VolumeGroup) -> Amounts:
+    """Return what guests have of a pool: the space of their volumes there, and the rates of those that lie there."""
+    found = NOTHING
+    for guest in guests:
+        if any(disk.pool == pool.name for disk in guest.disks):
+            has = observed_of(guest, pool.extent_bytes, pool.name)
+            found += Amounts(disk_bytes=has.disk_bytes, rates=has.rates)
+    return found
 
 
 def capacity_in(capacity: Capacity, pool: VolumeGroup, guests: Iterable[GuestOnHost]) -> Capacity:
@@ -269,7 +284,11 @@ def capacity_in(capacity: Capacity, pool: VolumeGroup, guests: Iterable[GuestOnH
         problem=pool.problem,
         extent_bytes=pool.extent_bytes,
         disk_bytes=pool.free_bytes + _volumes_bytes(guests, pool),
-        unclaimed=Amounts(capacity.unclaimed.memory_mib, capacity.unclaimed.millicores),
+        unclaimed=Amounts(
+            capacity.unclaimed.memory_mib,
+            capacity.unclaimed.millicores,
+            rates=capacity.elsewhere.get(pool.name, NOTHING).rates,
+        ),
     )
 
 

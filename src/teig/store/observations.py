@@ -93,8 +93,15 @@ def of_hosts(connection: sa.Connection) -> dict[HostId, Observation]:
 
 
 def count(connection: sa.Connection) -> int:
-    """Return of how many hosts it is known whether they answer."""
-    return connection.execute(sa.select(sa.func.count()).select_from(observations)).scalar_one()
+    """Return how many hosts have been seen."""
+    seen = sa.select(sa.func.count()).select_from(observations).where(observations.c.seen_at > NEVER)
+    return connection.execute(seen).scalar_one()
+
+
+def silent_before(connection: sa.Connection, when: float) -> set[HostId]:
+    """Return the hosts that have been silent since before some time (seconds since 1970)."""
+    query = sa.select(observations.c.host).where(observations.c.silent_since < when)
+    return {HostId(host) for host in connection.execute(query).scalars()}
 
 
 def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> bool:

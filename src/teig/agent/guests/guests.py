@@ -269,6 +269,8 @@ class Guests:
 
     def _check_startable(self, spec: Spec, folder: Path) -> None:
         there = [self._volume(spec.id, disk.number) for disk in spec.disks]
+        if (folder / "seed.json").exists():
+            volumes.activated(spec.id, "seed")
         for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
             if not volumes.is_clean(folder, volume):
                 raise Failure(
