@@ -69,6 +69,7 @@ def making(tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> Making:
     monkeypatch.setattr(volumes, "mapped", lambda: there)
     monkeypatch.setattr(Volumes, "grow", lambda *_: None)
     monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(module, "GOING_DOWN", tmp_path / "going-down")
     monkeypatch.setattr(neighbours, "forget", lambda _: None)
     return make
 
@@ -343,6 +344,22 @@ def test_a_start_activates_all_that_xl_needs(making: Making, tmp_path: Path, mon
     assert set(asked) == {"disk0", "disk1", "seed"}
 
 
+@pytest.mark.parametrize("harm", ["growing", "going_down"])
+def test_nothing_starts_with_others_bytes_or_on_a_host_that_goes_down(
+    making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    agent = making()
+    folder = State(tmp_path).guest_dir(GUEST)
+    if harm == "growing":
+        write_json(folder / "disk1.json", {"uuid": "LVM-1", "image": "i", "growing": 4096})
+    else:
+        monkeypatch.setattr(module, "GOING_DOWN", folder)
+    with pytest.raises(Failure) as caught:
+        agent.start(GUEST, 1)
+    assert caught.value.code == ("volume_dirty" if harm == "growing" else "host_going_down")
+    assert xen.find(GUEST) is None
+
+
 def _raise(error: Exception) -> NoReturn:
     raise error
 
@@ -372,12 +389,12 @@ def test_a_boot_ends_where_the_host_goes_down_meanwhile(
 
     def start(guest: str, *_: object) -> NoReturn:
         started.append(guest)
-        boot.stop_all(state, agent, grace_s=0, run=tmp_path / "run")
+        boot.stop_all(state, agent, grace_s=0, down=tmp_path / "run/down")
         raise host_fault("x", "It did not start.")
 
     monkeypatch.setattr(agent, "start", start)
     monkeypatch.setattr(agent, "ask_all_to_stop", list)
-    assert len(boot.start_all(state, agent, rounds=5, pause_s=0, run=tmp_path / "run")) == 2
+    assert len(boot.start_all(state, agent, rounds=5, pause_s=0, down=tmp_path / "run/down")) == 2
     assert len(started) == 1
 
 
@@ -398,6 +415,6 @@ def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     monkeypatch.setattr(agent, "start", each)
     monkeypatch.setattr(agent, "halt", each)
     monkeypatch.setattr(agent, "ask_all_to_stop", lambda: [GUEST, OTHER])
-    assert set(boot.start_all(state, agent, rounds=1, run=tmp_path)) == {GUEST, OTHER}
-    boot.stop_all(state, agent, grace_s=0, run=tmp_path)
+    assert set(boot.start_all(state, agent, rounds=1, down=tmp_path / "down")) == {GUEST, OTHER}
+    boot.stop_all(state, agent, grace_s=0, down=tmp_path / "down")
     assert sorted(done) == sorted([GUEST, OTHER] * 2)

@@ -91,16 +91,16 @@ def test_on_a_full_disk_guests_can_still_be_stopped(tmp_path: Path, monkeypatch:
     real = os.fsync
 
     def full(handle: int) -> None:
-        if (tmp_path / "reserve").exists():
+        if (tmp_path / ".reserve").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
     monkeypatch.setattr(os, "fsync", full)
     with state.changing(GUEST, 7):
         assert state.fence(GUEST) == 7
-    assert not (tmp_path / "reserve").exists()
+    assert not (tmp_path / ".reserve").exists()
     state.keep_reserve()
-    assert (tmp_path / "reserve").stat().st_size >= 1 << 20
+    assert (tmp_path / ".reserve").stat().st_size >= 1 << 20
 
 
 def test_a_reserve_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_a_reserve_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
         State(tmp_path).keep_reserve()
     assert list(tmp_path.iterdir()) == []
     State(tmp_path).keep_reserve()
-    assert (tmp_path / "reserve").stat().st_size == 1 << 20
+    assert (tmp_path / ".reserve").stat().st_size == 1 << 20
 
 
 def test_without_a_reserve_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,3 +157,16 @@ def test_guests_of_which_only_a_fence_is_left_are_forgotten_after_a_week(tmp_pat
     (state.guest_dir(held) / "disk0.json").write_text("{}")
     state.forget_old()
     assert state.guests() == [new, held]
+
+
+def test_only_the_agent_s_own_reserve_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes elsewhere too: root's authorized_keys."""
+    (tmp_path / ".reserve").write_bytes(b"somebody's")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(tmp_path / "authorized_keys", b"x")
+    assert (tmp_path / ".reserve").exists()

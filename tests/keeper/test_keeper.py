@@ -291,7 +291,7 @@ def test_guests_start_in_the_order_they_were_wanted_in(host: Host) -> None:
 
     _want(host, OTHER, "running", 1)
     _want(host, GUEST, "running", 2)
-    assert boot.start_all(host.state, Guests(), pause_s=0, run=host.root) == []  # type: ignore[arg-type]
+    assert boot.start_all(host.state, Guests(), pause_s=0, down=host.root / "down") == []  # type: ignore[arg-type]
     assert started == [OTHER, GUEST, OTHER]
     _want(host, GUEST, "stopped", 3)
     assert boot.wanted(host.state) == [OTHER]
@@ -312,7 +312,7 @@ def test_all_guests_are_asked_to_stop_before_any_is_waited_for(host: Host) -> No
                 raise Failure("busy", "Another verb holds it.")
 
     _want(host, GUEST, "running", 1)
-    boot.stop_all(host.state, Guests(), grace_s=5, run=host.root)  # type: ignore[arg-type]
+    boot.stop_all(host.state, Guests(), grace_s=5, down=host.root / "down")  # type: ignore[arg-type]
     assert did == ["asked", OTHER, GUEST]
     assert boot.wanted(host.state) == [GUEST]
 

@@ -13,13 +13,14 @@ from teig.audit.host import AuditedHost
 from teig.control import asking, observing, sites
 from teig.control.services import Services
 from teig.fleet.agent_bundle import bundle
-from teig.fleet.driver import HostAddress
+from teig.fleet.driver import Host, HostAddress
 from teig.model.errors import Conflict, OperatorError, TeigError
+from teig.model.host import HostFacts
 from teig.model.names import HostId, check_name
 from teig.operations.work import address_of
 from teig.policy.admission import Candidate, oversold
 from teig.policy.fitness import judge
-from teig.store import hosts, observations, reservations
+from teig.store import hosts, observations, pools, reservations
 from teig.store import sites as stored_sites
 from teig.store.hosts import StoredHost
 from teig.store.observations import Observation, Seen
@@ -79,11 +80,7 @@ def add(
     host_id = known.id if known else HostId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
     began = services.now()
     asked = services.fleet.host(HostAddress(host_id, name, address, port, host_key))
-    facts = asked.facts()
-    if not facts.kept:  # it was installed just now
-        with suppress(TeigError):
-            asked.keeper_start()
-            facts = asked.facts()
+    facts = _kept(asked)
     fitness = judge(facts, at.bridge)
     if fitness.missing:
         raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
@@ -93,11 +90,23 @@ def add(
 
     def work(connection: sa.Connection) -> None:
         (hosts.replace if again else hosts.add)(connection, stored)
+        if known is not None and known.machine_id != stored.machine_id:
+            pools.remove(connection, host_id)  # it may have other disks
         observations.forget(connection, host_id)  # a machine that was put back to an earlier state has an earlier clock
         observing.store(connection, stored, seen)
 
     services.db.write(work)
     return services.db.read(lambda connection: _view(connection, services.now(), stored))
+
+
+def _kept(host: Host) -> HostFacts:
+    """Return the facts of a host once its keeper has looked at it, which may have been installed just now."""
+    facts = host.facts()
+    if not facts.kept:
+        with suppress(TeigError):
+            host.keeper_start()
+            facts = host.facts()
+    return facts
 
 
 def _is_again(known: StoredHost | None, host: StoredHost, *, reinstalled: bool) -> bool:

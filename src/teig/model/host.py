@@ -156,6 +156,11 @@ class GuestOnHost:
     boot: str = ""
     uptime_ns: int = 0
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has a domain that goes on, or will: one that has shut down and stays is there, and is stopped."""
+        return self.domid is not None and self.state != "stopped"
+
     def __post_init__(self) -> None:
         """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
         check_figures(self)

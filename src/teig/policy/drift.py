@@ -106,9 +106,9 @@ def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Dri
         for disk in promise.spec.disks
         if sizes.get(disk.index, disk.size_bytes) < disk.size_bytes
     ]
-    running = on_host is not None and on_host.domid is not None and on_host.state != "stopped"
+    running = on_host is not None and on_host.runs
     if promise.runs and not running:
-        text = "It should run, and Xen has no such domain."
+        text = "It should run, and does not."
         found.append(Drift(host, name, NOT_RUNNING, None, None, None, None, not gone, text))
     if not promise.runs and running:
         text = "It should be stopped, and it runs: somebody started it without Teig."

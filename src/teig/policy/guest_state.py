@@ -16,7 +16,7 @@ def state_of(phase: Phase, on_host: GuestOnHost | None, *, fresh: bool) -> Guest
     """Return the word for a guest from its host's own (None: it has nothing of it). Not `fresh`: seen too long ago."""
     if on_host is None:
         return word(phase, "stopped", running=False, answers=None, ran_s=None, fresh=fresh)
-    running = on_host.domid is not None
+    running = on_host.runs
     return word(phase, on_host.state, running=running, answers=on_host.answers, ran_s=on_host.ran_s, fresh=fresh)
 
 

@@ -26,7 +26,7 @@ from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.contract.spec import ImageFile
 from teig.agent.disks import pools
 from teig.agent.host import progress
-from teig.agent.host.process import must, run
+from teig.agent.host.process import Done, must, run
 from teig.agent.host.state import read_json, sync_dir, write_json
 
 BLKZEROOUT = 0x127F  # linux/fs.h: _IO(0x12, 127)
@@ -154,16 +154,16 @@ class Volumes:
         start = mark.get(_GROWING, size)
         mark["vg"] = volume.vg  # which the first agents did not write down
         write_json(_mark(folder, what), {**mark, _GROWING: start})
-        refused = None
+        done = Done(0, "", "")
         if size < size_bytes:
             done = run(["lvextend", "--quiet", "--size", f"{size_bytes}b", f"{volume.vg}/{volume_name(guest, what)}"])
-            refused = _refused(done.said, volume.vg, size_bytes - size) if done.status != 0 else None
-        wipe(volume.path, size_of(volume.path), start)  # also where no more is added: an earlier try may have been cut
+        # Before anything else can fail: an earlier try may have been cut, and the guest may start with what there is.
+        wipe(volume.path, size_of(volume.path), start)
         grown = {key: value for key, value in mark.items() if key != _GROWING}
-        if refused is not None:
-            write_json(_mark(folder, what), grown)
-            raise refused
-        write_json(_mark(folder, what), {**grown, "size_bytes": size_bytes})
+        asked = {"size_bytes": size_bytes} if done.status == 0 else {}
+        write_json(_mark(folder, what), {**grown, **asked})
+        if done.status != 0:
+            raise _refused(done.said, volume.vg, size_bytes - size)
 
     def delete(self, folder: Path, guest: str, what: str) -> None:
         """Remove a volume, in whatever group it is; one that LVM knows nothing of is removed already.
@@ -313,6 +313,11 @@ def _marked(folder: Path, volume: Volume) -> dict[str, Any]:
 def is_clean(folder: Path, volume: Volume) -> bool:
     """Say whether a volume was wiped, or made clean and then used by its own guest."""
     return bool(_marked(folder, volume))
+
+
+def is_growing(folder: Path, volume: Volume) -> bool:
+    """Say whether a volume was made larger, and what was added not wiped yet: somebody else's bytes may be there."""
+    return _GROWING in _marked(folder, volume)
 
 
 def image_on(folder: Path, volume: Volume) -> str | None:

@@ -23,11 +23,11 @@ from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import daemons
 from teig.agent.guests.answering import answering
 from teig.agent.guests.record import NO_LIMITS, Read, live, lives, maxmem_mib, record
-from teig.agent.guests.start_failures import TOO_SLOW, no_memory, not_started
+from teig.agent.guests.start_failures import TOO_SLOW, going_down, no_memory, not_started
 from teig.agent.host import progress
 from teig.agent.host.clock import Clock, clock
 from teig.agent.host.process import Done, must, run
-from teig.agent.host.state import LOCK_WAIT_S, State, read_json, sync_dir, write_json, write_whole
+from teig.agent.host.state import GOING_DOWN, LOCK_WAIT_S, State, read_json, sync_dir, write_json, write_whole
 from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import neighbours, shaping
@@ -182,6 +182,8 @@ class Guests:
 
     def _start(self, guest: str, folder: Path) -> int:
         spec = self.spec(guest)
+        if GOING_DOWN.exists():
+            raise going_down(spec)
         marker = folder / "starting"
         domain = self._xen.find(guest)
         if not self._ended(guest) and (domain is None or domain.shutdown):
@@ -272,7 +274,7 @@ class Guests:
         if (folder / "seed.json").exists():
             volumes.activated(spec.id, "seed")
         for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
-            if not volumes.is_clean(folder, volume):
+            if not volumes.is_clean(folder, volume) or volumes.is_growing(folder, volume):
                 raise Failure(
                     "conflict",
                     f"Guest {spec.name}: the volume of {disk.device} was never made clean.",

@@ -40,3 +40,13 @@ def not_started(spec: Spec, done: Done, free: int) -> Failure:
             return host_fault(code, f"Guest {spec.name} did not start: {reason}. xl says: {done.said}")
     said = done.said or "nothing"
     return host_fault("not_started", f"Guest {spec.name} did not start, or stopped at once. xl says: {said}")
+
+
+def going_down(spec: Spec) -> Failure:
+    """Return that a guest is not started because its host goes down: it would be cut off at once."""
+    return Failure(
+        "busy",
+        f"Guest {spec.name} is not started: its host goes down.",
+        "Start it when the host is back. If it does not go down, on the host: systemctl start teig-guests",
+        code="host_going_down",
+    )

@@ -13,13 +13,11 @@ from pathlib import Path
 
 from teig.agent.contract.failure import failure_of
 from teig.agent.guests.guests import RUNNING, WANTED, Guests
-from teig.agent.host.state import State, make_private
+from teig.agent.host.state import GOING_DOWN, State, make_private
 
 ROUNDS = 5
 PAUSE_S = 15.0
 GRACE_S = 90.0
-RUN = Path("/run/teig")
-_DOWN = "going-down"
 
 
 def wanted(state: State) -> list[str]:
@@ -33,13 +31,12 @@ def wanted(state: State) -> list[str]:
 
 
 def start_all(
-    state: State, guests: Guests, rounds: int = ROUNDS, pause_s: float = PAUSE_S, run: Path = RUN
+    state: State, guests: Guests, rounds: int = ROUNDS, pause_s: float = PAUSE_S, down: Path = GOING_DOWN
 ) -> list[str]:
     """Start all guests that should run; return those that could not be started, after saying why.
 
     It ends where the host goes down meanwhile.
     """
-    down = run / _DOWN
     down.unlink(missing_ok=True)
     left = wanted(state)
     for attempt in range(rounds):
@@ -51,10 +48,10 @@ def start_all(
     return left
 
 
-def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S, run: Path = RUN) -> None:
+def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S, down: Path = GOING_DOWN) -> None:
     """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted."""
-    make_private(run)
-    (run / _DOWN).touch()
+    make_private(down.parent)
+    down.touch()
     deadline = time.monotonic() + grace_s
     running = guests.ask_all_to_stop()
     for guest in running:

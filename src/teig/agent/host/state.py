@@ -24,11 +24,13 @@ from teig.agent.contract import arguments
 from teig.agent.contract.failure import Failure, host_fault
 
 DEFAULT_ROOT = Path("/var/lib/teig")
+GOING_DOWN = Path("/run/teig/going-down")
+"""There from the moment in which the host goes down: nothing starts any more."""
 LOCK_WAIT_S = 2.0
 _POLL_S = 0.05
 _LATE_S = 7 * 86400.0
 """Seconds after which nothing of a server that was thought dead can arrive: its connection has ended long ago."""
-_RESERVE = "reserve"
+_RESERVE = ".reserve"
 _RESERVE_BYTES = 1 << 20
 
 
@@ -58,7 +60,7 @@ class State:
 
     def keep_reserve(self) -> None:
         """Keep room for the agent's own small files, so that guests can be stopped and deleted on a full disk."""
-        file, part = self.root / _RESERVE, self.root / f".new-{_RESERVE}"
+        file, part = self.root / _RESERVE, self.root / f".new{_RESERVE}"
         if file.exists() or not self.root.exists():
             return
         try:
@@ -196,11 +198,9 @@ def write_whole(path: Path, data: bytes) -> None:
 def _give_reserve(path: Path) -> bool:
     """Give up what was kept in reserve in a directory above; return whether there was something."""
     for folder in path.parents:
-        try:
+        if (folder / _RESERVE).exists() and (folder / "guests").is_dir():
             (folder / _RESERVE).unlink()
-        except OSError:
-            continue
-        return True
+            return True
     return False
 
 

@@ -311,7 +311,7 @@ class Keeper:
         for domain, spec in running:
             with self._telling(f"the weight of {spec.name}"):
                 self._did(spec, domain, processor.hold(self._xen, spec, domain, shares.get(domain.domid)))
-        shares.update({domain.domid: processor.of(self._xen, spec, domain) for domain, spec in running})
+        shares.update({domain.domid: processor.of(spec, domain) for domain, spec in running})
         self._say("Domain-0", processor.hold_dom0(self._xen, domains, shares))
 
     def _keep_cards(self, running: list[tuple[Domain, Spec]]) -> None:

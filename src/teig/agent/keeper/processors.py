@@ -55,7 +55,7 @@ class Processors:
             return []
         with cpupools.changing(self._state):
             must(["xl", "cpupool-migrate", str(domain.domid), cpupools.GUESTS], "xl_failed")
-            self._xen.set_share(domain.domid, processor.of(self._xen, spec, domain))
+            self._xen.set_share(domain.domid, processor.of(spec, domain))
         return [f"moved to cpupool {cpupools.GUESTS}"]
 
     def _abandoned(self) -> list[str]:

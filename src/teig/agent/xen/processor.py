@@ -23,17 +23,19 @@ CORE_WEIGHT = 1024
 
 def hold(xen: Hypervisor, spec: Spec, domain: Domain, share: Share | None) -> list[str]:
     """Give a guest the weight and cap of its plan where it has others; return what had to be done."""
-    wanted = of(xen, spec, domain)
+    wanted = of(spec, domain)
     if share is None or share == wanted:
         return []
     xen.set_share(domain.domid, wanted)
     return [f"weight {share.weight} and cap {share.cap} set back to {wanted.weight} and {wanted.cap}"]
 
 
-def of(xen: Hypervisor, spec: Spec, domain: Domain) -> Share:
-    """Return the weight and cap of a guest's plan for its domain, which may have an earlier plan's vCPUs still."""
-    has = domain.vcpus if domain.vcpus == spec.vcpus else xen.vcpus(domain)
-    return Share(*share_on(spec.weight, spec.cap, spec.vcpus, has))
+def of(spec: Spec, domain: Domain) -> Share:
+    """Return the weight and cap of a guest's plan for its domain, which may have an earlier plan's vCPUs still.
+
+    Those that exist count, whether they are switched on or not: that is the guest's choice at any time.
+    """
+    return Share(*share_on(spec.weight, spec.cap, spec.vcpus, domain.vcpus))
 
 
 def hold_dom0(xen: Hypervisor, domains: Iterable[Domain], shares: dict[int, Share]) -> list[str]:
