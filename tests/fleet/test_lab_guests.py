@@ -92,6 +92,7 @@ def test_a_crash_and_the_host_s_shutdown_end_with_the_guest_running_again(stand:
     stand.run("systemctl stop teig-guests")  # as systemd does when the host goes down
     assert stand.host.guest(spec.id).domid is None
     stand.run("systemctl start teig-guests")
+    await_that(lambda: _domid(stand, spec) > 0, 180, "a domain after the boot")
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
 
 
