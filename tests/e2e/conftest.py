@@ -109,12 +109,14 @@ def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: flo
 def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Stand]:
     """A server with one real host, enrolled and with the image micro.
 
-    PostgreSQL is made before: it launches a server in this process, which can have one at a time.
+    PostgreSQL is made before: it launches a server in this process, which can have one at a time. What is shown live is
+    waited for longer than a person would: an emulated Domain-0 may need seconds to start a program.
     """
     key = asyncssh.generate_private_key("ssh-ed25519")
     public_key = key.export_public_key().decode().strip()
     folder = tmp_path_factory.mktemp("server")
-    with running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
+    with pytest.MonkeyPatch.context() as patch, running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
+        patch.setattr(guests, "LIVE_S", 60.0)
         [host] = lab.hosts
         fleet = FaultyFleet(SshFleet(key))
         with services_in(folder, public_key, fleet) as services:
