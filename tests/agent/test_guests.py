@@ -377,14 +377,20 @@ def test_a_domain_that_has_shut_down_runs_only_while_something_will_make_it_anew
     assert agent.show(GUEST)["state"] == state
 
 
-def test_a_boot_ends_where_the_host_goes_down_meanwhile(
-    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    agent, state = making(), State(tmp_path)
+def wanted(root: Path) -> State:
+    """Return an agent's directories in which two guests are to start with the host."""
+    state = State(root)
     for guest in (GUEST, OTHER):
         make_private(state.guest_dir(guest))
         (state.guest_dir(guest) / "spec.json").touch()
         (state.guest_dir(guest) / "wanted").write_text("running\n")
+    return state
+
+
+def test_a_boot_ends_where_the_host_goes_down_meanwhile(
+    making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, state = making(), wanted(tmp_path)
     started: list[str] = []
 
     def start(guest: str, *_: object) -> NoReturn:
@@ -401,11 +407,7 @@ def test_a_boot_ends_where_the_host_goes_down_meanwhile(
 def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agent, state = making(), State(tmp_path)
-    for guest in (GUEST, OTHER):
-        make_private(state.guest_dir(guest))
-        (state.guest_dir(guest) / "spec.json").touch()
-        (state.guest_dir(guest) / "wanted").write_text("running\n")
+    agent, state = making(), wanted(tmp_path)
     done: list[str] = []
 
     def each(guest: str, *_: object) -> dict[str, int]:

@@ -156,14 +156,19 @@ def test_a_volume_grows_by_zeros_and_keeps_what_was_on_it(tmp_path: Path, volume
     assert lvm == ["lvextend", "wipe"]
 
 
-def test_a_growth_that_was_broken_off_is_wiped_before_anybody_reads_it(
-    tmp_path: Path, volume: Volume, lvm: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def break_growth(folder: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a guest's volume twice as large, and have the power go before what was added is wiped."""
     Path(volume.path).write_bytes(b"g" * SIZE)
     with monkeypatch.context() as broken:
         broken.setattr(volumes, "wipe", _breaks)
         with pytest.raises(OSError, match="power"):
-            Volumes().grow(tmp_path, GUEST, "disk0", 2 * SIZE)
+            Volumes().grow(folder, GUEST, "disk0", 2 * SIZE)
+
+
+def test_a_growth_that_was_broken_off_is_wiped_before_anybody_reads_it(
+    tmp_path: Path, volume: Volume, lvm: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_growth(tmp_path, volume, monkeypatch)
     assert b"x" in Path(volume.path).read_bytes()
     Volumes().grow(tmp_path, GUEST, "disk0", 2 * SIZE)
     assert Path(volume.path).read_bytes() == b"g" * SIZE + bytes(SIZE)
@@ -250,11 +255,7 @@ def test_a_growth_that_is_refused_wipes_what_an_earlier_one_has_added(
     tmp_path: Path, volume: Volume, lvm: list[str], monkeypatch: pytest.MonkeyPatch, lvm_answers: bool
 ) -> None:
     """The guest starts with what there is: nobody else's bytes may be in that."""
-    Path(volume.path).write_bytes(b"g" * SIZE)
-    with monkeypatch.context() as broken:
-        broken.setattr(volumes, "wipe", _breaks)
-        with pytest.raises(OSError, match="power"):
-            Volumes().grow(tmp_path, GUEST, "disk0", 2 * SIZE)
+    break_growth(tmp_path, volume, monkeypatch)
     monkeypatch.setattr(volumes, "run", lambda _argv: Done(5, "", "insufficient free space"))
     assert volumes.is_growing(tmp_path, volume)
     if lvm_answers:

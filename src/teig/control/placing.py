@@ -34,9 +34,10 @@ OBSERVE_S: Final = 5.0
 
 def unseen(connection: sa.Connection, now: float, site: Site) -> list[StoredHost]:
     """Return the hosts at a site of which nobody knows yet what runs there, but those that are silent for long."""
-    if observations.count(connection) >= hosts.count(connection):
+    seen = observations.seen_hosts(connection)
+    if len(seen) >= hosts.count(connection):
         return []
-    known = observations.of_hosts(connection).keys() | observations.silent_before(connection, now - SILENT_S)
+    known = seen | observations.silent_before(connection, now - SILENT_S)
     return [host for host in hosts.listed(connection) if host.site == site.name and host.id not in known]
 
 

@@ -92,10 +92,10 @@ def of_hosts(connection: sa.Connection) -> dict[HostId, Observation]:
     return {HostId(row.host): _observation(row) for row in rows if row.facts is not None}
 
 
-def count(connection: sa.Connection) -> int:
-    """Return how many hosts have been seen."""
-    seen = sa.select(sa.func.count()).select_from(observations).where(observations.c.seen_at > NEVER)
-    return connection.execute(seen).scalar_one()
+def seen_hosts(connection: sa.Connection) -> set[HostId]:
+    """Return the hosts that have ever been seen; what was seen of them is not read."""
+    query = sa.select(observations.c.host).where(observations.c.seen_at > NEVER)
+    return {HostId(host) for host in connection.execute(query).scalars()}
 
 
 def silent_before(connection: sa.Connection, when: float) -> set[HostId]:

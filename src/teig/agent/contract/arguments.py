@@ -18,8 +18,8 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _VOLUME_GROUP = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}", re.ASCII)  # lvm(8), VALID NAMES
 NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Controls, marks that turn the direction of text around, halves of characters, and the two that YAML knows no way
-to write. A list of its own, and not what
-`str.isprintable` says: that changes with every release of Python, and the two ends may have different ones."""
+to write. A list of its own, and not what `str.isprintable` says: that changes with every release of Python, and the two
+ends may have different ones."""
 MOST_FENCE = 2**63 - 1
 
 

@@ -47,6 +47,7 @@ JOBS: dict[str, dict[str, Check]] = {
 }
 """What `job_begin` begins, and its `args`. `job_begin_once` begins it once for an `operation`, whatever its fence: one
 that another server has taken over must not do again what was done while no server asked after it."""
+_BEGIN: dict[str, Check] = {**_CHANGE, "verb": one_of(*sorted(JOBS)), "args": anything}
 
 VERBS: dict[str, Verb] = {
     "hello": Verb({"protocol": whole(0, 2**31)}),
@@ -64,10 +65,8 @@ VERBS: dict[str, Verb] = {
     "guest_define": Verb({**_CHANGE, "spec": anything}),
     "guest_undefine": Verb(_CHANGE),
     "guest_enforce": Verb(_CHANGE),
-    "job_begin": Verb({**_CHANGE, "verb": one_of(*sorted(JOBS)), "args": anything}, needs="jobs"),
-    "job_begin_once": Verb(
-        {**_CHANGE, "operation": guest_id, "verb": one_of(*sorted(JOBS)), "args": anything}, needs="once"
-    ),
+    "job_begin": Verb(_BEGIN, needs="jobs"),
+    "job_begin_once": Verb({**_BEGIN, "operation": guest_id}, needs="once"),
     "job_show": Verb(_CHANGE, needs="jobs"),
     "job_cancel": Verb(_CHANGE, needs="jobs"),
     "connect": Verb({"guest": guest_id, "port": port}, bytes_follow=True),
