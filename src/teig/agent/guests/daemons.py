@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from teig.agent.contract.failure import host_fault
+from teig.agent.host import processes
+from teig.agent.host.processes import PROC
 
-PROC = Path("/proc")
 LOG = "/var/log/xen/xl-{name}.log"
 _TERM_S = 3.0
 _KILL_S = 15.0
@@ -24,15 +25,16 @@ _POLL_S = 0.05
 
 def of(config: Path, name: str, proc: Path = PROC) -> list[int]:
     """Return the processes of xl that look after a guest: made from `config`, or writing the log of that name."""
-    processes = (folder for folder in proc.iterdir() if folder.name.isdigit() and int(folder.name) != os.getpid())
-    return sorted(int(folder.name) for folder in processes if _looks_after(folder, config, name))
+    others = (number for number in processes.numbers(proc) if number != os.getpid())
+    return sorted(number for number in others if _looks_after(number, config, name, proc))
 
 
-def _looks_after(folder: Path, config: Path, name: str) -> bool:
+def _looks_after(number: int, config: Path, name: str, proc: Path) -> bool:
     try:
-        argv = (folder / "cmdline").read_bytes().split(b"\0")
-        if Path(os.fsdecode(argv[0])).name != "xl":
+        argv = processes.read(number, "cmdline", proc).split(b"\0")
+        if argv[0].rpartition(b"/")[2] != b"xl":
             return False
+        folder = proc / str(number)
         files = _configs(argv[1:])
         if files:
             cwd = os.readlink(folder / "cwd")  # noqa: PTH115  (a target as it is)
@@ -52,18 +54,17 @@ def _configs(words: list[bytes]) -> list[bytes]:
 
 def end(config: Path, name: str, proc: Path = PROC) -> list[int]:
     """End them, and return those that were there once they are known to be gone; a host fault where one is not."""
-    ended = of(config, name, proc)
+    there = ended = of(config, name, proc)
     for number, wait_s in ((signal.SIGTERM, _TERM_S), (signal.SIGKILL, _KILL_S)):
         deadline = time.monotonic() + wait_s
-        for pid in of(config, name, proc):
+        for pid in there:
             _send(pid, number)
-        while of(config, name, proc):
-            if time.monotonic() >= deadline:
-                break
+        while there and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-        else:
+            there = of(config, name, proc)
+        if not there:
             return ended
-    left = ", ".join(str(pid) for pid in of(config, name, proc))
+    left = ", ".join(str(pid) for pid in there)
     raise host_fault(
         "xl_stuck",
         f"The xl process {left} of guest {name or config.parent.name} does not end: it would make the domain anew.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from teig.agent.contract.spec import DiskRate, Spec
+from teig.agent.host.processes import PROC
 from teig.agent.keeper.control_groups import UNLIMITED, ControlGroups
 from teig.agent.keeper.submitted import DEVICES, Submitted
 from teig.agent.xen import backends
@@ -40,7 +41,7 @@ class Limits:
         self,
         xen: Hypervisor,
         groups: Optional[ControlGroups] = None,
-        proc: Path = backends.PROC,
+        proc: Path = PROC,
         block: Path = BLOCK,
         module: Path = backends.MODULE,
         devices: Path = DEVICES,

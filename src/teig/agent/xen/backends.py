@@ -11,16 +11,17 @@ import re
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from teig.agent.host import processes
+from teig.agent.host.processes import PROC
 from teig.agent.xen.hypervisor import Hypervisor
 
 CONNECTED = "4"  # xen/include/public/io/xenbus.h, XenbusStateConnected
 BACKENDS = "/local/domain/0/backend"
-PROC = Path("/proc")
 MODULE = Path("/sys/module/xen_blkback/parameters")
 _MOST_QUEUES = 128
 _TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
-_KTHREADD = "2"
-_STAT = re.compile(r"\d+ \((\d+)\.[a-z]+[a-z0-9]*(?:-\d+)?\) \S (\d+) ")
+_KTHREADD = b"2"
+_STAT = re.compile(rb"\d+ \((\d+)\.[a-z]+[a-z0-9]*(?:-\d+)?\) \S (\d+) ")
 _PATH = re.compile(r"/local/domain/0/backend/(vbd|vif)/(\d+)/(\d+)/state")
 
 
@@ -72,7 +73,7 @@ class Processes:
     def threads(self, *, afresh: bool = True) -> dict[int, list[int]]:
         """Return the kernel threads that serve disks, by domain; all processes are read again if `afresh`."""
         known = {} if afresh else self._known
-        numbers = [int(name) for name in os.listdir(self._proc) if name.isdigit()]  # noqa: PTH208  (many, and often)
+        numbers = processes.numbers(self._proc)
         self._known = {number: known[number] for number in numbers if number in known}
         for number in numbers:
             if number not in known:
@@ -89,20 +90,20 @@ class Processes:
         A kernel thread that has just begun is called kthreadd for a moment; what it will be is not known then.
         """
         try:
-            text = (self._proc / str(number) / "stat").read_text(errors="replace")
+            stat = processes.read(number, "stat", self._proc)
         except OSError:
             return  # it ended
-        match = _STAT.match(text)
+        match = _STAT.match(stat)
         if match and match[2] == _KTHREADD:
             self._known[number] = int(match[1])
-        elif "(kthreadd)" not in text:
+        elif b"(kthreadd)" not in stat:
             self._known[number] = None
 
 
 def began(thread: int, proc: Path = PROC) -> Optional[float]:
     """Return when a thread began, in seconds after the host's boot; None where it has ended (proc(5), starttime)."""
     try:
-        words = (proc / str(thread) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        words = processes.read(thread, "stat", proc).rpartition(b")")[2].split()
         return int(words[19]) * _TICKS_S
     except (OSError, ValueError, IndexError):
         return None
