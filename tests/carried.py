@@ -16,7 +16,7 @@ from teig.policy.placement import PlacementDecision
 POOL = "vg0"
 JOB_S = 600.0
 GONE_S = 5.0
-LOOK_S = 0.5
+LOOK_S = 1.0
 """How often an emulated host is asked: each question takes of the time in which it could go on."""
 
 

@@ -7,27 +7,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import asyncssh
 import pytest
 
-from teig.cli import enrolment
 from teig.cli.demo_names import LAB_RATE
-from teig.cli.enrolment import Login
 from teig.control import drift, guests, hosts, images, operations, pools, sites
 from teig.control.assembly import services_in
 from teig.control.services import Services
 from teig.fleet.ssh import SshFleet
 from teig.lab.hosts import LabHost
-from teig.lab.images import build
-from teig.lab.lab import running_lab
-from teig.lab.options import LabOptions
-from teig.model.image import Manifest
 from teig.model.operation import Operation
 from teig.model.pool import DiskRate, PoolRating
 from teig.model.site import Site
 from teig.policy.drift import Drift
 from teig.record import load
 from tests.faults import FaultyFleet
+from tests.lab.prepared import prepared_lab
 from tests.postgres import Postgres
 from tests.simulated import stored, wish
 
@@ -107,33 +101,26 @@ def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: flo
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Stand]:
-    """A server with one real host, enrolled and with the image micro.
+    """A server with one real host, which has the agent and the image micro.
 
     PostgreSQL is made before: it launches a server in this process, which can have one at a time. What is shown live is
     waited for longer than a person would: an emulated Domain-0 may need seconds to start a program.
     """
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    public_key = key.export_public_key().decode().strip()
     folder = tmp_path_factory.mktemp("server")
-    with pytest.MonkeyPatch.context() as patch, running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
+    with pytest.MonkeyPatch.context() as patch, prepared_lab(tmp_path_factory.mktemp("lab")) as prepared:
         patch.setattr(guests, "LIVE_S", 60.0)
-        [host] = lab.hosts
-        fleet = FaultyFleet(SshFleet(key))
-        with services_in(folder, public_key, fleet) as services:
-            login = Login(f"root@{host.name}", lab.ssh_config)
-            known = enrolment.install(login, public_key)
-            place = enrolment.resolve(login)
+        host, place = prepared.host, prepared.address
+        fleet = FaultyFleet(SshFleet(prepared.key))
+        with services_in(folder, prepared.key.export_public_key().decode().strip(), fleet) as services:
             sites.add(services, SITE)
-            hosts.add(services, host.name, place.address, place.port, enrolment.host_key(known), SITE.name)
+            hosts.add(services, host.name, place.address, place.port, place.host_key, SITE.name)
             pools.rate(
                 services,
                 host.name,
                 PoolRating(DiskRate(**LAB_RATE), together=True),
             )
-            built = build("micro")
-            manifest = load(Manifest, built.manifest)
-            (services.image_dir / images.identity(manifest)).symlink_to(built.folder)
-            images.announce(services, manifest)
+            (services.image_dir / prepared.image.id).symlink_to(prepared.folder)
+            images.announce(services, prepared.image.manifest)
             yield Stand(services, host, fleet)
 
 

@@ -12,13 +12,10 @@ import pytest
 from teig.cli import enrolment
 from teig.cli.demo_names import LAB_RATING
 from teig.cli.enrolment import Login
-from teig.control.images import identity
-from teig.lab.images import build
-from teig.lab.lab import Lab, running_lab
-from teig.lab.options import LabOptions
-from teig.model.image import Manifest
-from teig.record import dump, load
+from teig.lab.lab import Lab
+from teig.record import dump
 from tests.e2e.conftest import SITE
+from tests.lab.prepared import micro, prepared_lab
 from tests.postgres import Postgres
 from tests.servers import REAL_HOSTS, Served, create, ended, serving, until
 
@@ -34,10 +31,9 @@ def enrol(server: Served, login: Login, name: str) -> None:
     agent = enrolment.install(login, api.get("/server")["ssh_public_key"])
     enrolment.register(api, enrolment.resolve(login), agent, SITE.name, name)
     api.put(f"/pools/{name}/rating", LAB_RATING)
-    built = build("micro")
-    manifest = load(Manifest, built.manifest)
-    (server.folder / "images" / identity(manifest)).symlink_to(built.folder)
-    api.post("/images", {"manifest": dump(manifest)})
+    image, folder = micro()
+    (server.folder / "images" / image.id).symlink_to(folder)
+    api.post("/images", {"manifest": dump(image.manifest)})
 
 
 def step_reached(server: Served, operation: str, step: str) -> bool:
@@ -47,8 +43,8 @@ def step_reached(server: Served, operation: str, step: str) -> bool:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One lab host for all of these tests, each of which leaves nothing on it."""
-    with running_lab(LabOptions(), tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
+    with prepared_lab(tmp_path_factory.mktemp("lab")) as prepared:
+        yield prepared.lab
 
 
 @pytest.mark.parametrize(

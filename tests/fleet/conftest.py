@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
-import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,24 +16,17 @@ import asyncssh
 import pytest
 
 from teig.fleet.driver import Claim, Host, HostAddress
-from teig.fleet.install import installed, installer
 from teig.fleet.ssh import SshFleet
-from teig.lab import images
 from teig.lab.hosts import LabHost
-from teig.lab.lab import running_lab
 from teig.lab.options import LabOptions
 from teig.model.errors import Busy, NotFound, TeigError
 from teig.model.guest import Disk, GuestSpec, GuestType, Nic
-from teig.model.image import Image, Manifest
-from teig.model.names import GuestId, HostId, ImageId
+from teig.model.image import Image
+from teig.model.names import GuestId, ImageId
 from teig.model.pool import DiskRate
-from teig.policy import placement
-from teig.policy.placement import PlacementDecision
-from teig.record import load
 from tests.carried import CarriedHost
+from tests.lab.prepared import SITE, decided, prepared_lab
 
-HOST_ID = HostId("lab-host")
-SITE = "lab"
 READY_S = 300
 """Lab hosts are emulated, and may share their machine with others."""
 _fences = itertools.count(1)
@@ -149,10 +141,6 @@ def tiny(guest: GuestId, name: str, image: ImageId, nic: Nic) -> GuestSpec:
     )
 
 
-def decided(guest: GuestId) -> PlacementDecision:
-    return PlacementDecision(placement._SEAL, guest, HOST_ID, SITE)
-
-
 def await_that(holds: Callable[[], Any], deadline_s: float, what: str) -> None:
     deadline = time.monotonic() + deadline_s
     while not holds():
@@ -160,30 +148,17 @@ def await_that(holds: Callable[[], Any], deadline_s: float, what: str) -> None:
         time.sleep(1.0)
 
 
-def install(lab: LabHost, key: asyncssh.SSHKey) -> HostAddress:
-    """Do what `teig host add` does with the administrator's ssh."""
-    command, data = installer(key.export_public_key().decode().strip())
-    argv = ["ssh", "-F", str(lab.ssh_config), lab.name, *command]
-    done = subprocess.run(argv, input=data, capture_output=True, timeout=240, check=False)
-    told = installed(done.stdout.decode())
-    return HostAddress(HOST_ID, lab.name, lab.address, lab.ssh_port, told.host_keys[0])
-
-
 @contextmanager
-def stand_of(options: LabOptions, folder: Path) -> Iterator[Stand]:
-    built = images.build("micro")
-    image = Image(ImageId("a" * 64), load(Manifest, built.manifest))
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    fleet = SshFleet(key)
-    with running_lab(options, folder) as lab:
-        host = lab.hosts[0]
-        yield Stand(host, key, install(host, key), fleet, image, built.folder)
+def stand_of(folder: Path, options: LabOptions | None = None) -> Iterator[Stand]:
+    with prepared_lab(folder, options) as found:
+        fleet = SshFleet(found.key)
+        yield Stand(found.host, found.key, found.address, fleet, found.image, found.folder)
         fleet.close()
 
 
 @pytest.fixture(scope="module")
 def module_stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with stand_of(LabOptions(), tmp_path_factory.mktemp("lab")) as made:
+    with stand_of(tmp_path_factory.mktemp("lab")) as made:
         yield made
 
 

@@ -17,7 +17,8 @@ from teig.model.errors import Fenced, HostFault, ImageCorrupt, NotFound, TeigErr
 from teig.model.guest import Disk, GuestSpec, GuestType, OnCrash
 from teig.model.names import GuestId
 from tests.carried import CarriedHost
-from tests.fleet.conftest import READY_S, Stand, await_that, decided, stand_of
+from tests.fleet.conftest import READY_S, Stand, await_that, stand_of
+from tests.lab.prepared import decided
 
 pytestmark = pytest.mark.lab
 Refused = Callable[[Callable[[], object]], TeigError]
@@ -266,7 +267,7 @@ def test_the_seed_disk_is_read_by_linux(stand: Stand) -> None:
 
 @pytest.mark.slow
 def test_a_pvh_guest_has_what_it_was_promised(tmp_path: Path) -> None:
-    with stand_of(LabOptions(pvh=True, scheduler=Scheduler.CREDIT), tmp_path) as stand:
+    with stand_of(tmp_path, LabOptions(pvh=True, scheduler=Scheduler.CREDIT)) as stand:
         assert "hvm" in stand.run("xl info virt_caps")
         spec = stand.spec(type=GuestType.PVH, vcpus=2)
         stand.start(spec)

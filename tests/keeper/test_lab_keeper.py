@@ -18,7 +18,7 @@ from tests.lab.states import boot_id
 
 pytestmark = pytest.mark.lab
 SLOW = DiskRate(read_iops=40, write_iops=40, read_bps=160 << 10, write_bps=160 << 10)
-RIGHT_S = 15
+RIGHT_S = 60
 GROUP = "/sys/fs/cgroup/teig/{}"
 
 

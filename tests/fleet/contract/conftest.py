@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from teig.lab.options import LabOptions
 from teig.model.errors import TeigError
 from tests.fleet import conftest
 from tests.fleet.contract.lab_stand import LabStand
@@ -19,7 +18,7 @@ Refused = Callable[[Callable[[], object]], str]
 @pytest.fixture(scope="module")
 def contract_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[conftest.Stand]:
     """One lab host for a file's tests of the contract."""
-    with conftest.stand_of(LabOptions(), tmp_path_factory.mktemp("lab")) as made:
+    with conftest.stand_of(tmp_path_factory.mktemp("lab")) as made:
         yield made
 
 

@@ -20,7 +20,8 @@ from teig.model.job import Job, JobState
 from teig.model.names import GuestId
 from teig.model.units import MIB
 from tests.carried import LOOK_S
-from tests.fleet.conftest import decided, tiny, volumes_of
+from tests.fleet.conftest import tiny, volumes_of
+from tests.lab.prepared import decided
 
 POOL = "vg0"
 SPARE = "spare"

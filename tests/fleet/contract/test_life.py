@@ -12,9 +12,9 @@ from teig.model.errors import Fenced, NotFound
 from teig.model.guest import Disk, GuestSpec
 from teig.model.job import JobState
 from teig.model.units import MIB
-from tests.fleet.conftest import decided
 from tests.fleet.contract.conftest import Refused
 from tests.fleet.contract.stand import POOL, Stand
+from tests.lab.prepared import decided
 
 Change = Callable[[Host, Claim, GuestSpec], object]
 CHANGES: dict[str, Change] = {
