@@ -15,7 +15,8 @@ from teig.policy.placement import PlacementDecision
 
 POOL = "vg0"
 JOB_S = 600.0
-GONE_S = 5.0
+GONE_S = 60.0
+"""How long no domain is seen of a guest before it counts as gone: one that reboots is made anew by an emulated xl."""
 LOOK_S = 1.0
 """How often an emulated host is asked: each question takes of the time in which it could go on."""
 

@@ -27,8 +27,8 @@ from teig.model.pool import DiskRate
 from tests.carried import CarriedHost
 from tests.lab.prepared import SITE, decided, prepared_lab
 
-READY_S = 300
-"""Lab hosts are emulated, and may share their machine with others."""
+READY_S = 400
+"""How long anything is waited for: lab hosts are emulated, and may share a slow machine with others."""
 _fences = itertools.count(1)
 _addresses = itertools.count(1)
 
@@ -78,7 +78,7 @@ class Stand:
 
     def remove(self, guest: GuestId) -> None:
         claim = Claim(guest, 2**40 + next(_fences))
-        await_that(lambda: self._stopped(claim), 240, "the guest's last verb to end")
+        await_that(lambda: self._stopped(claim), "the guest's last verb to end")
         for index in volumes_of(self.host, guest):
             self.host.volume_delete(claim, index)
         self.host.guest_undefine(claim)
@@ -141,10 +141,10 @@ def tiny(guest: GuestId, name: str, image: ImageId, nic: Nic) -> GuestSpec:
     )
 
 
-def await_that(holds: Callable[[], Any], deadline_s: float, what: str) -> None:
-    deadline = time.monotonic() + deadline_s
+def await_that(holds: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + READY_S
     while not holds():
-        assert time.monotonic() < deadline, f"not within {deadline_s} s: {what}"
+        assert time.monotonic() < deadline, f"not within {READY_S} s: {what}"
         time.sleep(1.0)
 
 

@@ -1,4 +1,4 @@
-"""The agent and the SSH driver on a real Xen host: a guest's whole life, and what goes wrong on the way."""
+"""The agent and the SSH driver on a real Xen host: what no simulated host can show. Neighbour: `contract`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from teig.fleet.driver import Claim
 from teig.fleet.ssh import SshFleet
 from teig.lab.options import LabOptions, Scheduler
-from teig.model.errors import Fenced, HostFault, ImageCorrupt, NotFound, TeigError
+from teig.model.errors import HostFault, ImageCorrupt, TeigError
 from teig.model.guest import Disk, GuestSpec, GuestType, OnCrash
 from teig.model.names import GuestId
 from tests.carried import CarriedHost
@@ -24,19 +24,14 @@ pytestmark = pytest.mark.lab
 Refused = Callable[[Callable[[], object]], TeigError]
 
 
-def test_a_guest_s_whole_life(stand: Stand, refused: Refused) -> None:
-    spec = stand.spec(cap=50, on_crash=OnCrash.STOP, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))
+def test_what_reaches_a_guest_and_what_happens_to_it(stand: Stand) -> None:
+    spec = stand.spec(cap=50, on_crash=OnCrash.STOP)
     claim = stand.prepare(spec)
     ip = spec.nics[0].ip
     stand.run(f"ip neighbour replace {ip} lladdr 00:16:3e:ff:ff:ff nud stale dev xenbr0")
     stand.host.guest_start(claim)
     assert "ff:ff:ff" not in stand.run(f"ip neighbour show to {ip}"), "the address's last owner is still remembered"
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
-    seen = stand.host.guest(spec.id)
-    assert (seen.spec, seen.live) == (spec, spec.entitled)
-    assert (seen.state, seen.volumes, seen.fence) == ("running", (0, 1), claim.fence)
-    assert stand.host.guest_start(claim) == seen.domid
-    assert [found.live for found in stand.host.inventory().guests] == [spec.entitled]
     assert b"200 OK" in stand.get(spec)
     with pytest.raises(HostFault, match="does not answer"):
         asyncio.run(_open(stand, spec.id, 81))
@@ -44,18 +39,7 @@ def test_a_guest_s_whole_life(stand: Stand, refused: Refused) -> None:
 
     _disturb(stand, spec)
     stand.get(spec, "/cgi-bin/crash")
-    await_that(lambda: stand.host.guest(spec.id).domid is None, 240, "the crashed domain to go")
-    assert refused(lambda: stand.host.guest_wait_ready(spec.id, 80, 60)).reason == "guest_died"
-    for _ in range(2):
-        stand.host.guest_stop(claim, 60)
-        for disk in spec.disks:
-            stand.host.volume_delete(claim, disk.index)
-        stand.host.guest_undefine(claim)
-    with pytest.raises(NotFound):
-        stand.host.guest(spec.id)
-    assert stand.left() == []
-    with pytest.raises(Fenced):
-        stand.host.guest_define(Claim(spec.id, claim.fence - 1), decided(spec.id), spec)
+    await_that(lambda: stand.host.guest(spec.id).domid is None, "the crashed domain to go")
 
 
 def _disturb(stand: Stand, spec: GuestSpec) -> None:
@@ -67,7 +51,7 @@ def _disturb(stand: Stand, spec: GuestSpec) -> None:
         live = stand.host.guest(spec.id).live
         return live is not None and live.memory_mib < 96 and (live.weight, live.cap) == (77, 20)
 
-    await_that(shows, 120, "the hypervisor's figures to differ from the plan's")
+    await_that(shows, "the hypervisor's figures to differ from the plan's")
     stand.run("systemctl start teig-keeper")
 
 
@@ -88,12 +72,12 @@ def test_a_crash_and_the_host_s_shutdown_end_with_the_guest_running_again(stand:
     stand.start(spec)
     first = _domid(stand, spec)
     stand.get(spec, "/cgi-bin/crash")
-    await_that(lambda: _domid(stand, spec) > first, 180, "a new domain after the crash")
+    await_that(lambda: _domid(stand, spec) > first, "a new domain after the crash")
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
     stand.run("systemctl stop teig-guests")  # as systemd does when the host goes down
     assert stand.host.guest(spec.id).domid is None
     stand.run("systemctl start teig-guests")
-    await_that(lambda: _domid(stand, spec) > 0, 180, "a domain after the boot")
+    await_that(lambda: _domid(stand, spec) > 0, "a domain after the boot")
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
 
 
@@ -121,8 +105,8 @@ def _domid(stand: Stand, spec: GuestSpec) -> int:
     return stand.host.guest(spec.id).domid or 0
 
 
-def test_reboots(stand: Stand) -> None:
-    """From inside, with our connection closed and sshd restarted since the start; then from outside."""
+def test_a_guest_reboots_whatever_became_of_our_connection(stand: Stand) -> None:
+    """With our connection closed and sshd restarted since the start."""
     fleet = SshFleet(stand.key)
     spec = stand.spec(vcpus=2)
     claim = stand.prepare(spec)
@@ -133,13 +117,9 @@ def test_reboots(stand: Stand) -> None:
     group = stand.run("cat /proc/$(pgrep -o -f 'xl create')/cgroup")
     assert "ssh" not in group
     stand.get(spec, "/cgi-bin/reboot")
-    await_that(lambda: (stand.host.guest(spec.id).domid or 0) > first, 240, "a new domain after the reboot")
+    await_that(lambda: (stand.host.guest(spec.id).domid or 0) > first, "a new domain after the reboot")
     stand.host.guest_wait_ready(spec.id, 80, READY_S)
-    second = stand.host.guest(spec.id)
-    assert second.live == spec.entitled
-    third = stand.host.guest_reboot(claim, 60)
-    assert third > (second.domid or 0)
-    stand.host.guest_wait_ready(spec.id, 80, READY_S)
+    assert stand.host.guest(spec.id).live == spec.entitled
 
 
 def test_a_volume_shows_nothing_of_its_predecessor(stand: Stand) -> None:
@@ -168,16 +148,6 @@ def test_a_volume_that_was_never_wiped_is_not_started(stand: Stand, refused: Ref
     assert refused(lambda: stand.host.guest_start(claim)).reason == "volume_dirty"
     stand.host.volume_create(claim, decided(spec.id), spec.disks[0])
     assert refused(lambda: stand.host.guest_start(claim)).reason == "no_image_on_volume"
-    stand.host.volume_write_image(claim, decided(spec.id), spec.disks[0], spec.image)
-    assert stand.host.guest_start(claim) > 0
-
-
-def test_a_full_volume_group(stand: Stand, refused: Refused) -> None:
-    spec = stand.spec(disks=(Disk(0, 64 << 30),))
-    error = refused(lambda: stand.host.volume_create(Claim(spec.id, 1), decided(spec.id), spec.disks[0]))
-    assert error.reason == "volume_group_full"
-    assert "65536 MiB" in error.message
-    assert stand.left() == []
 
 
 def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
@@ -194,10 +164,9 @@ def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
     stand.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
 
 
-@pytest.mark.parametrize(("beyond", "vcpus"), [(1, 1), (0, 64)], ids=["for-the-guest", "for-xen-itself"])
-def test_too_little_memory(stand: Stand, refused: Refused, beyond: int, vcpus: int) -> None:
+def test_too_little_memory_for_what_xen_itself_needs(stand: Stand, refused: Refused) -> None:
     free = stand.host.facts().free_memory_mib
-    spec = stand.spec(memory_mib=free + beyond, vcpus=vcpus)
+    spec = stand.spec(memory_mib=free, vcpus=64)
     claim = stand.prepare(spec)
     error = refused(lambda: stand.host.guest_start(claim))
     assert error.reason == "out_of_memory"
@@ -219,23 +188,6 @@ def test_what_xl_cannot_start_leaves_no_domain(stand: Stand, refused: Refused, c
         assert stand.run("xl list | wc -l").strip() == "2"
     finally:
         stand.run("ip link show gone >/dev/null 2>&1 && ip link set gone name xenbr0; ip link set xenbr0 up")
-
-
-def test_foreign_domains_are_seen_and_left_alone(stand: Stand) -> None:
-    spec = stand.spec()
-    claim = stand.prepare(spec)
-    folder = f"/var/lib/teig/images/{spec.image}"
-    files = stand.image.manifest.files
-    config = f'name="theirs"\ntype="pv"\nmemory=80\nkernel="{folder}/{files.kernel.file}"\nextra="panic=0"\n'
-    stand.run(f"cat >/root/theirs.cfg <<'E'\n{config}E\nxl create -p /root/theirs.cfg")
-    try:
-        (theirs,) = stand.host.facts().foreign
-        assert (theirs.name, theirs.memory_mib, theirs.vcpus, theirs.weight) == ("theirs", 80, 1, 256)
-        stand.host.guest_start(claim)
-        stand.host.guest_stop(claim, 0)
-        assert stand.host.inventory().foreign == (theirs,)
-    finally:
-        stand.run("xl destroy theirs")
 
 
 def test_xl_takes_what_is_rendered(stand: Stand) -> None:
@@ -272,6 +224,6 @@ def test_a_pvh_guest_has_what_it_was_promised(tmp_path: Path) -> None:
         spec = stand.spec(type=GuestType.PVH, vcpus=2)
         stand.start(spec)
         assert b"200 OK" in stand.get(spec)
-        await_that(lambda: stand.host.guest(spec.id).live == spec.entitled, 60, "its limits")
+        await_that(lambda: stand.host.guest(spec.id).live == spec.entitled, "its limits")
         stand.remove(spec.id)
         assert stand.left() == []

@@ -13,12 +13,11 @@ import pytest
 from teig.agent.keeper.reconnects import BURST_S
 from teig.model.guest import Disk, GuestSpec
 from teig.model.pool import DiskRate
-from tests.fleet.conftest import Stand, await_that
+from tests.fleet.conftest import READY_S, Stand, await_that
 from tests.lab.states import boot_id
 
 pytestmark = pytest.mark.lab
 SLOW = DiskRate(read_iops=40, write_iops=40, read_bps=160 << 10, write_bps=160 << 10)
-RIGHT_S = 60
 GROUP = "/sys/fs/cgroup/teig/{}"
 
 
@@ -48,30 +47,29 @@ def test_limits_hold_whatever_guests_and_systemd_do(stand: Stand) -> None:
     for command in ("daemon-reload", "daemon-reexec", "restart teig-keeper", "kill -s KILL teig-keeper"):
         stand.run(f"systemctl {command}")
         assert all(holds(stand, spec) for spec in specs), command
-    await_that(lambda: stand.host.facts().keeper_beat is not None, 60, "the keeper to come back by itself")
+    await_that(lambda: stand.host.facts().keeper_beat is not None, "the keeper to come back by itself")
     first = {spec.id: stand.host.guest(spec.id).domid or 0 for spec in specs}
     for spec in specs:
         stand.get(spec, "/cgi-bin/reboot")
     await_that(
         lambda: all((stand.host.guest(spec.id).domid or 0) > first[spec.id] for spec in specs),
-        180,
         "new domains after the reboots",
     )
     for spec in specs:
-        stand.host.guest_wait_ready(spec.id, 80, 300)
+        stand.host.guest_wait_ready(spec.id, 80, READY_S)
     all_hold(stand, specs)
     for spec in specs:
         assert written_per_second(stand, spec, "mib=1&block=65536") < 1.15 * SLOW.write_bps
 
 
 def all_hold(stand: Stand, specs: list[GuestSpec]) -> None:
-    await_that(lambda: all(holds(stand, spec) for spec in specs), RIGHT_S, "limits on every thread")
+    await_that(lambda: all(holds(stand, spec) for spec in specs), "limits on every thread")
 
 
 def test_a_flood_of_fsync_is_held_to_the_limit_on_writes(stand: Stand) -> None:
     spec = dataclasses.replace(slow_guest(stand), disk_rate=dataclasses.replace(SLOW, write_iops=20))
     stand.start(spec)
-    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
+    await_that(lambda: holds(stand, spec), "limits on every thread")
     before = disk_operations(stand)
     told = json.loads(stand.get(spec, "/cgi-bin/sync?seconds=15").split(b"\r\n\r\n")[1])
     per_second = (disk_operations(stand) - before) / told["seconds"]
@@ -87,7 +85,7 @@ def disk_operations(stand: Stand) -> int:
 def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
     spec = slow_guest(stand)
     stand.start(spec)
-    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
+    await_that(lambda: holds(stand, spec), "limits on every thread")
     group = GROUP.format(spec.id)
     for command in (
         f"sed 's/=[0-9]*/=max/g' {group}/io.max >{group}/io.max",
@@ -95,9 +93,9 @@ def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
         f"xl sched-credit2 -d {spec.name} -w 1 -c 10",
     ):
         stand.run(command)
-        await_that(lambda: holds(stand, spec), RIGHT_S, f"this to be put right: {command}")
+        await_that(lambda: holds(stand, spec), f"this to be put right: {command}")
     stand.run("xl sched-credit2 -d Domain-0 -w 50")
-    await_that(lambda: stand.host.facts().dom0_weight == 512, RIGHT_S, "Domain-0's weight to be put right")
+    await_that(lambda: stand.host.facts().dom0_weight == 512, "Domain-0's weight to be put right")
 
 
 def test_domain_0_and_the_guests_have_processors_of_their_own(stand: Stand) -> None:
@@ -111,8 +109,8 @@ def test_domain_0_and_the_guests_have_processors_of_their_own(stand: Stand) -> N
     stand.run("systemctl stop teig-keeper")
     stand.run(f"xl cpupool-migrate {spec.name} Pool-0 && xl cpupool-cpu-remove teig-guests 1")
     stand.run("systemctl start teig-keeper")
-    await_that(lambda: holds(stand, spec) and cpupools(stand)["teig-guests"] == "1", RIGHT_S, "the pools to be mended")
-    await_that(lambda: processors(stand)[spec.name] == {"1"}, RIGHT_S, "the guest to be moved")
+    await_that(lambda: holds(stand, spec) and cpupools(stand)["teig-guests"] == "1", "the pools to be mended")
+    await_that(lambda: processors(stand)[spec.name] == {"1"}, "the guest to be moved")
 
 
 def cpupools(stand: Stand) -> dict[str, str]:
@@ -134,7 +132,7 @@ def test_a_guest_that_reconnects_all_the_time_is_paused_and_can_be_stopped(stand
     disks = tuple(Disk(number, 64 << 20 if number == 0 else 4 << 20) for number in range(3))
     spec = dataclasses.replace(slow_guest(stand), disks=disks, memory_mib=128)
     claim = stand.start(spec)
-    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread")
+    await_that(lambda: holds(stand, spec), "limits on every thread")
     use_up(stand, spec)
     file = f"/run/teig/paused/{spec.id}.json"
     # A pause may be over after ten seconds, and the guest's answer may wait for that: seen there, and made longer.
@@ -150,7 +148,7 @@ def test_a_guest_that_reconnects_all_the_time_is_paused_and_can_be_stopped(stand
     stand.run(until(file, 1.0))
     before = stand.host.guest(spec.id).cpu_time_ns
     stand.run("systemctl kill -s KILL teig-keeper")
-    await_that(lambda: stand.host.guest(spec.id).cpu_time_ns > before, RIGHT_S, "the guest to go on")
+    await_that(lambda: stand.host.guest(spec.id).cpu_time_ns > before, "the guest to go on")
     asking.join(120)
     stand.host.guest_stop(claim, 0)
 
@@ -168,14 +166,14 @@ def use_up(stand: Stand, spec: GuestSpec) -> None:
     told["used"][spec.id] = (BURST_S, now)
     stand.run(f"cat > /run/teig/keeper.json << 'END'\n{json.dumps(told)}\nEND")
     stand.run("systemctl start teig-keeper")
-    await_that(lambda: holds(stand, spec), RIGHT_S, "the next keeper")
+    await_that(lambda: holds(stand, spec), "the next keeper")
 
 
 def test_network_rates_are_on_the_card(stand: Stand) -> None:
     spec = dataclasses.replace(slow_guest(stand), in_kbit=4000, out_kbit=2000)
     stand.start(spec)
     domid = stand.host.guest(spec.id).domid
-    await_that(lambda: "tbf" in stand.run(f"tc qdisc show dev vif{domid}.0"), RIGHT_S, "a token bucket")
+    await_that(lambda: "tbf" in stand.run(f"tc qdisc show dev vif{domid}.0"), "a token bucket")
     assert "rate 4Mbit" in stand.run(f"tc qdisc show dev vif{domid}.0")
     rate = stand.run(f"xenstore-read /local/domain/0/backend/vif/{domid}/0/rate")
     assert rate.strip() == f"{2000 * 125 // 20},50000"
@@ -185,8 +183,8 @@ def test_groups_go_with_their_guests(stand: Stand) -> None:
     spec = slow_guest(stand)
     claim = stand.start(spec)
     stand.host.guest_stop(claim, 0)
-    await_that(lambda: spec.id not in stand.run("ls /sys/fs/cgroup/teig"), RIGHT_S, "the group to be removed")
-    await_that(lambda: stand.host.facts().dom0_weight == 512, RIGHT_S, "Domain-0's weight without guests")
+    await_that(lambda: spec.id not in stand.run("ls /sys/fs/cgroup/teig"), "the group to be removed")
+    await_that(lambda: stand.host.facts().dom0_weight == 512, "Domain-0's weight without guests")
 
 
 def test_a_pool_is_measured_and_left_clean(stand: Stand) -> None:
@@ -205,7 +203,7 @@ def test_a_guest_comes_back_after_its_host_s_reboot(stand: Stand) -> None:
     before = boot_id(stand.lab)
     assert before
     stand.run("systemctl disable -q xendomains; (sleep 1; reboot -ff) >/dev/null 2>&1 &")
-    await_that(lambda: boot_id(stand.lab) not in {"", before}, 400, "the host to answer again")
-    stand.host.guest_wait_ready(spec.id, 80, 300)
-    await_that(lambda: holds(stand, spec), RIGHT_S, "limits on every thread after the reboot")
+    await_that(lambda: boot_id(stand.lab) not in {"", before}, "the host to answer again")
+    stand.host.guest_wait_ready(spec.id, 80, READY_S)
+    await_that(lambda: holds(stand, spec), "limits on every thread after the reboot")
     assert processors(stand) == {"Domain-0": {"0"}, spec.name: {"1"}}

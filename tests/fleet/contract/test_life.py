@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -91,13 +92,17 @@ def _whole(stand: Stand, claim: Claim, spec: GuestSpec, call: str) -> None:
         stand.carry(claim, found)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("call", CHANGES)
-def test_an_older_fence_is_refused(stand: Stand, call: str) -> None:
+def test_an_older_fence_is_refused(stand: Stand) -> None:
     spec = stand.spec()
     older, newer = stand.claim(spec), stand.claim(spec)
     stand.stop(newer)
-    with pytest.raises(Fenced):
-        CHANGES[call](stand.host, older, spec)
+    refused = []
+    for name, call in CHANGES.items():
+        with contextlib.suppress(Fenced):
+            call(stand.host, older, spec)
+            continue
+        refused.append(name)
+    assert refused == list(CHANGES)
 
 
 def test_a_guest_that_the_host_does_not_know(stand: Stand, refusal: Refused) -> None:
