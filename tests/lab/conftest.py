@@ -10,6 +10,7 @@ import pytest
 from teig.lab.hosts import LabHost
 from teig.lab.lab import Lab, running_lab
 from teig.lab.options import LabOptions
+from tests.lab.prepared import prepared_lab
 from tests.lab.states import get, start_micro
 
 GUEST_ADDRESS = "10.77.16.1"
@@ -27,10 +28,17 @@ def host_booted(lab_booted: Lab) -> LabHost:
 
 
 @pytest.fixture(scope="package")
-def guest_running(host_booted: LabHost) -> str:
-    """The address of a PV guest with two virtual processors on `host_booted`."""
-    start_micro(host_booted, "two", GUEST_ADDRESS, vcpus=2)
-    get(host_booted, GUEST_ADDRESS)
+def host_prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabHost]:
+    """A host that has image micro."""
+    with prepared_lab(tmp_path_factory.mktemp("prepared")) as prepared:
+        yield prepared.host
+
+
+@pytest.fixture(scope="package")
+def guest_running(host_prepared: LabHost) -> str:
+    """The address of a PV guest with two virtual processors on `host_prepared`."""
+    start_micro(host_prepared, "two", GUEST_ADDRESS, vcpus=2)
+    get(host_prepared, GUEST_ADDRESS)
     return GUEST_ADDRESS
 
 

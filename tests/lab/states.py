@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from teig.control.images import identity
 from teig.lab.hosts import LabHost
 from teig.lab.images import BuiltImage, build
+from teig.model.image import Manifest
 from teig.process import ProcessFailed
+from teig.record import load
 
 CONFIG = """
 name = "{name}"
@@ -40,10 +43,12 @@ sys.stdout.write(status if wanted == "status" else body.decode())
 
 
 def send_image(host: LabHost, image: BuiltImage) -> None:
-    """Copy an image's files to a host that has none of them."""
+    """See that a host has an image's files in /root: those that the agent has there, or a copy of ours."""
+    there = f"/var/lib/teig/images/{identity(load(Manifest, image.manifest))}"
+    host.run(f"[ -e /root/{image.name} ] || [ ! -d {there} ] || ln -s {there} /root/{image.name}")
     if image.name in host.run("ls /root").split():
         return
-    host.run(f"mkdir -p /root/{image.name}")
+    host.run(f"mkdir /root/{image.name}")
     for file in image.manifest["files"].values():
         data = (image.folder / file["file"]).read_bytes()
         host.run(f"cat >/root/{image.name}/{file['file']}", stdin=data, timeout_s=900)

@@ -62,17 +62,17 @@ def test_lab_that_is_up_is_used_again(lab_booted: Lab) -> None:
         lab_booted.up(LabOptions(memory_mib=4096))
 
 
-def test_guest_answers_and_has_both_processors(host_booted: LabHost, guest_running: str) -> None:
-    assert get(host_booted, guest_running) == "Hello from two.\n"
-    assert "cpu1" in get(host_booted, guest_running, "/cgi-bin/stat")
-    assert "/dev/root / ext4 rw,noatime" in get(host_booted, guest_running, "/cgi-bin/mounts").replace(
+def test_guest_answers_and_has_both_processors(host_prepared: LabHost, guest_running: str) -> None:
+    assert get(host_prepared, guest_running) == "Hello from two.\n"
+    assert "cpu1" in get(host_prepared, guest_running, "/cgi-bin/stat")
+    assert "/dev/root / ext4 rw,noatime" in get(host_prepared, guest_running, "/cgi-bin/mounts").replace(
         "/dev/xvda", "/dev/root"
     )
-    assert "xvda:" in get(host_booted, guest_running, "/cgi-bin/scheduler")
+    assert "xvda:" in get(host_prepared, guest_running, "/cgi-bin/scheduler")
 
 
-def test_guests_root_fills_its_volume(host_booted: LabHost, guest_running: str) -> None:
-    line = get(host_booted, guest_running, "/cgi-bin/mounts").splitlines()[-1]
+def test_guests_root_fills_its_volume(host_prepared: LabHost, guest_running: str) -> None:
+    line = get(host_prepared, guest_running, "/cgi-bin/mounts").splitlines()[-1]
     assert int(line.split()[1]) > 50_000
 
 
@@ -80,35 +80,35 @@ def test_guests_root_fills_its_volume(host_booted: LabHost, guest_running: str) 
     "path",
     ["read?mib=2&block=65536", "write?mib=2&block=65536", "write?mib=2&block=4096&fsync=1"],
 )
-def test_guest_moves_the_bytes_it_was_asked_to(host_booted: LabHost, guest_running: str, path: str) -> None:
-    answer = json.loads(get(host_booted, guest_running, f"/cgi-bin/{path}"))
+def test_guest_moves_the_bytes_it_was_asked_to(host_prepared: LabHost, guest_running: str, path: str) -> None:
+    answer = json.loads(get(host_prepared, guest_running, f"/cgi-bin/{path}"))
     assert answer["bytes"] == 2 << 20
     assert answer["seconds"] > 0
 
 
-def test_guest_burns_processor_time(host_booted: LabHost, guest_running: str) -> None:
-    answer = json.loads(get(host_booted, guest_running, "/cgi-bin/burn?seconds=2&threads=2"))
+def test_guest_burns_processor_time(host_prepared: LabHost, guest_running: str) -> None:
+    answer = json.loads(get(host_prepared, guest_running, "/cgi-bin/burn?seconds=2&threads=2"))
     assert answer["iterations"] > 0
     assert answer["seconds"] >= 2
 
 
-def test_guest_floods_the_host_with_packets_and_blocks(host_booted: LabHost, guest_running: str) -> None:
-    answer = json.loads(get(host_booted, guest_running, "/cgi-bin/flood?seconds=3&threads=1"))
+def test_guest_floods_the_host_with_packets_and_blocks(host_prepared: LabHost, guest_running: str) -> None:
+    answer = json.loads(get(host_prepared, guest_running, "/cgi-bin/flood?seconds=3&threads=1"))
     assert answer["blocks"] > 0
     assert answer["packets"] > 10
 
 
 @pytest.mark.parametrize("path", ["read?mib=0", "read?mib=$(reboot)", "write?block=100", "burn?seconds=99999999999999"])
-def test_guest_refuses_impossible_requests(host_booted: LabHost, guest_running: str, path: str) -> None:
-    assert status(host_booted, guest_running, f"/cgi-bin/{path}") == 400
+def test_guest_refuses_impossible_requests(host_prepared: LabHost, guest_running: str, path: str) -> None:
+    assert status(host_prepared, guest_running, f"/cgi-bin/{path}") == 400
 
 
-def test_guest_stops_when_asked(host_booted: LabHost) -> None:
-    start_micro(host_booted, "brief", "10.77.16.9")
-    get(host_booted, "10.77.16.9")
-    host_booted.run("xl shutdown -w brief", timeout_s=120)
+def test_guest_stops_when_asked(host_prepared: LabHost) -> None:
+    start_micro(host_prepared, "brief", "10.77.16.9")
+    get(host_prepared, "10.77.16.9")
+    host_prepared.run("xl shutdown -w brief", timeout_s=120)
     # The xl that started it removes the domain a moment later.
-    eventually(lambda: host_booted.run("! xl list brief 2>/dev/null"), 60)
+    eventually(lambda: host_prepared.run("! xl list brief 2>/dev/null"), 60)
 
 
 def test_volumes_disk_can_be_slowed_down(tmp_path: Path) -> None:
