@@ -78,7 +78,7 @@ def test_guests_root_fills_its_volume(host_prepared: LabHost, guest_running: str
 
 @pytest.mark.parametrize(
     "path",
-    ["read?mib=2&block=65536", "write?mib=2&block=65536", "write?mib=2&block=4096&fsync=1"],
+    ["read?mib=2&block=65536", "write?mib=2&block=65536", "write?mib=2&block=65536&fsync=1"],
 )
 def test_guest_moves_the_bytes_it_was_asked_to(host_prepared: LabHost, guest_running: str, path: str) -> None:
     answer = json.loads(get(host_prepared, guest_running, f"/cgi-bin/{path}"))
