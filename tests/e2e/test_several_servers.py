@@ -51,7 +51,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     "step",
     [
         pytest.param("volume", marks=pytest.mark.slow),
-        "write",
+        pytest.param("write", marks=pytest.mark.slow),
         pytest.param("define", marks=pytest.mark.slow),
         "start",
     ],

@@ -82,10 +82,12 @@ def disk_operations(stand: Stand) -> int:
     return int(stand.run("cat /sys/block/vdb/stat").split()[4])
 
 
-def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
-    spec = slow_guest(stand)
-    stand.start(spec)
+def test_what_is_changed_by_hand_is_put_right_and_nothing_stays_of_a_guest_that_has_gone(stand: Stand) -> None:
+    spec = dataclasses.replace(slow_guest(stand), in_kbit=4000, out_kbit=2000)
+    claim = stand.start(spec)
     await_that(lambda: holds(stand, spec), "limits on every thread")
+    _network_rates_are_on_the_card(stand, spec)
+    _processors_are_divided(stand, spec)
     group = GROUP.format(spec.id)
     for command in (
         f"sed 's/=[0-9]*/=max/g' {group}/io.max >{group}/io.max",
@@ -96,11 +98,20 @@ def test_what_is_changed_by_hand_is_put_right(stand: Stand) -> None:
         await_that(lambda: holds(stand, spec), f"this to be put right: {command}")
     stand.run("xl sched-credit2 -d Domain-0 -w 50")
     await_that(lambda: stand.host.facts().dom0_weight == 512, "Domain-0's weight to be put right")
+    stand.host.guest_stop(claim, 0)
+    await_that(lambda: spec.id not in stand.run("ls /sys/fs/cgroup/teig"), "the group to be removed")
+    await_that(lambda: stand.host.facts().dom0_weight == 512, "Domain-0's weight without guests")
 
 
-def test_domain_0_and_the_guests_have_processors_of_their_own(stand: Stand) -> None:
-    spec = slow_guest(stand)
-    stand.start(spec)
+def _network_rates_are_on_the_card(stand: Stand, spec: GuestSpec) -> None:
+    domid = stand.host.guest(spec.id).domid
+    await_that(lambda: "tbf" in stand.run(f"tc qdisc show dev vif{domid}.0"), "a token bucket")
+    assert "rate 4Mbit" in stand.run(f"tc qdisc show dev vif{domid}.0")
+    rate = stand.run(f"xenstore-read /local/domain/0/backend/vif/{domid}/0/rate")
+    assert rate.strip() == f"{2000 * 125 // 20},50000"
+
+
+def _processors_are_divided(stand: Stand, spec: GuestSpec) -> None:
     assert cpupools(stand) == {"Pool-0": "0", "teig-guests": "1"}
     assert processors(stand) == {"Domain-0": {"0"}, spec.name: {"1"}}
     facts = stand.host.facts()
@@ -167,24 +178,6 @@ def use_up(stand: Stand, spec: GuestSpec) -> None:
     stand.run(f"cat > /run/teig/keeper.json << 'END'\n{json.dumps(told)}\nEND")
     stand.run("systemctl start teig-keeper")
     await_that(lambda: holds(stand, spec), "the next keeper")
-
-
-def test_network_rates_are_on_the_card(stand: Stand) -> None:
-    spec = dataclasses.replace(slow_guest(stand), in_kbit=4000, out_kbit=2000)
-    stand.start(spec)
-    domid = stand.host.guest(spec.id).domid
-    await_that(lambda: "tbf" in stand.run(f"tc qdisc show dev vif{domid}.0"), "a token bucket")
-    assert "rate 4Mbit" in stand.run(f"tc qdisc show dev vif{domid}.0")
-    rate = stand.run(f"xenstore-read /local/domain/0/backend/vif/{domid}/0/rate")
-    assert rate.strip() == f"{2000 * 125 // 20},50000"
-
-
-def test_groups_go_with_their_guests(stand: Stand) -> None:
-    spec = slow_guest(stand)
-    claim = stand.start(spec)
-    stand.host.guest_stop(claim, 0)
-    await_that(lambda: spec.id not in stand.run("ls /sys/fs/cgroup/teig"), "the group to be removed")
-    await_that(lambda: stand.host.facts().dom0_weight == 512, "Domain-0's weight without guests")
 
 
 def test_a_pool_is_measured_and_left_clean(stand: Stand) -> None:

@@ -26,9 +26,28 @@ def _long(stand: Stand) -> tuple[GuestSpec, Claim]:
     return spec, claim
 
 
-def test_the_job_that_runs_is_not_begun_again(stand: Stand, refusal: Refused) -> None:
+def test_a_job_runs_once_is_cancelled_is_lost_and_may_be_begun_again(stand: Stand, refusal: Refused) -> None:
     spec, claim = _long(stand)
+    newer = _runs_once(stand, refusal, spec, claim)
+    domid = stand.host.guest(spec.id).domid
+    assert stand.host.job_cancel(newer).state in {JobState.RUNNING, JobState.FAILED}
+    assert refusal(lambda: stand.carry(newer, stand.host.job(newer))) == "job_cancelled"
+    assert stand.host.guest(spec.id).domid == domid
+    assert stand.host.guest_stop(newer, LONG_S).state is JobState.RUNNING
+    stand.kill_job(spec.id)
+    assert refusal(lambda: stand.carry(newer, stand.host.job(newer))) == "job_lost"
+    assert stand.host.job(newer).state is JobState.FAILED
+    assert stand.host.guest_stop(newer, LONG_S).state is JobState.RUNNING
+    stand.host.job_cancel(newer)
+    stand.until(lambda: stand.host.job(newer).state is JobState.FAILED, "the job's end")
+    stand.stop(newer)
+    assert stand.host.guest(spec.id).domid is None
+
+
+def _runs_once(stand: Stand, refusal: Refused, spec: GuestSpec, claim: Claim) -> Claim:
+    """See that a job is not begun anew; return the newer claim that has taken it over."""
     assert stand.host.guest_stop(claim, LONG_S).state is JobState.RUNNING
+    assert refusal(lambda: stand.define(claim, spec)) == "busy", "what is no job waits for none"
     newer = stand.claim(spec)
     assert stand.host.guest_stop(newer, LONG_S).state is JobState.RUNNING
     assert stand.host.guest(spec.id).fence == newer.fence
@@ -39,6 +58,7 @@ def test_the_job_that_runs_is_not_begun_again(stand: Stand, refusal: Refused) ->
     assert refusal(lambda: stand.host.guest_reboot(newer, 0)) == "job_running"
     assert refusal(lambda: stand.host.guest_stop(stand.claim(spec), 0)) == "job_running"
     assert stand.host.guest(spec.id).domid is not None
+    return newer
 
 
 def test_what_was_done_for_an_operation_is_not_done_again_for_it_by_another_server(stand: Stand) -> None:
@@ -64,21 +84,6 @@ def test_what_was_done_for_an_operation_is_not_done_again_for_it_by_another_serv
     assert stand.host.guest(spec.id).domid == rebooted
 
 
-def test_what_is_no_job_waits_for_none_and_is_refused(stand: Stand, refusal: Refused) -> None:
-    spec, claim = _long(stand)
-    assert refusal(lambda: stand.define(claim, spec)) == "busy"
-
-
-def test_a_cancelled_job_ends_and_another_may_begin(stand: Stand, refusal: Refused) -> None:
-    spec, claim = _long(stand)
-    domid = stand.host.guest(spec.id).domid
-    assert stand.host.job_cancel(claim).state in {JobState.RUNNING, JobState.FAILED}
-    assert refusal(lambda: stand.carry(claim, stand.host.job(claim))) == "job_cancelled"
-    assert stand.host.guest(spec.id).domid == domid
-    stand.stop(claim)
-    assert stand.host.guest(spec.id).domid is None
-
-
 def test_a_guest_whose_stop_was_cancelled_lives_on_and_reboots_as_before(stand: Stand, refusal: Refused) -> None:
     spec, claim = _long(stand)
     first = stand.host.guest(spec.id).domid or 0
@@ -89,18 +94,6 @@ def test_a_guest_whose_stop_was_cancelled_lives_on_and_reboots_as_before(stand: 
     assert stand.host.guest(spec.id).domid == first, "nobody wants it to stop any more"
     stand.reboot_inside(spec)
     stand.until(lambda: (stand.host.guest(spec.id).domid or 0) > first, "a new domain")
-
-
-def test_a_job_that_was_killed_is_lost_and_may_be_begun_again(stand: Stand, refusal: Refused) -> None:
-    spec, claim = _long(stand)
-    stand.kill_job(spec.id)
-    assert refusal(lambda: stand.carry(claim, stand.host.job(claim))) == "job_lost"
-    assert stand.host.job(claim).state is JobState.FAILED
-    assert stand.host.guest_stop(claim, LONG_S).state is JobState.RUNNING
-    stand.host.job_cancel(claim)
-    stand.until(lambda: stand.host.job(claim).state is JobState.FAILED, "the job's end")
-    stand.stop(claim)
-    assert stand.host.guest(spec.id).domid is None
 
 
 def test_an_answer_that_is_lost_is_asked_for_again(stand: Stand) -> None:
