@@ -21,9 +21,8 @@ import typer
 
 from teig.cli.main import Commands
 from teig.control import plans
-from teig.lab.lab import running_lab
-from teig.lab.options import LabOptions
 from tests.cli.background import environment, server_running
+from tests.lab.prepared import prepared_lab
 
 ROOT = Path(__file__).parents[1]
 HOST = "xen1.example.org"
@@ -55,9 +54,9 @@ def desk() -> Iterator[dict[str, str]]:
     """The environment of an administrator: a running server, and an ssh that knows a machine with Xen."""
     with tempfile.TemporaryDirectory(prefix="teig-") as folder:
         home = Path(folder)
-        with running_lab(LabOptions(), home / "lab") as lab, server_running(home):
+        with prepared_lab(home / "lab") as prepared, server_running(home):
             config = home / "ssh_config"
-            config.write_text(lab.ssh_config.read_text().replace("Host lab1\n", f"Host {HOST}\n"))
+            config.write_text(prepared.lab.ssh_config.read_text().replace("Host lab1\n", f"Host {HOST}\n"))
             ssh = home / "bin/ssh"
             ssh.parent.mkdir()
             ssh.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
@@ -72,7 +71,7 @@ def test_your_own_host(desk: dict[str, str]) -> None:
     assert len(commands) > 20
     for command in commands:
         argv = ["ssh", HOST, command.command] if command.on_host else ["bash", "-o", "pipefail", "-c", command.command]
-        done = subprocess.run(argv, env=desk, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
+        done = subprocess.run(argv, env=desk, capture_output=True, text=True, timeout=1200, check=False, cwd=ROOT)
         assert done.returncode == 0, f"{command.command}\n{done.stdout}{done.stderr}"
         assert done.stdout.strip(), f"{command.command} printed nothing"
 

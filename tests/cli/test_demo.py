@@ -41,7 +41,7 @@ def demo_home(home: Path) -> Iterator[dict[str, str]]:
 
 def _run(variables: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "teig", *args]
-    return subprocess.run(argv, env=variables, capture_output=True, text=True, timeout=900, check=False)
+    return subprocess.run(argv, env=variables, capture_output=True, text=True, timeout=1500, check=False)
 
 
 @pytest.mark.lab
@@ -74,7 +74,7 @@ def _readme_commands(variables: dict[str, str]) -> None:
     for command in commands:
         text = command.command.replace(".venv/bin/teig", "teig")
         done = subprocess.run(
-            ["bash", "-c", text], env=variables, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+            ["bash", "-c", text], env=variables, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
 
