@@ -113,7 +113,7 @@ def _share_processor(file: Path) -> None:
 def _prepare(lab: Lab, key: asyncssh.SSHKey, image: Image, folder: Path) -> Prepared:
     host = lab.hosts[0]
     address = _address(host, _install(host, key))
-    # The keeper leaves Domain-0 one of the two processors. With both vCPUs on it a guest's start took 43 s, with one 30.
+    # The keeper leaves Domain-0 one of two processors: with both vCPUs on it a start took 43 s, with one 30.
     host.run("xl vcpu-set Domain-0 1")
     fleet = SshFleet(key)
     try:
