@@ -26,6 +26,8 @@ from tests.postgres import Postgres
 from tests.simulated import stored, wish
 
 T = TypeVar("T")
+DEADLINE_S = 600.0
+"""How long anything is waited for: the host is emulated, and may share a slow machine with others."""
 SITE = load(
     Site,
     {
@@ -64,15 +66,13 @@ class Stand:
         found = self.services.db.read(lambda connection: connection.exec_driver_sql(count).scalar_one())
         return int(found)
 
-    def finish(self, operation: Operation, deadline_s: float = 300) -> Operation:
+    def finish(self, operation: Operation) -> Operation:
         """Wait until an operation has ended."""
-        return await_that(
-            lambda: operations.by_id(self.services, operation.id), lambda found: found.state.ended, deadline_s
-        )
+        return await_that(lambda: operations.by_id(self.services, operation.id), lambda found: found.state.ended)
 
     def observe(self) -> None:
         """Have the host observed now: asked as often as it takes, for an emulated one may not answer in time."""
-        await_that(lambda: hosts.view(self.services, self.host.name).answers, bool, 120)
+        await_that(lambda: hosts.view(self.services, self.host.name).answers, bool)
 
     def drift(self) -> list[Drift]:
         """Return the drift that there is now."""
@@ -90,11 +90,11 @@ class Stand:
             self.finish(guests.delete(self.services, guest.name, force=True))
 
 
-def await_that(look: Callable[[], T], good: Callable[[T], bool], deadline_s: float) -> T:
-    """Return what `look` finds as soon as it is `good`; fail with the last of it after `deadline_s` seconds."""
-    deadline = time.monotonic() + deadline_s
+def await_that(look: Callable[[], T], good: Callable[[T], bool]) -> T:
+    """Return what `look` finds as soon as it is `good`; fail with the last of it after `DEADLINE_S`."""
+    deadline = time.monotonic() + DEADLINE_S
     while not good(found := look()):
-        assert time.monotonic() < deadline, f"after {deadline_s} s still {found}"
+        assert time.monotonic() < deadline, f"after {DEADLINE_S} s still {found}"
         time.sleep(0.2)
     return found
 

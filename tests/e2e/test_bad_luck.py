@@ -31,7 +31,7 @@ def _mended(stand: Stand) -> None:
     """Mend what differs; afterwards nothing may differ."""
     for operation in drift.mend(stand.services).operations:
         assert stand.finish(operation).state is OperationState.DONE
-    assert await_that(stand.drift, lambda found: not found, 120) == []
+    assert await_that(stand.drift, lambda found: not found) == []
 
 
 def _figures(stand: Stand) -> dict[str, int | None]:
@@ -41,7 +41,7 @@ def _figures(stand: Stand) -> dict[str, int | None]:
 def test_what_is_changed_by_hand_is_found_and_mended(clean: Stand) -> None:
     assert clean.create("web").state is OperationState.DONE
     group = GROUP.format(_id(clean, "web"))
-    await_that(clean.drift, lambda found: not found, 120)
+    await_that(clean.drift, lambda found: not found)
     clean.host.run("systemctl stop teig-keeper")  # which would put it right before anybody looks
 
     clean.host.run("xl sched-credit2 -d web -w 1 && xl mem-max web 128")
@@ -99,22 +99,22 @@ def test_a_host_that_reboots_in_the_middle_of_a_create_keeps_nothing_half_made(c
     boot = boot_id(clean.host)
     assert boot
     made = guests.create(clean.services, wish("web"))
-    await_that(lambda: clean.host.run("lvs --noheadings -o lv_name"), lambda found: "teig-" in found, 120)
+    await_that(lambda: clean.host.run("lvs --noheadings -o lv_name"), lambda found: "teig-" in found)
     clean.host.run("(sleep 1; reboot -ff) >/dev/null 2>&1 &")
-    assert clean.finish(made, 600).state.ended
-    await_that(lambda: boot_id(clean.host), lambda found: found not in {"", boot}, 400)
+    assert clean.finish(made).state.ended
+    await_that(lambda: boot_id(clean.host), lambda found: found not in {"", boot})
     clean.delete_all()
     assert (clean.left_on_host(), clean.rows()) == ([], 0)
 
 
 def test_ssh_that_is_cut_for_a_minute_in_the_middle_of_a_start_loses_nothing(clean: Stand) -> None:
     made = guests.create(clean.services, wish("web"))
-    await_that(lambda: step_names(clean, made), lambda found: "start" in found, 120)
+    await_that(lambda: step_names(clean, made), lambda found: "start" in found)
     with clean.host.monitor() as monitor:
         monitor.human("set_link management off")
         time.sleep(CUT_S)
         monitor.human("set_link management on")
-    ended = clean.finish(made, 400)
+    ended = clean.finish(made)
     assert ended.state is OperationState.DONE, ended.error
     assert guests.drift(guests.view(clean.services, "web")) == []
     assert clean.host.run("xl list").count("web") == 1

@@ -38,7 +38,7 @@ def test_live_is_what_the_hypervisor_says_and_drift_is_seen(clean: Stand) -> Non
     clean.host.run("systemctl stop teig-keeper")  # which would put the weight right before the memory is given back
     try:
         clean.host.run("xl mem-set web 80 && xl sched-credit2 -d web -w 7")
-        rows = await_that(lambda: _drift(clean, "web"), lambda found: found.get("memory_mib") == (96, 80), 120)
+        rows = await_that(lambda: _drift(clean, "web"), lambda found: found.get("memory_mib") == (96, 80))
     finally:
         clean.host.run("systemctl start teig-keeper")
     assert rows["weight"] == (102, 7)

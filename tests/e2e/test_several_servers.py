@@ -20,7 +20,7 @@ from tests.postgres import Postgres
 from tests.servers import REAL_HOSTS, Served, create, ended, serving, until
 
 pytestmark = pytest.mark.lab
-STEP_S = 300.0
+STEP_S = 600.0
 FOOTPRINT = "xl list; lvs --noheadings -o lv_name; cat /var/lib/teig/guests/*/fence"
 
 
