@@ -148,6 +148,16 @@ def test_a_volume_that_was_never_wiped_is_not_started(stand: Stand, refused: Ref
     assert refused(lambda: stand.host.guest_start(claim)).reason == "volume_dirty"
     stand.host.volume_create(claim, decided(spec.id), spec.disks[0])
     assert refused(lambda: stand.host.guest_start(claim)).reason == "no_image_on_volume"
+    stand.host.volume_write_image(claim, decided(spec.id), spec.disks[0], spec.image)
+    assert stand.host.guest_start(claim) > 0
+
+
+def test_a_full_volume_group(stand: Stand, refused: Refused) -> None:
+    spec = stand.spec(disks=(Disk(0, 64 << 30),))
+    error = refused(lambda: stand.host.volume_create(Claim(spec.id, 1), decided(spec.id), spec.disks[0]))
+    assert error.reason == "volume_group_full"
+    assert "65536 MiB" in error.message
+    assert stand.left() == []
 
 
 def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
@@ -164,9 +174,10 @@ def test_a_damaged_image_is_noticed_and_sent_again(stand: Stand) -> None:
     stand.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
 
 
-def test_too_little_memory_for_what_xen_itself_needs(stand: Stand, refused: Refused) -> None:
+@pytest.mark.parametrize(("beyond", "vcpus"), [(1, 1), (0, 64)], ids=["for-the-guest", "for-xen-itself"])
+def test_too_little_memory(stand: Stand, refused: Refused, beyond: int, vcpus: int) -> None:
     free = stand.host.facts().free_memory_mib
-    spec = stand.spec(memory_mib=free, vcpus=64)
+    spec = stand.spec(memory_mib=free + beyond, vcpus=vcpus)
     claim = stand.prepare(spec)
     error = refused(lambda: stand.host.guest_start(claim))
     assert error.reason == "out_of_memory"

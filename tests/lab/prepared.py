@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +18,11 @@ from pathlib import Path
 
 import asyncssh
 
+from teig.cli import enrolment
+from teig.cli.enrolment import Login
 from teig.control.images import identity
 from teig.fleet.driver import HostAddress
-from teig.fleet.install import agent_version, installed, installer
+from teig.fleet.install import agent_version
 from teig.fleet.ssh import SshFleet
 from teig.lab import accelerator, seed, snapshots
 from teig.lab.hosts import LabHost
@@ -68,7 +69,7 @@ def prepared_lab(state_dir: Path, options: LabOptions | None = None) -> Iterator
         return
     with running_lab(LabOptions(), state_dir, snapshot=_snapshot(key, image, folder)) as lab:
         host = lab.hosts[0]
-        yield Prepared(lab, key, _address(host, host.host_key), image, folder)
+        yield Prepared(lab, key, _address(host), image, folder)
 
 
 def micro() -> tuple[Image, Path]:
@@ -85,7 +86,7 @@ def decided(guest: GuestId) -> PlacementDecision:
 
 def _snapshot(key: asyncssh.SSHKey, image: Image, folder: Path) -> str:
     """Return the name of the snapshot; one process makes it, the others wait."""
-    with _locked("snapshot"), tempfile.TemporaryDirectory(prefix="teig-tests-") as state_dir:
+    with _locked(), tempfile.TemporaryDirectory(prefix="teig-tests-") as state_dir:
         options, dom0 = LabOptions(), build("dom0")
         booted = snapshots.booted(dom0, options, accelerator.choose(dom0, options), 1, silent, Path(state_dir))
         parts = [_FORM, booted.name, _public(key), agent_version(), image.id]
@@ -112,7 +113,8 @@ def _share_processor(file: Path) -> None:
 
 def _prepare(lab: Lab, key: asyncssh.SSHKey, image: Image, folder: Path) -> Prepared:
     host = lab.hosts[0]
-    address = _address(host, _install(host, key))
+    address = _address(host)
+    enrolment.install(Login(f"root@{host.name}", host.ssh_config), _public(key))
     # The keeper leaves Domain-0 one of two processors: with both vCPUs on it a start took 43 s, with one 30.
     # Back ends serve a guest with as many queues as there are vCPUs when their modules are loaded: so that comes first.
     host.run("modprobe -a xen-blkback xen-netback && xl vcpu-set Domain-0 1")
@@ -124,27 +126,13 @@ def _prepare(lab: Lab, key: asyncssh.SSHKey, image: Image, folder: Path) -> Prep
     return Prepared(lab, key, address, image, folder)
 
 
-def _install(host: LabHost, key: asyncssh.SSHKey) -> str:
-    """Do what `teig host add` does with the administrator's ssh; return the host's key."""
-    command, data = installer(_public(key))
-    argv = ["ssh", "-F", str(host.ssh_config), host.name, *command]
-    done = subprocess.run(argv, input=data, capture_output=True, timeout=400, check=False)
-    return installed(done.stdout.decode()).host_keys[0]
-
-
-def _address(host: LabHost, host_key: str) -> HostAddress:
-    return HostAddress(HOST_ID, host.name, host.address, host.ssh_port, host_key)
+def _address(host: LabHost) -> HostAddress:
+    return HostAddress(HOST_ID, host.name, host.address, host.ssh_port, host.host_key)
 
 
 def _key() -> asyncssh.SSHKey:
     """Return the key that prepared hosts let in, made now if there is none."""
-    file = seed.lab_dir() / "keys" / "tests"
-    with _locked("key"):
-        if not file.exists():
-            seed.client_keys()  # makes the folder
-            asyncssh.generate_private_key("ssh-ed25519").write_private_key(file)
-            file.chmod(0o600)
-    return asyncssh.read_private_key(file)
+    return asyncssh.read_private_key(seed._keys("tests").private)
 
 
 def _public(key: asyncssh.SSHKey) -> str:
@@ -152,7 +140,7 @@ def _public(key: asyncssh.SSHKey) -> str:
 
 
 @contextlib.contextmanager
-def _locked(what: str) -> Iterator[None]:
-    with (seed.lab_dir() / f".tests-{what}.lock").open("w") as lock:
+def _locked() -> Iterator[None]:
+    with (seed.lab_dir() / ".tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
