@@ -26,6 +26,7 @@ class CpuPools:
         self.free: set[int] = set()
         self.running = [domain(0, DOM0, dom0_vcpus)]
         self.weights = {0: Share(512, 0)}
+        self.online: dict[int, int] = {}
         self.commands = 0
         self.killed_after: float = float("inf")
         self.refuses = ""
@@ -50,6 +51,9 @@ class CpuPools:
     def domains(self) -> list[Domain]:
         return list(self.running)
 
+    def vcpus(self, domain: Domain) -> int:
+        return self.online.get(domain.domid, domain.vcpus)
+
     def set_share(self, domid: int, share: Share) -> None:
         self.weights[domid] = share
 
@@ -69,6 +73,7 @@ class CpuPools:
             "cpupool-create": self._create,
             "cpupool-destroy": self._destroy,
             "cpupool-migrate": self._migrate,
+            "vcpu-set": self._vcpu_set,
         }
         commands[argv[1]](*argv[2:])
         return ""
@@ -108,6 +113,9 @@ class CpuPools:
             found._replace(cpupool=number) if found.domid == int(domid) else found for found in self.running
         ]
         self.weights[int(domid)] = Share(256, 0)
+
+    def _vcpu_set(self, domid: str, count: str) -> None:
+        self.online[int(domid)] = int(count)
 
 
 def domain(domid: int, guest: str, vcpus: int = 1, cpupool: int = 0) -> Domain:

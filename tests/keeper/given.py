@@ -61,9 +61,6 @@ class Xen(CpuPools):
     def find(self, guest: str) -> Domain | None:
         return next((found for found in self.running if found.uuid == guest), None)
 
-    def vcpus(self, domain: Domain) -> int:
-        return domain.vcpus
-
     def shares(self, domids: list[int]) -> dict[int, Share]:
         if self.shares_fail:
             raise OSError("xl is gone")

@@ -112,6 +112,8 @@ def _processors_are_divided(stand: Stand, spec: GuestSpec) -> None:
     assert processors(stand) == {"Domain-0": {"0"}, spec.name: {"1"}}
     facts = stand.host.facts()
     assert (facts.cores, facts.dom0_cores, facts.guest_cores) == (2, 1, 1)
+    stand.run("xl vcpu-set Domain-0 2 && echo 1 >/sys/devices/system/cpu/cpu1/online")
+    await_that(lambda: stand.run("nproc").strip() == "1", "as many vCPUs of Domain-0 as CPUs")
     # As if somebody had been killed over a change: the guest beside Domain-0, its processor in no pool.
     stand.run("systemctl stop teig-keeper")
     stand.run(f"xl cpupool-migrate {spec.name} Pool-0 && xl cpupool-cpu-remove teig-guests 1")
@@ -166,11 +168,14 @@ def until(file: str, time_s: float) -> str:
 
 
 def use_up(stand: Stand, spec: GuestSpec) -> None:
-    """Let a guest have used what it may reconnect at once: how soon a guest in the lab has depends on the machine."""
+    """Let a guest have used more than it may reconnect at once, so that the next time is too much.
+
+    By itself a guest in the lab may never have: its disks connect anew some times, or not once, and then never again.
+    """
     stand.run("systemctl stop teig-keeper")
     told = json.loads(stand.run("cat /run/teig/keeper.json"))
     now = float(stand.run("cat /proc/uptime").split()[0])
-    told["used"][spec.id] = (BURST_S, now)
+    told["used"][spec.id] = (BURST_S + 1, now)
     stand.run(f"cat > /run/teig/keeper.json << 'END'\n{json.dumps(told)}\nEND")
     stand.run("systemctl start teig-keeper")
     await_that(lambda: holds(stand, spec), "the next keeper")

@@ -20,7 +20,8 @@ OWN = f"teig-{GUEST}"
 
 @pytest.fixture
 def xen(host: Host, monkeypatch: pytest.MonkeyPatch) -> CpuPools:
-    """A host of four CPUs."""
+    """A host of four CPUs, whose Domain-0 has one vCPU that it uses."""
+    host.xen.online = {0: 1}
     host.xen.pool[0], host.xen.cores = [0, 1, 2, 3], [(0, number) for number in range(4)]
     for module in (cpupools, own_cores, processors):
         monkeypatch.setattr(module, "must", host.xen.xl)
@@ -63,6 +64,26 @@ def test_what_cannot_be_divided_hinders_nothing_else(host: Host, xen: CpuPools) 
     keeping.reconcile()
     assert host.groups.rates(GUEST)
     assert sorted(xen.pool[0]) == [0, 1, 2, 3]
+
+
+def test_domain_0_has_no_more_vcpus_than_cpus(host: Host, xen: CpuPools) -> None:
+    host.run(7, guest="99999999-2222-4333-8444-555555555555")
+    xen.online.clear()
+    kept = Processors(host.xen, host.state, Clock())  # type: ignore[arg-type]
+    told = "2 vCPUs set to 1 in Domain-0, which has so many CPUs: more would wait for each other"
+    assert kept.divide()[-1] == told
+    assert xen.sizes()["Pool-0"] == [0, 1]  # one is the stranger's
+    assert (xen.online, pass_by(kept, 10)) == ({0: 1}, [])
+    xen.xl(["xl", "vcpu-set", "0", "2"])
+    assert pass_by(kept, 10) == [told]
+    assert xen.online == {0: 1}
+
+
+def test_nor_has_it_fewer_for_it_on_a_host_that_is_not_divided(host: Host, xen: CpuPools) -> None:
+    xen.pool[0] = [0]
+    xen.online.clear()
+    assert Processors(host.xen, host.state, Clock()).divide() == []  # type: ignore[arg-type]
+    assert xen.online == {}
 
 
 def test_the_cpus_of_others_are_kept_while_they_reboot(host: Host, xen: CpuPools) -> None:

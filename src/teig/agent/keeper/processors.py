@@ -37,7 +37,22 @@ class Processors:
         did = [line for name in self._abandoned() for line in self._remove(name)]
         beside = self._beside()
         with cpupools.changing(self._state):
-            return did + cpupools.mend(self._xen, self._state, beside)
+            return did + cpupools.mend(self._xen, self._state, beside) + self._fit_dom0()
+
+    def _fit_dom0(self) -> list[str]:
+        """Leave Domain-0 no more vCPUs than it has CPUs; return what was done.
+
+        With more, one that holds a lock of the kernel's waits for its turn while another spins on it (docs/keeper.md).
+        """
+        found, dom0 = cpupools.division(self._xen), self._xen.domains()[0]
+        if found.guests is None:
+            return []
+        cpus = cpupools.dom0_count(found.cpus, self._xen.core_of(), found.ours, dom0.vcpus)
+        vcpus = self._xen.vcpus(dom0)
+        if vcpus <= cpus:
+            return []
+        must(["xl", "vcpu-set", "0", str(cpus)], "xl_failed")
+        return [f"{vcpus} vCPUs set to {cpus} in Domain-0, which has so many CPUs: more would wait for each other"]
 
     def _beside(self) -> int:
         """Return how many vCPUs of domains that are not ours are beside Domain-0, or were a short while ago."""
