@@ -94,6 +94,17 @@ def test_disks_on_different_devices_share_the_rate(host: Host) -> None:
     assert host.limits.held(GUEST, 7, {}) == RATE
 
 
+def test_parts_that_do_not_come_out_even_are_as_much_together_as_the_plan_says(host: Host) -> None:
+    devices = tuple(f"253:{number}" for number in range(5, 12))
+    for number, device in enumerate(devices):
+        host.disk(f"8:{number}")
+        host.disk(device, f"8:{number}")
+    host.run(7, devices)
+    spec = host.define(disk_rate={"read_iops": 100, "write_iops": 101, "read_bps": 1 << 20, "write_bps": (1 << 20) + 6})
+    host.limits.hold(spec, 7)
+    assert host.limits.held(GUEST, 7, {}) == spec.disk_rate
+
+
 def test_a_partition_stands_for_its_disk(host: Host) -> None:
     host.disk("8:16")
     partition = host.root / "block/8:16/sdb1"

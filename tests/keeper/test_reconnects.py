@@ -216,6 +216,17 @@ def test_counters_of_each_disk(host: Host) -> None:
     assert submitted.ahead_s(8, rate, 7.0) == 0.0
 
 
+def test_what_was_submitted_under_a_faster_plan_was_right(host: Host) -> None:
+    host.run(7)
+    fast, slow = DiskRate(20000, 20000, 1 << 30, 1 << 30), DiskRate(200, 200, 1 << 20, 1 << 20)
+    submitted = host.limits.submitted
+    for now, rate, total in ((0.0, fast, 0), (10.0, slow, 200_000), (20.0, slow, 202_000)):
+        host.submitted(7, 0, rd_req=total)
+        assert submitted.ahead_s(7, rate, now) == 0.0
+    host.submitted(7, 0, rd_req=212_000)
+    assert submitted.ahead_s(7, slow, 30.0) == 40.0
+
+
 def test_what_a_new_domain_submits_before_it_is_first_looked_at_counts(host: Host) -> None:
     """A guest that reboots in a loop is a new domain each time."""
     host.run(7)
@@ -317,6 +328,35 @@ def test_one_that_is_paused_is_told_of_and_goes_on(host: Host, run: Callable[[Gu
     assert host.xen.pauses == {7: 0}
     keeping.reconcile()
     assert keeper_module.held_back(host.root / "run") == {}
+
+
+def test_the_next_domain_has_no_part_in_the_pause_of_the_last(host: Host, run: Callable[[Guest], Keeper]) -> None:
+    guest = Guest(host, 10000.0, 0.0, reconnect)
+    guest.end = guest.now + 60
+    keeping = run(guest)
+    host.run(7)
+    pauses.pause(host.xen, host.xen.running.pop(), guest.now + 125, host.root / "run")  # type: ignore[arg-type]
+    host.run(8)
+    keeping.reconcile()
+    assert keeper_module.held_back(host.root / "run") == {}
+    keeping.notice(Changes([state_of(8)], guest.now))
+    assert not keeping.catch_up()
+    host.thread(800, "8.xvda-0")
+    assert keeping.catch_up()
+
+
+def test_a_first_boot_that_a_slow_look_finds_is_not_paused_for_the_keeper_s_slowness(
+    host: Host, run: Callable[[Guest], Keeper]
+) -> None:
+    guest = Guest(host, 10000.0, 0.0, reconnect)
+    guest.end = guest.now + 60
+    keeping = run(guest)
+    host.run(8)
+    host.thread(800, "8.xvda-0", age_s=0.0)
+    guest.now += 30
+    keeping.reconcile()
+    assert host.groups.members(GUEST) == {800}
+    assert host.xen.pauses == {}
 
 
 def test_a_keeper_that_is_killed_leaves_nobody_paused_for_good(host: Host, run: Callable[[Guest], Keeper]) -> None:

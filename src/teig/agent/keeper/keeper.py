@@ -201,7 +201,7 @@ class Keeper:
             if domain.domid in self._unshaped:
                 self._unshaped.discard(domain.domid)
                 self._did(spec, domain, shaping.hold(spec, domain.domid, {}))
-            return held.settled or self._reconnects.is_paused(spec.id)
+            return held.settled or self._reconnects.is_paused(domain)
         return False
 
     def _enforce(self, domain: Domain, spec: Spec, threads: Threads) -> Held:
@@ -213,6 +213,7 @@ class Keeper:
         begins = [hurried.since] if hurried and hurried.since is not None else []
         begins += [held.outside_since] if held.outside_since is not None else []
         last = self._counted.get(domain.domid, self._began)
+        connects_first = domain.domid not in self._again and (hurried or domain.domid not in self._counted)
         self._counted[domain.domid] = now
         overdue = self._overdue.pop(domain.domid, None)
         if overdue and begins and min(begins) < overdue.since:
@@ -223,9 +224,9 @@ class Keeper:
             self._hurried[domain.domid] = hurried._replace(since=None if held.settled else now, noticed=now)
         changes = self._changes.pop(domain.domid, 0)
         ahead = self._ahead(domain, spec, now)
-        if not (domain.paused and self._reconnects.is_paused(spec.id)) and (begins or changes or ahead):
+        if not (domain.paused and self._reconnects.is_paused(domain)) and (begins or changes or ahead):
             seconds = max(0.0, now - max(min(begins), last)) if begins else 0.0
-            if hurried and domain.domid not in self._again:
+            if connects_first:
                 seconds = min(seconds, MOST_FIRST_S - self._first_s.get(domain.domid, 0.0))
                 self._first_s[domain.domid] = self._first_s.get(domain.domid, 0.0) + seconds
             self._charge(domain, spec, max(seconds, CHANGE_S * changes, PART * ahead), now)
@@ -255,7 +256,7 @@ class Keeper:
         now = boottime()
         for domid, hurried in self._hurried.items():
             domain, spec = self._ours.get(domid, (None, None))
-            if domain is None or spec is None or domid not in self._again or self._reconnects.is_paused(spec.id):
+            if domain is None or spec is None or domid not in self._again or self._reconnects.is_paused(domain):
                 continue
             seconds = now - max(hurried.noticed, self._counted.get(domid, self._began))
             if seconds > self._reconnects.left(spec.id, now):
@@ -281,15 +282,12 @@ class Keeper:
 
     def reconcile(self) -> None:
         """Look at everything and put right what is not as it must be. What fails hinders nothing else."""
-        with self._telling("processors"):
-            self._say("Processors", self._processors.divide())
         with self._telling("domains"):
             domains = self._xen.domains()
             running = self._running(domains)
             self._ours = {domain.domid: (domain, spec) for domain, spec in running}
-            threads = self._limits.threads()
-            for domain, spec in running:
-                self._keep_guest(domain, spec, threads)
+            self._keep_disks(running)
+            self._keep_processors(running)
             with self._telling("weights"):
                 self._keep_weights(running)
             with self._telling("network rates"):
@@ -299,11 +297,25 @@ class Keeper:
             self._reconciled = boottime()
         self._write()
 
-    def _keep_guest(self, domain: Domain, spec: Spec, threads: Threads) -> None:
-        with self._telling(spec.name):
-            self._enforce(domain, spec, threads)
-        with self._telling(f"the cpupool of {spec.name}"):
-            self._did(spec, domain, self._processors.place(domain, spec))
+    def _keep_disks(self, running: list[tuple[Domain, Spec]]) -> None:
+        """Limit all disks: before all else, for whatever takes long on a busy host is time without limits."""
+        threads = self._limits.threads()
+        for domain, spec in running:
+            with self._telling(spec.name):
+                self._enforce(domain, spec, threads)
+
+    def _keep_processors(self, running: list[tuple[Domain, Spec]]) -> None:
+        with self._telling("processors"):
+            self._say("Processors", self._processors.divide())
+        with self._telling("Domain-0's vCPUs"):
+            self._say("Processors", self._processors.fit_dom0())
+        for domain, spec in running:
+            with self._telling(f"the cpupool of {spec.name}"):
+                self._did(spec, domain, self._processors.place(domain, spec))
+        with self._telling("cpupools that nobody needs"):
+            for name in self._processors.abandoned():
+                with self._telling(f"cpupool {name}"):
+                    self._say("Processors", self._processors.remove(name))
 
     def _keep_weights(self, running: list[tuple[Domain, Spec]]) -> None:
         domains = self._xen.domains()
@@ -395,7 +407,7 @@ class Keeper:
         now = boottime()
         with self._telling("keeper.json"):
             for guest, known in self._guests.items():
-                known["held"] = self._reconnects.reason(guest, now)
+                known["held"] = self._reconnects.reason(guest, known.get("domid"), now)
             told = {
                 "version": self._version,
                 "pid": os.getpid(),

@@ -91,9 +91,12 @@ class Limits:
 
 
 def shared_out(rate: DiskRate, devices: Sequence[str], block: Path = BLOCK) -> dict[str, DiskRate]:
-    """Return what to limit each device to, so that all together have `rate`."""
+    """Return what to limit each device to, so that all together have `rate`, and each at least 1."""
     places, parts = places_of(devices, block)
-    return {place: DiskRate(*(max(1, value // parts) for value in rate)) for place in places}
+    return {
+        place: DiskRate(*(max(1, value // parts + (number < value % parts)) for value in rate))
+        for number, place in enumerate(places)
+    }
 
 
 def places_of(devices: Sequence[str], block: Path = BLOCK) -> tuple[list[str], int]:

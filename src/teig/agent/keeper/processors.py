@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Optional
 
-from teig.agent.contract.failure import Failure
+from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.contract.spec import Spec
 from teig.agent.host.process import must
 from teig.agent.host.state import State, locked
@@ -19,7 +20,6 @@ from teig.agent.xen.hypervisor import Domain, Hypervisor
 
 ABANDONED_S = 60.0
 """How long a pool must be empty. xl makes a guest's next domain 2 s after the last one's end (xl_vmcontrol.c)."""
-Running = list[tuple[Domain, Spec]]
 
 
 class Processors:
@@ -29,37 +29,51 @@ class Processors:
         self._xen = xen
         self._state = state
         self._clock = clock
+        self._began = clock()
         self._empty: dict[str, float] = {}
         self._strangers: dict[int, float] = {}
 
     def divide(self) -> list[str]:
-        """Divide the host's CPUs as they should be, and remove pools that nobody needs; return what was done."""
-        did = [line for name in self._abandoned() for line in self._remove(name)]
-        beside = self._beside()
-        with cpupools.changing(self._state):
-            return did + cpupools.mend(self._xen, self._state, beside) + self._fit_dom0()
+        """Divide the host's CPUs as they should be; return what was done.
 
-    def _fit_dom0(self) -> list[str]:
+        Where somebody else changes them just now nothing is done before the next look: guests wait for no lock.
+        """
+        beside = self._beside()
+        with self._changing() as alone:
+            return cpupools.mend(self._xen, self._state, beside) if alone else []
+
+    def fit_dom0(self) -> list[str]:
         """Leave Domain-0 no more vCPUs than it has CPUs; return what was done.
 
         With more, one that holds a lock of the kernel's waits for its turn while another spins on it (docs/keeper.md).
+        A host fault where Domain-0's kernel has kept more online than it was left the last time.
         """
         found, dom0 = cpupools.division(self._xen), self._xen.domains()[0]
         if found.guests is None:
             return []
-        cpus = cpupools.dom0_count(found.cpus, self._xen.core_of(), found.ours, dom0.vcpus)
+        cpus = cpupools.dom0_cpus(self._xen, found, dom0)
         vcpus = self._xen.vcpus(dom0)
-        if vcpus <= cpus:
-            return []
-        must(["xl", "vcpu-set", "0", str(cpus)], "xl_failed")
-        return [f"{vcpus} vCPUs set to {cpus} in Domain-0, which has so many CPUs: more would wait for each other"]
+        if vcpus > cpus:
+            must(["xl", "vcpu-set", "0", str(cpus)], "xl_failed")
+            return [f"{vcpus} vCPUs set to {cpus} in Domain-0, which has so many CPUs: more would wait for each other"]
+        if dom0.online > cpus:
+            raise host_fault(
+                "vcpus_kept",
+                f"Domain-0's kernel keeps {dom0.online} vCPUs online, and was told to keep {vcpus}: they wait for each "
+                f"other on {cpus} CPUs.",
+                f"Boot Xen with dom0_max_vcpus={cpus}.",
+            )
+        return []
 
-    def _beside(self) -> int:
-        """Return how many vCPUs of domains that are not ours are beside Domain-0, or were a short while ago."""
+    def _beside(self) -> Optional[int]:
+        """Return how many vCPUs of domains that are not ours are beside Domain-0, or were a short while ago.
+
+        None while that is not known yet: one of them may be rebooting, and be away just now.
+        """
         now = self._clock()
         self._strangers[cpupools.strangers(self._xen.domains(), set(self._state.guests()))] = now
         self._strangers = {count: when for count, when in self._strangers.items() if now - when < ABANDONED_S}
-        return max(self._strangers)
+        return max(self._strangers) if now - self._began >= ABANDONED_S else None
 
     def place(self, domain: Domain, spec: Spec) -> list[str]:
         """Move a guest that shares cores from Domain-0's pool to the guests'; return what was done.
@@ -68,12 +82,14 @@ class Processors:
         """
         if domain.cpupool != 0 or spec.own_cores or cpupools.home(self._xen) == cpupools.POOL_0:
             return []
-        with cpupools.changing(self._state):
+        with self._changing() as alone:
+            if not alone:
+                return []
             must(["xl", "cpupool-migrate", str(domain.domid), cpupools.GUESTS], "xl_failed")
             self._xen.set_share(domain.domid, processor.of(spec, domain))
         return [f"moved to cpupool {cpupools.GUESTS}"]
 
-    def _abandoned(self) -> list[str]:
+    def abandoned(self) -> list[str]:
         """Return the pools that have been without a domain for long: the ids of guests, numbers of nameless ones."""
         found = cpupools.division(self._xen)
         pools = {**found.own, **{str(pool.number): pool for pool in found.nameless}}
@@ -81,16 +97,31 @@ class Processors:
         self._empty = {name: self._empty.get(name, now) for name, pool in pools.items() if not pool.domains}
         return [name for name, since in self._empty.items() if now - since >= ABANDONED_S]
 
-    def _remove(self, name: str) -> list[str]:
-        if name.isdigit():
-            with cpupools.changing(self._state):
-                must(["xl", "cpupool-destroy", name], "xl_failed")
-            return [f"cpupool {name}, which has neither name nor domains, removed"]
+    def remove(self, name: str) -> list[str]:
+        """Remove one of the `abandoned`, unless somebody is about to use it; return what was done."""
         with contextlib.ExitStack() as stack:
-            if self._in_use(name, stack):
+            if name.isdigit():
+                if not stack.enter_context(self._changing()):
+                    return []
+                must(["xl", "cpupool-destroy", name], "xl_failed")
+                return [f"cpupool {name}, which has neither name nor domains, removed"]
+            if self._in_use(name, stack) or not stack.enter_context(self._changing()):
                 return []
-            own_cores.take_back(self._xen, name, self._state)
+            own_cores.give_back(self._xen, name, self._state)
         return [f"the cores of guest {name}, which has gone, given back"]
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[bool]:
+        """Be alone with the host's cpupools where nobody else changes them; say whether that is so."""
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(cpupools.changing(self._state, 0.0))
+            except Failure as failure:
+                if failure.kind != "busy":
+                    raise
+                yield False
+                return
+            yield True
 
     def _in_use(self, guest: str, stack: contextlib.ExitStack) -> bool:
         """Lock a guest until the stack's end; say whether somebody else has it, who may be about to start it."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from teig.agent.keeper import pauses
 from teig.agent.keeper.allowance import Allowance
@@ -91,14 +91,15 @@ class Reconnects:
         """Return when the next pause is over; infinity where nobody is paused."""
         return min((pause.until for pause in pauses.all_paused(self._folder).values()), default=float("inf"))
 
-    def is_paused(self, guest: str) -> bool:
-        """Say whether a guest is paused here."""
-        return pauses.paused(guest, self._folder) is not None
+    def is_paused(self, domain: Domain) -> bool:
+        """Say whether a domain is paused here; the pause of one that its guest had before says nothing of it."""
+        pause = pauses.paused(domain.uuid, self._folder)
+        return pause is not None and pause.domid == domain.domid
 
-    def reason(self, guest: str, now: float) -> str:
-        """Return why a guest is held back, in a sentence; empty where it is not."""
+    def reason(self, guest: str, domid: Optional[int], now: float) -> str:
+        """Return why a guest's domain is held back, in a sentence; empty where it is not."""
         pause = pauses.paused(guest, self._folder)
-        if pause is None:
+        if pause is None or pause.domid != domid:
             return ""
         until = time.strftime("%H:%M:%S", time.gmtime(time.time() + pause.until - now))
         return (

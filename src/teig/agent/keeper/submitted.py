@@ -22,6 +22,7 @@ _SECTOR = 512
 
 class _Seen(NamedTuple):
     at: float
+    rate: DiskRate
     disks: dict[str, DiskRate]
 
 
@@ -36,19 +37,21 @@ class Submitted:
     def ahead_s(self, domid: int, rate: DiskRate, now: float, anew: Collection[str] = ()) -> float:
         """Return how many seconds of its limit a guest used, since it was last asked for, beyond those that passed.
 
+        Of its limits then and now the larger one counts: what it did under the other was its right.
         `anew` are the disks that have connected since. Of a domain that is asked for the first time, all counts where
         they have connected under somebody's eyes, for then it has just been made; else nothing is known of it, and 0.
         """
         names = self._xen.below(f"{backends.BACKENDS}/vbd/{domid}")
         disks = {name: counts for name in names if (counts := self._counts(f"vbd-{domid}-{name}"))}
         known = self._seen.get(domid)
-        self._seen[domid] = _Seen(now, disks)
+        self._seen[domid] = _Seen(now, rate, disks)
         if known is None and not anew:
             return 0.0
-        known = known or _Seen(now, {})
+        known = known or _Seen(now, rate, {})
         before = {name: counts for name, counts in known.disks.items() if name not in anew}
         more = [_more(before.get(name, DiskRate(0, 0, 0, 0)), counts) for name, counts in disks.items()]
-        used = max((sum(column) / limit for column, limit in zip(zip(*more), rate)), default=0.0)  # noqa: B905
+        limits = map(max, known.rate, rate)
+        used = max((sum(column) / limit for column, limit in zip(zip(*more), limits)), default=0.0)  # noqa: B905
         return max(0.0, used - (now - known.at))
 
     def forget(self, domids: set[int]) -> None:

@@ -56,6 +56,11 @@ class Division(NamedTuple):
         """How many CPUs the host has but for other people's pools."""
         return len(self.cpus) + sum(len(pool.cpus) for pool in self.own.values())
 
+    @property
+    def all(self) -> int:
+        """How many CPUs the host has: Domain-0's part is of these, whoever makes a pool of some for a while."""
+        return self.ours + sum(len(pool.cpus) for pool in (*self.others, *self.nameless))
+
 
 def division(xen: Hypervisor) -> Division:
     """Read how this host is divided."""
@@ -83,10 +88,10 @@ def counted(found: Division, domains: Sequence[Domain], ours: set[str]) -> tuple
 
 
 @contextlib.contextmanager
-def changing(state: State) -> Iterator[None]:
-    """Be alone with the host's cpupools; Busy where somebody else is for too long."""
+def changing(state: State, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    """Be alone with the host's cpupools; Busy where somebody else is for longer than `wait_s` seconds."""
     make_private(state.root)
-    with locked(state.root / "cpupools.lock", LOCK_WAIT_S, "Somebody else changes the host's cpupools."):
+    with locked(state.root / "cpupools.lock", wait_s, "Somebody else changes the host's cpupools."):
         yield
 
 
@@ -96,7 +101,7 @@ def mend(xen: Hypervisor, state: State, beside: Optional[int] = None) -> list[st
     `beside` is how many CPUs are left in Pool-0 beside Domain-0's; where it is not said, those that are there.
     """
     found, domains = division(xen), xen.domains()
-    least = dom0_count(found.cpus, xen.core_of(), found.ours, domains[0].vcpus)
+    least = dom0_cpus(xen, found, domains[0])
     if found.guests is None:
         return _divide(xen, found, least + strangers(domains, set(state.guests())))
     if found.free:
@@ -116,17 +121,18 @@ def home(xen: Hypervisor) -> str:
     return GUESTS if found and found.cpus else POOL_0
 
 
-def dom0_count(cpus: Sequence[int], cores: Sequence[tuple[int, int]], ours: int, vcpus: int) -> int:
-    """Return how many of these CPUs are to be Domain-0's, which has so many vCPUs, on a host of `ours` CPUs.
+def dom0_cpus(xen: Hypervisor, found: Division, dom0: Domain) -> int:
+    """Return how many CPUs are to be Domain-0's: no more than the vCPUs that it was booted with.
 
     Where that leaves the guests three quarters, they are whole cores: a thread of Domain-0's slows the other one down.
     """
-    wanted = max(1, min(1 if ours < _MANY_CPUS else ours // _DOM0_PART, vcpus))
-    order = by_core(cpus, cores)
+    cores = xen.core_of()
+    wanted = max(1, min(1 if found.all < _MANY_CPUS else found.all // _DOM0_PART, dom0.vcpus))
+    order = by_core(found.cpus, cores)
     whole = wanted
     while 0 < whole < len(order) and cores[order[whole - 1]] == cores[order[whole]]:
         whole += 1
-    return whole if whole <= vcpus and 4 * whole <= ours else wanted
+    return whole if whole <= dom0.vcpus and 4 * whole <= found.all else wanted
 
 
 def by_core(cpus: Sequence[int], cores: Sequence[tuple[int, int]]) -> list[int]:

@@ -28,7 +28,10 @@ SHUTDOWN_CRASH = 3  # xen/include/public/sched.h, SHUTDOWN_crash
 
 
 class Domain(NamedTuple):
-    """A domain; memory in KiB, processor time in ns."""
+    """A domain; memory in KiB, processor time in ns.
+
+    `vcpus` is how many it was made with, `online` how many of them its kernel has online.
+    """
 
     domid: int
     uuid: str
@@ -41,6 +44,7 @@ class Domain(NamedTuple):
     shutdown_reason: int
     paused: bool
     cpupool: int = 0
+    online: int = 0
 
 
 class Share(NamedTuple):
@@ -298,6 +302,7 @@ def _domain(row: dict[str, Any]) -> Domain:
         shutdown_reason=int(row["shutdown_reason"]),
         paused=bool(row["paused"]),
         cpupool=int(row["cpupool"]),
+        online=int(row["online_vcpus"]),
     )
 
 

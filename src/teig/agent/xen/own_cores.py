@@ -51,9 +51,14 @@ def take_back(xen: Hypervisor, guest: str, state: Optional[State] = None) -> Non
         return
     state = state or State()
     with cpupools.changing(state):
-        there = cpupools.division(xen).own.get(guest)
-        if there:
-            _dissolve(xen, state, guest, there)
+        give_back(xen, guest, state)
+
+
+def give_back(xen: Hypervisor, guest: str, state: State) -> None:
+    """Do what `take_back` does, inside `cpupools.changing`."""
+    there = cpupools.division(xen).own.get(guest)
+    if there:
+        _dissolve(xen, state, guest, there)
 
 
 def create_option(pool: str) -> str:
