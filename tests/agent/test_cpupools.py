@@ -61,7 +61,7 @@ def test_a_host_of_one_cpu_stays_undivided(state: State, monkeypatch: pytest.Mon
     assert mend(xen, state, monkeypatch) == []
     found = cpupools.division(xen)  # type: ignore[arg-type]
     assert cpupools.counted(found, xen.domains(), set()) == (0, 1)
-    assert cpupools.home(xen) == "Pool-0"  # type: ignore[arg-type]
+    assert cpupools.home(xen) == "0"  # type: ignore[arg-type]
 
 
 def test_so_does_one_where_somebody_else_made_cpupools(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +70,16 @@ def test_so_does_one_where_somebody_else_made_cpupools(state: State, monkeypatch
     assert mend(xen, state, monkeypatch) == []
     found = cpupools.division(xen)  # type: ignore[arg-type]
     assert cpupools.counted(found, xen.domains(), set()) == (0, 4)
+
+
+def test_a_host_whose_first_pool_has_another_name_is_no_other(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    xen = CpuPools(4)
+    xen.names[0] = "Pool-node0"
+    mend(xen, state, monkeypatch)
+    assert xen.sizes() == {"Pool-node0": [0], "teig-guests": [1, 2, 3]}
+    xen.xl(["xl", "cpupool-cpu-remove", "teig-guests", "3"])
+    mend(xen, state, monkeypatch)
+    assert xen.free == set()
 
 
 def test_domains_that_are_not_ours_keep_a_cpu_for_each_vcpu(state: State, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,8 @@ from teig.agent.host.process import must, run
 from teig.agent.host.state import State, locked, make_private
 from teig.agent.xen.hypervisor import Domain, Hypervisor, Pool
 
-POOL_0 = "Pool-0"
+POOL_0 = "0"
+"""Its number, which xl takes wherever it takes a name: `xl cpupool-numa-split` names it anew (libxl_utils.c)."""
 GUESTS = "teig-guests"
 OWN = "teig-"
 """What the name of the pool of a guest with cores of its own begins with; its UUID follows."""
@@ -116,7 +117,7 @@ def mend(xen: Hypervisor, state: State, beside: Optional[int] = None) -> list[st
 
 
 def home(xen: Hypervisor) -> str:
-    """Return the name of the pool for guests that share cores."""
+    """Return the pool for guests that share cores, as xl takes it."""
     found = division(xen).guests
     return GUESTS if found and found.cpus else POOL_0
 
@@ -175,13 +176,18 @@ def _assign(found: Division, pool: str) -> list[str]:
 
 def _add(cpu: int, pool: str) -> str:
     must(["xl", "cpupool-cpu-add", pool, str(cpu)], "xl_failed")
-    return f"CPU {cpu}, which was in no cpupool, added to {pool}"
+    return f"CPU {cpu}, which was in no cpupool, added to {called(pool)}"
 
 
 def _move(cpu: int, source: str, target: str) -> str:
     must(["xl", "cpupool-cpu-remove", source, str(cpu)], "xl_failed")
     must(["xl", "cpupool-cpu-add", target, str(cpu)], "xl_failed")
-    return f"CPU {cpu} moved from {source} to {target}"
+    return f"CPU {cpu} moved from {called(source)} to {called(target)}"
+
+
+def called(pool: str) -> str:
+    """Return what people call a pool that is named as xl takes it."""
+    return "Pool-0" if pool == POOL_0 else pool
 
 
 def strangers(domains: Sequence[Domain], ours: set[str]) -> int:

@@ -88,7 +88,7 @@ def _make(xen: Hypervisor, spec: Spec) -> None:
         others = "Domain-0 needs" if source is found.pool_0 else "the guests that share them need"
         raise host_fault(
             "no_free_cores",
-            f"Guest {spec.name} did not start: it has {spec.vcpus} cores of its own, and {name} has "
+            f"Guest {spec.name} did not start: it has {spec.vcpus} cores of its own, and {cpupools.called(name)} has "
             f"{len(source.cpus)}" + (f", of which {others} one." if source.domains else "."),
             "Look at the host's pools: xl cpupool-list -c",
         )
