@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,6 +120,13 @@ def test_a_corrupt_image_is_refused_and_not_kept(client: TestClient, services: S
     answer = client.put(f"/v1/images/{announced['id']}/files/vmlinuz", content=data)
     assert answer.json()["error"]["kind"] == "image_corrupt"
     assert [path.name for path in (services.image_dir / announced["id"]).iterdir()] == ["manifest.json"]
+
+
+def test_where_there_is_no_room_for_an_image_it_is_said_at_once(client: TestClient, services: Services) -> None:
+    shutil.rmtree(services.image_dir)
+    services.image_dir.write_text("in the way")
+    error = client.post("/v1/images", json={"manifest": dump(manifest("other"))}).json()["error"]
+    assert error["message"].startswith("The server cannot store the image: ")
 
 
 def test_an_image_in_use_is_kept(client: TestClient) -> None:

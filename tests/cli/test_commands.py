@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from teig.cli.streams import listen
-from teig.model.errors import Conflict, HostFault, NotFound, Refused, TeigError
+from teig.model.errors import Conflict, DatabaseFault, HostFault, NotFound, Refused, TeigError
 from tests.agent.given import SSH_KEY
 from tests.cli.conftest import Teig
 from tests.cli.fake_server import DETAIL, FakeServer
@@ -79,6 +79,15 @@ def test_create_sends_everything_and_shows_the_steps(teig: Teig, server: FakeSer
     }  # fmt: skip
     assert done.stdout.startswith("Guest web runs on host lab-1 (10.77.16.0).")
     assert done.stderr.split() == ["volume", "create", "0.5", "s"]
+
+
+def test_a_database_that_is_away_for_a_moment_ends_no_waiting(teig: Teig, server: FakeServer) -> None:
+    server.answers["POST", "/guests/web/start"] = server.operation("op-5", "running", "running", "done")
+    path = "/operations/op-5"
+    left, answers = server.things[path], [DatabaseFault("The database does not answer.", code="database_down")]
+    server.things[path] = lambda: answers.pop() if answers else left.pop(0) if len(left) > 1 else left[0]
+    assert teig("guest", "start", "web").returncode == 0
+    assert (answers, len(left)) == ([], 1)
 
 
 def test_no_wait_prints_the_operation_and_nothing_else(teig: Teig, server: FakeServer) -> None:

@@ -179,6 +179,17 @@ def test_a_guest_destroyed_behind_our_back_is_missing_and_can_be_started(
     assert guests.view(services, "web").state is GuestState.RUNNING
 
 
+def test_of_a_guest_that_somebody_started_behind_our_back_it_is_said_how_to_stop_it(
+    services: Services, host: SimulatedHost
+) -> None:
+    make(services, "web")
+    wait(services, guests.stop(services, "web", 0))
+    host.start(host.guests[stored(services)[0].id])
+    assert guests.view(services, "web").todo == "teig guest stop web"
+    wait(services, guests.stop(services, "web", 0))
+    assert guests.view(services, "web").todo is None
+
+
 def test_one_operation_at_a_time_works_on_a_guest(services: Services, host: SimulatedHost) -> None:
     make(services, "web")
     host.job_s = 5

@@ -43,6 +43,29 @@ def test_a_host_with_guests_is_forgotten_only_by_force(services: Services, host:
     assert operations.listed(services, 10)[0].state is OperationState.DONE, "what was done stays to be read"
 
 
+def test_a_host_is_not_forgotten_while_guests_run_there_that_nobody_claims(
+    services: Services, host: SimulatedHost
+) -> None:
+    wait(services, guests.create(services, wish("web")))
+    lost = stored(services)[0]
+    address = lost.spec.nics[0].address.split("/")[0]
+    services.db.write(lambda connection: stored_guests.remove(connection, lost.id))
+    hosts.view(services, "sim1")
+    with pytest.raises(Conflict, match=f"not in the database, with the addresses {address}") as caught:
+        hosts.remove(services, "sim1")
+    assert "teig host adopt sim1" in caught.value.todo
+    assert hosts.remove(services, "sim1", force=True) == ()
+
+
+def test_a_host_that_was_removed_while_it_was_added_again_is_not_said_to_be_there(
+    services: Services, host: SimulatedHost
+) -> None:
+    there = services.db.read(lambda connection: stored_hosts.named(connection, "sim1"))
+    hosts.remove(services, "sim1")
+    with pytest.raises(NotFound, match="was removed meanwhile"):
+        services.db.write(lambda connection: stored_hosts.replace(connection, there))
+
+
 def test_while_something_is_done_on_a_host_it_is_not_forgotten(services: Services, host: SimulatedHost) -> None:
     wait(services, guests.create(services, wish("web")))
     host.job_s = 2.0

@@ -93,6 +93,8 @@ def test_a_plan_that_nobody_could_keep_does_not_come_into_being(changes: dict[st
     [
         {"country": "Norway"},
         {"gateway": "10.99.0.1"},
+        {"gateway": "10.77.0.0"},
+        {"gateway": "10.77.255.255"},
         {"first_address": "10.77.17.0"},
         {"gateway": "10.77.16.3"},
         {"network": "nonsense"},

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from dbos import DBOS
 from teig.control import guests, operations
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
-from teig.model.errors import DatabaseFault
+from teig.model.errors import Busy, DatabaseFault
 from teig.model.operation import Operation, OperationState
 from teig.operations import engine, work
 from teig.operations.workflows import QUEUE
@@ -71,6 +71,26 @@ def test_hosts_that_fall_silent_in_the_middle_keep_no_places(
     silent.answers = True
     until(lambda: all(is_in(services, operation, OperationState.RUNNING) for operation in begun), "they go on")
     assert other.truth().guests
+
+
+def test_a_host_whose_ways_are_all_taken_by_others_ends_no_operation(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait(services, guests.create(services, wish("web")))
+    host.job_s = 0.5
+    asked = 0
+
+    def busy(_: object) -> NoReturn:
+        nonlocal asked
+        asked += 1
+        raise Busy("Host sim1 has all 4 calls at once in use.", "Try again.", code="host_busy")
+
+    monkeypatch.setattr(host, "job", busy)
+    stop = guests.stop(services, "web", 0)
+    until(lambda: asked > 5, "it goes on asking")
+    monkeypatch.undo()
+    assert wait(services, stop).state is OperationState.DONE
+    assert host.truth().guests[0].domid is None
 
 
 @pytest.mark.parametrize("answer_is_lost", [False, True])

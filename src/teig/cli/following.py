@@ -13,7 +13,15 @@ import typer
 
 from teig.cli.client import Api
 from teig.cli.progress import Board, Row
-from teig.model.errors import InternalFault, InvalidRequest, OperatorError, TeigError, Unreachable, from_record
+from teig.model.errors import (
+    DatabaseFault,
+    InternalFault,
+    InvalidRequest,
+    OperatorError,
+    TeigError,
+    Unreachable,
+    from_record,
+)
 from teig.model.operation import OperationState
 
 POLL_S = 10.0
@@ -97,16 +105,16 @@ def await_answer(api: Api, path: str, name: str) -> None:
 
 
 def _poll(api: Api, operation: dict[str, Any]) -> dict[str, Any]:
-    """Ask until the server answers; it may be restarted meanwhile, and the operation goes on then."""
+    """Ask until the server answers; it or its database may be restarted meanwhile, and the operation goes on then."""
     ident = operation["id"]
     deadline = time.monotonic() + SERVER_AWAY_S
     while True:
         try:
             answer: dict[str, Any] = api.get(f"/operations/{ident}", wait_s=POLL_S, seen=operation.get("seen", 0))
-        except Unreachable as error:
+        except (Unreachable, DatabaseFault) as error:
             if time.monotonic() > deadline:
                 todo = f"{error.todo}\nThe operation goes on when the server runs again: teig op wait {ident}"
-                raise Unreachable(error.message, todo, code=error.reason) from error
+                raise type(error)(error.message, todo, code=error.reason) from error
             time.sleep(1.0)
         else:
             return answer

@@ -218,6 +218,8 @@ def _todo(guest: StoredGuest, state: GuestState) -> str | None:
         return f"teig op wait {guest.operation}"
     if state is GuestState.MISSING or state is GuestState.CRASHED:
         return f"teig guest start {guest.name}"
+    if guest.phase is Phase.STOPPED and state in {GuestState.RUNNING, GuestState.NOT_ANSWERING}:
+        return f"teig guest stop {guest.name}"  # somebody started it without Teig
     return way_out(guest.name, guest.phase, attention=guest.attention is not None)
 
 

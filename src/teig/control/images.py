@@ -51,11 +51,14 @@ def announce(services: Services, manifest: Manifest) -> Announced:
     """Prepare to receive an image; where all files are here already, register it at once."""
     image = Image(identity(manifest), manifest)
     folder = services.image_dir / image.id
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "manifest.json", json.dumps(dump(manifest), indent=1))
-    for file in _files(manifest):
-        if _there(folder, file) and _sha256(folder / file.file) != file.sha256:
-            (folder / file.file).unlink()  # an earlier release kept it, or the disk has spoilt it
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "manifest.json", json.dumps(dump(manifest), indent=1))
+        for file in _files(manifest):
+            if _there(folder, file) and _sha256(folder / file.file) != file.sha256:
+                (folder / file.file).unlink()  # an earlier release kept it, or the disk has spoilt it
+    except OSError as error:
+        raise _cannot_store(error, folder) from error
     return _register_if_whole(services, image)
 
 
@@ -92,9 +95,7 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
             )
         partial.rename(target)
     except OSError as error:
-        raise HostFault(
-            f"The server cannot store the image: {error.strerror or error} ({target.parent}).", "Make room there."
-        ) from error
+        raise _cannot_store(error, target.parent) from error
     finally:
         partial.unlink(missing_ok=True)
     return await asyncio.to_thread(_register_if_whole, services, image)
@@ -120,6 +121,10 @@ def remove(services: Services, name: str) -> None:
         )
     services.db.write(lambda connection: images.remove(connection, image.id))
     shutil.rmtree(services.image_dir / image.id, ignore_errors=True)
+
+
+def _cannot_store(error: OSError, folder: Path) -> HostFault:
+    return HostFault(f"The server cannot store the image: {error.strerror or error} ({folder}).", "Make room there.")
 
 
 def _register_if_whole(services: Services, image: Image) -> Announced:

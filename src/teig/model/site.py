@@ -60,7 +60,9 @@ class Site:
             raise InvalidRequest(
                 f"Site {self.name}: gateway and guest addresses must lie in {self.network}, the first before the last."
             )
-        if first <= gateway <= last or network.broadcast_address == last or network.network_address == first:
+        nobodys = {network.network_address, network.broadcast_address}
+        if first <= gateway <= last or not nobodys.isdisjoint({gateway, first, last}):
             raise InvalidRequest(
-                f"Site {self.name}: the guests' addresses must not include the gateway, network or broadcast address."
+                f"Site {self.name}: the guests' addresses must not include the gateway, and neither may be the "
+                f"network's own address or its broadcast address."
             )

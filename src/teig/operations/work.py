@@ -371,8 +371,8 @@ class Work:
         while True:
             try:
                 return self.host.job(self.claim)
-            except Unreachable:
-                if time.monotonic() > deadline:
+            except (Unreachable, Busy) as error:  # Busy: others ask this host so much that all ways to it are taken
+                if time.monotonic() > deadline or (isinstance(error, Busy) and error.reason != "host_busy"):
                     raise
                 self.run.wait(True)
             except NotFound as error:  # the host was booted meanwhile: what was done is to be begun once more

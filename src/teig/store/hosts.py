@@ -51,12 +51,16 @@ def add(connection: sa.Connection, host: StoredHost) -> None:
 
 
 def replace(connection: sa.Connection, host: StoredHost) -> None:
-    """Store a host's new address, key and machine-id under the identity it has; Conflict where that is another host."""
+    """Store a host's new address, key and machine-id under the identity it has.
+
+    Conflict where that is another host, NotFound where it was removed meanwhile.
+    """
     that_machine = hosts.select().where(hosts.c.machine_id == host.machine_id, hosts.c.id != host.id)
     same = connection.execute(that_machine).first()
     if same:
         raise Conflict(f"That machine is enrolled already, as host {same.name}.", code="host_known")
-    connection.execute(hosts.update().where(hosts.c.id == host.id).values(vars(host)))
+    if connection.execute(hosts.update().where(hosts.c.id == host.id).values(vars(host))).rowcount == 0:
+        raise NotFound(f"Host {host.name} was removed meanwhile.", "Add it again: teig host add", code="no_host")
 
 
 def listed(connection: sa.Connection) -> list[StoredHost]:
@@ -96,6 +100,7 @@ def is_current(connection: sa.Connection, host: StoredHost) -> bool:
 def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple[str, ...]:
     """Forget a host and, with `force`, its guests, whose names are returned; else Conflict while there are any.
 
+    So it is where guests run there that nobody claims: their addresses would be given to others.
     Busy while an operation works on one of them.
     """
     left = guest_rows.listed(connection, host.id)
@@ -104,6 +109,14 @@ def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple
         raise Conflict(
             f"Host {host.name} has {len(left)} of our guests: {', '.join(names[:5])}{', ...' * (len(left) > 5)}.",
             f"Delete them first. If the machine is lost for good: teig host remove {host.name} --force",
+            code="host_in_use",
+        )
+    if not force and (addresses := observations.addresses_on(connection, host.id)):
+        raise Conflict(
+            f"On host {host.name} run guests that are not in the database, with the addresses "
+            f"{', '.join(addresses[:5])}{', ...' * (len(addresses) > 5)}.",
+            f"Take them over: teig host adopt {host.name}. If the machine is lost for good: "
+            f"teig host remove {host.name} --force",
             code="host_in_use",
         )
     for guest in left:

@@ -191,6 +191,12 @@ def addresses_in_use(connection: sa.Connection) -> set[str]:
     return set(connection.execute(sa.select(observed_addresses.c.address)).scalars())
 
 
+def addresses_on(connection: sa.Connection, host: HostId) -> list[str]:
+    """Return the addresses of guests that run on a host and that nobody claims."""
+    mine = observed_addresses.c.host == host
+    return sorted(connection.execute(sa.select(observed_addresses.c.address).where(mine)).scalars())
+
+
 def drift_of(connection: sa.Connection, host: HostId) -> list[Drift]:
     """Return the drift of a host as it was found when it was last seen."""
     row = connection.execute(sa.select(observations.c.drift).where(observations.c.host == host)).first()
