@@ -123,10 +123,18 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
         capacity = replace(capacity, refuses=f"it lacks what a host must have: {missing[0].rstrip('.')}")
     drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)
-    strangers = [guest.spec for guest in inventory.guests if guest.id not in claimed and guest.spec is not None]
-    addresses = {nic.ip for spec in strangers for nic in spec.nics}
+    strangers = [guest for guest in inventory.guests if guest.id not in claimed]
+    addresses: set[str] = set().union(*map(_addresses, strangers))
     observations.put(connection, host.id, seen, capacity, drift, addresses)
     return [one for one in drift if one not in before]
+
+
+def _addresses(guest: GuestOnHost) -> set[str]:
+    """Return the addresses that a guest has or had when it was started: either description may be damaged."""
+    specs = [spec for spec in (guest.spec, guest.started) if spec is not None]
+    if not specs and guest.domid is not None:
+        return {observations.UNREADABLE}
+    return {nic.ip for spec in specs for nic in spec.nics}
 
 
 def _merged(connection: sa.Connection, host: HostId, inventory: Inventory, placed: list[StoredGuest]) -> Inventory:

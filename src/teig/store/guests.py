@@ -156,11 +156,12 @@ def remove(connection: sa.Connection, guest: GuestId) -> None:
 
 
 def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[str]:
-    """Return `count` addresses of a site that no guest has, with prefix; Refused where there are fewer.
+    """Return `count` addresses of a site that no guest has, with prefix; Refused where too few are known to be free.
 
     They are those after the highest that is taken, as long as there are any, then the lowest: so one that was given
     back rests for a while. Addresses of guests that run on some host and that nobody claims are not free.
     """
+    _check_all_readable(connection, site.name)
     prefix = ipaddress.IPv4Network(site.network).prefixlen
     first, last = int(ipaddress.IPv4Address(site.first_address)), int(ipaddress.IPv4Address(site.last_address))
     elsewhere = {int(ipaddress.IPv4Address(address)) for address in observations.addresses_in_use(connection)}
@@ -179,6 +180,18 @@ def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[st
         "Delete guests, or enlarge the site's range.",
         code="no_address",
     )
+
+
+def _check_all_readable(connection: sa.Connection, site: str) -> None:
+    """Raise Refused where a guest runs at a site that nobody claims and whose addresses cannot be read."""
+    there = observations.hosts_with_unreadable(connection, site)
+    if there:
+        raise Refused(
+            f"A guest that the database does not know runs on {', '.join(there)} whose addresses cannot be read: any "
+            f"free one at site {site} may be in use.",
+            "See which it is (teig drift), and end its domain on the host, or put its files right: teig host adopt",
+            code="address_unknown",
+        )
 
 
 def _next_free(connection: sa.Connection, site: str, after: int) -> int:

@@ -19,7 +19,7 @@ from teig.model.names import GuestId, HostId
 from teig.policy.admission import Capacity
 from teig.policy.drift import Drift
 from teig.record import dump, recall
-from teig.store.schema import observations, observed_addresses, observed_guests
+from teig.store.schema import hosts, observations, observed_addresses, observed_guests
 
 FRESH_S: Final = 90.0
 """A host that was not seen for so many seconds gets no new guest."""
@@ -45,6 +45,8 @@ class Observation:
 
 NEVER: Final = 0.0
 """When a host was seen that has never answered."""
+UNREADABLE: Final = "0.0.0.0"  # noqa: S104 - it stands in a column, and nothing listens there
+"""Stands for the addresses of a guest that runs and of which no description can be read. No site has it to give."""
 
 
 def is_fresh(seen_at: float | None, now: float) -> bool:
@@ -120,7 +122,7 @@ def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> b
 def put(
     connection: sa.Connection, host: HostId, seen: Seen, capacity: Capacity, drift: list[Drift], addresses: set[str]
 ) -> None:
-    """Store what was seen of a host, its guests excepted."""
+    """Store what was seen of a host, its guests excepted. `addresses` are those of guests that nobody claims."""
     values = {
         "seen_at": seen.seen_at,
         "boot": seen.inventory.boot,
@@ -184,6 +186,13 @@ def forget(connection: sa.Connection, host: HostId) -> None:
     for table in (observed_guests, observed_addresses):
         connection.execute(table.delete().where(table.c.host == host))
     connection.execute(observations.delete().where(observations.c.host == host))
+
+
+def hosts_with_unreadable(connection: sa.Connection, site: str) -> list[str]:
+    """Return the names of a site's hosts where a guest runs that nobody claims and whose addresses cannot be read."""
+    there = sa.select(hosts.c.name).join(observed_addresses, observed_addresses.c.host == hosts.c.id)
+    unreadable = there.where(hosts.c.site == site, observed_addresses.c.address == UNREADABLE)
+    return list(connection.execute(unreadable.order_by(hosts.c.name)).scalars())
 
 
 def addresses_in_use(connection: sa.Connection) -> set[str]:
