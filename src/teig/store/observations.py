@@ -77,9 +77,9 @@ class GuestRow:
         """What was seen."""
         return recall(GuestOnHost, self.record)
 
-    def newer_than(self, inventory: Inventory) -> bool:
-        """Return whether it was read after an inventory of the same boot was made."""
-        return self.boot == inventory.boot != "" and self.uptime_ns > inventory.uptime_ns
+    def newer_than(self, other: Inventory | GuestOnHost) -> bool:
+        """Return whether it was read after something else of the same boot."""
+        return self.boot == other.boot != "" and self.uptime_ns > other.uptime_ns
 
 
 def of_host(connection: sa.Connection, host: HostId) -> Observation | None:
@@ -106,8 +106,8 @@ def silent_before(connection: sa.Connection, when: float) -> set[HostId]:
     return {HostId(host) for host in connection.execute(query).scalars()}
 
 
-def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> bool:
-    """Return whether an inventory was made after what is stored of its host, which stays so until the transaction ends.
+def is_newer(connection: sa.Connection, host: HostId, seen: Inventory | GuestOnHost) -> bool:
+    """Return whether something was read after what is stored of its host, which stays so until the transaction ends.
 
     On SQLite a transaction begins with its first change, so one is made that changes nothing.
     """
@@ -116,7 +116,7 @@ def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> b
         row = connection.execute(observations.update().where(mine).values(host=host).returning(*columns)).first()
     else:
         row = connection.execute(sa.select(*columns).where(mine).with_for_update()).first()
-    return row is None or row.boot != inventory.boot or not inventory.boot or row.uptime_ns <= inventory.uptime_ns
+    return row is None or row.boot != seen.boot or not seen.boot or row.uptime_ns <= seen.uptime_ns
 
 
 def put(
@@ -286,6 +286,13 @@ def forget_guests(connection: sa.Connection, host: HostId, gone: Iterable[GuestI
     for guest in gone:
         mine = (observed_guests.c.guest == guest, observed_guests.c.host == host)
         connection.execute(observed_guests.delete().where(*mine))
+
+
+def forget_unchanged(connection: sa.Connection, guest: GuestId, host: HostId, known: GuestRow) -> None:
+    """Forget what was seen of a guest on a host, unless it was seen anew since."""
+    mine = (observed_guests.c.guest == guest, observed_guests.c.host == host)
+    unchanged = (observed_guests.c.boot == known.boot, observed_guests.c.uptime_ns == known.uptime_ns)
+    connection.execute(observed_guests.delete().where(*mine, *unchanged))
 
 
 def forget_guest(connection: sa.Connection, guest: GuestId) -> None:
