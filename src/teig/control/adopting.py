@@ -22,8 +22,6 @@ from teig.store.observations import Seen
 
 Counted = dict[str, Amounts]
 """What of guests counts as nobody's, by pool; memory and cores with the pool where new guests are made."""
-_MOST_FENCE: Final = 2**62
-"""Fencing numbers count operations; one beyond this is damage, and must leave room for those that follow."""
 _NO_BOUND: Final = PoolRating(DiskRate(10**9, 10**9, 10**15, 10**15), together=True)
 
 
@@ -136,6 +134,6 @@ def _checked(found: GuestOnHost) -> GuestSpec:
         raise Conflict(f"the files of guest {found.id} cannot be read.")
     if found.spec.id != found.id:
         raise Conflict(f"its files on the host are those of guest {found.spec.id}.")
-    if found.fence > _MOST_FENCE:
+    if found.fence > guests.MOST_FENCE:
         raise Conflict(f"its fencing number on the host cannot be: {found.fence}.", code="bad_fence")
     return found.spec

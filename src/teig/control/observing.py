@@ -110,6 +110,7 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
         return []
     placed = guests.listed(connection, host.id)
     inventory = _merged(connection, host.id, seen.inventory, placed)
+    _raise_fences(connection, inventory, placed)
     claimed = reservations.of_host(connection, host.id)
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
     for ident, old, pool in moved(inventory, claimed, seen.facts):
@@ -127,6 +128,14 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
     addresses: set[str] = set().union(*map(_addresses, strangers))
     observations.put(connection, host.id, seen, capacity, drift, addresses)
     return [one for one in drift if one not in before]
+
+
+def _raise_fences(connection: sa.Connection, inventory: Inventory, placed: list[StoredGuest]) -> None:
+    """Let no guest's next operation have a number that its host has seen: the database may be an earlier one's copy."""
+    known = {guest.id: guest.fence for guest in placed}
+    for guest in inventory.guests:
+        if guest.fence > known.get(guest.id, guest.fence):
+            guests.raise_fence(connection, guest.id, guest.fence)
 
 
 def _addresses(guest: GuestOnHost) -> set[str]:

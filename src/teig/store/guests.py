@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -23,6 +24,9 @@ from teig.store.schema import guests, nics, operations
 _OPEN = sa.and_(operations.c.guest == guests.c.id, operations.c.ended.is_(None))
 _GUESTS = sa.select(guests, operations.c.id.label("operation")).outerjoin(operations, _OPEN)
 _BY_ID = _GUESTS.where(guests.c.id == sa.bindparam("ident"))
+
+MOST_FENCE: Final = 2**62
+"""A fencing number beyond this is damage: it must leave room for those that follow."""
 
 
 @dataclass(frozen=True)
@@ -231,8 +235,9 @@ def images_in_use(connection: sa.Connection) -> dict[str, str]:
 
 
 def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
-    """Keep a guest's fencing number from being lower than the one that its host has seen."""
-    connection.execute(guests.update().where(guests.c.id == guest, guests.c.fence < fence).values(fence=fence))
+    """Keep a guest's fencing number from being lower than the one that its host has seen, unless that cannot be."""
+    if fence <= MOST_FENCE:
+        connection.execute(guests.update().where(guests.c.id == guest, guests.c.fence < fence).values(fence=fence))
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:
