@@ -77,12 +77,12 @@ def _fitting(connection: sa.Connection, now: float, site: Site, wanted: str | No
     found: list[StoredHost] = []
     last: list[StoredHost] = []
     need = memory_for(demand.memory_mib, demand.vcpus)
-    failing = operations.failing_hosts(connection, now - FAILED_S)
+    worse = operations.failing_hosts(connection, now - FAILED_S) | operations.full_hosts(connection)
     for ident in hosts.ranked(connection, site.name, now - FRESH_S, need, wanted):
         host = hosts.by_id(connection, ident)
         candidate = hosts.candidate(connection, host)
         if candidate is not None and refusal(candidate, demand) is None:
-            (last if ident in failing else found).append(host)
+            (last if ident in worse else found).append(host)
         if len(found) == ENOUGH:
             break
     return found or last[:ENOUGH]
