@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 import sqlalchemy as sa
 
-from teig.control import adopting, asking, guests, hosts, observing, operations, placing, pools, sites
+from teig.control import adopting, asking, drift, guests, hosts, observing, operations, placing, pools, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, HostFault, NotFound, Refused, Unreachable
@@ -335,6 +336,46 @@ def test_live_questions_leave_threads_for_other_requests(
         go_on.set()
         assert not any(one.result().live for one in waiting)
     assert len(asked) == asking.MOST_AT_ONE
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda services: guests.create(services, wish("shop")),
+        lambda services: adopting.adopt(services, "sim1"),
+        lambda services: hosts.audit_facts(services, "sim1"),
+        lambda services: drift.found(services, now=True),
+        lambda services: pools.bench(services, "sim1"),
+        lambda services: hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name),
+    ],
+    ids=["create", "adopt", "audit", "drift", "bench", "add"],
+)
+def test_whatever_asks_a_silent_host_leaves_threads_for_other_requests(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Services], object]
+) -> None:
+    host.answers = False
+    hosts.view(services, "sim1")
+    asked, go_on = [], threading.Event()
+
+    def slow(*_: object) -> NoReturn:
+        asked.append(1)
+        assert go_on.wait(30)
+        raise Unreachable("Host sim1 does not answer.")
+
+    for verb in ("facts", "audit_facts", "pool_bench"):
+        monkeypatch.setattr(host, verb, slow)
+    with ThreadPoolExecutor(asking.MOST_AT_ONE) as pool:
+        waiting = [pool.submit(ask, services) for _ in range(asking.MOST_AT_ONE)]
+        deadline = time.monotonic() + 30
+        while len(asked) < asking.MOST_AT_ONE:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with pytest.raises((Busy, Unreachable)):
+            ask(services)
+        assert len(asked) == asking.MOST_AT_ONE
+        go_on.set()
+        for one in waiting:
+            one.exception()
 
 
 def test_a_host_that_lost_what_it_must_have_takes_no_new_guest_and_says_so(tmp_path: Path) -> None:

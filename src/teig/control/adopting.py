@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from teig.control import observing
+from teig.control import asking, observing
 from teig.control.services import Services
 from teig.model.errors import Conflict, TeigError
 from teig.model.guest import GuestSpec
@@ -40,7 +40,8 @@ def adopt(services: Services, name: str) -> Adopted:
     One for which there is no room beside what is reserved already stays what it was: counted, and nobody's.
     """
     host = services.db.read(lambda connection: hosts.named(connection, name))
-    seen = observing.observe(services, host)
+    with asking.needed(host.id, host.name):
+        seen = observing.observe(services, host)
     adopted: list[str] = []
     known: list[str] = []
     problems: list[str] = []

@@ -81,11 +81,12 @@ def add(
     host_id = known.id if known else HostId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
     began = services.now()
     asked = services.fleet.host(HostAddress(host_id, name, address, port, host_key))
-    facts = _kept(asked)
-    fitness = judge(facts, at.bridge)
-    if fitness.missing:
-        raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
-    seen = Seen(facts, asked.inventory(), began)
+    with asking.needed(address, name):
+        facts = _kept(asked)
+        fitness = judge(facts, at.bridge)
+        if fitness.missing:
+            raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
+        seen = Seen(facts, asked.inventory(), began)
     stored = StoredHost(host_id, name, facts.machine_id, address, port, host_key, at.name)
     again = _is_again(known, stored, reinstalled=reinstalled)
 
@@ -156,7 +157,9 @@ def listed(services: Services) -> list[HostView]:
 
     unseen = services.db.read(_unseen)
     if unseen:  # after a restored backup
-        observing.observe_all(services, unseen, LIVE_S)
+        with asking.place("unseen") as free:
+            if free:
+                observing.observe_all(services, unseen, LIVE_S)
     return services.db.read(work)
 
 
@@ -182,7 +185,8 @@ def remove(services: Services, name: str, *, force: bool = False) -> tuple[str, 
 def audit_facts(services: Services, name: str) -> AuditedHost:
     """Read how a host is set up, and its guests' configuration files. Nothing of it is kept."""
     host = services.db.read(lambda connection: hosts.named(connection, name))
-    return services.fleet.host(address_of(host)).audit_facts()
+    with asking.needed(host.id, host.name):
+        return services.fleet.host(address_of(host)).audit_facts()
 
 
 def _view(connection: sa.Connection, now: float, host: StoredHost) -> HostView:
