@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 import sqlalchemy as sa
 
-from teig.control import adopting, asking, guests, hosts, observing, operations, placing, pools
+from teig.control import adopting, asking, drift, guests, hosts, observing, operations, placing, pools, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, HostFault, NotFound, Refused, Unreachable
@@ -234,6 +235,41 @@ def test_after_a_restore_no_address_is_given_away_before_the_hosts_were_looked_a
         assert guests.view(services, "shop").guest.spec.nics[0].ip != address
 
 
+def test_the_address_of_a_guest_of_nobody_s_that_runs_is_not_given_away_though_its_spec_is_lost(tmp_path: Path) -> None:
+    lost, other = (SimulatedHost(name, memory_mib=4096, cores=4) for name in ("sim1", "sim2"))
+    with server_with_hosts(tmp_path, lost, other) as services:
+        wait(services, guests.create(services, wish("web", host="sim1")))
+        [web] = stored(services)
+        lost.guests[web.id].spec = None
+        hosts.remove(services, "sim1", force=True)
+        hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
+        wait(services, guests.create(services, wish("shop", host="sim2")))
+        assert guests.view(services, "shop").guest.spec.nics[0].ip != web.spec.nics[0].ip
+
+
+def test_while_a_guest_of_nobody_s_runs_whose_address_cannot_be_read_none_is_given_at_its_site(tmp_path: Path) -> None:
+    lost, other, far = (SimulatedHost(name, memory_mib=4096, cores=4) for name in ("sim1", "sim2", "sim3"))
+    with server_with_hosts(tmp_path, lost, other) as services:
+        services.fleet.hosts["sim3"] = far  # type: ignore[attr-defined]
+        sites.add(services, replace(SITE, name="elsewhere"))
+        hosts.add(services, "sim3", "sim3", 22, HOST_KEY, "elsewhere")
+        pools.bench(services, "sim3")
+        wait(services, guests.create(services, wish("web", site="lab", host="sim1")))
+        kept = lost.guests[stored(services)[0].id]
+        kept.spec = kept.started = None
+        hosts.view(services, "sim1")
+        wait(services, guests.create(services, wish("shop", site="lab", host="sim2")))  # web's is in the database
+        hosts.remove(services, "sim1", force=True)
+        hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
+        with pytest.raises(Refused, match="runs on sim1 whose addresses cannot be read") as caught:
+            guests.create(services, wish("mail", site="lab", host="sim2"))
+        assert "teig drift" in caught.value.todo
+        wait(services, guests.create(services, wish("mail", site="elsewhere")))
+        lost.destroy(kept)
+        hosts.view(services, "sim1")
+        wait(services, guests.create(services, wish("news", site="lab", host="sim2")))
+
+
 def test_before_it_is_known_what_runs_on_all_hosts_a_create_is_told_to_wait(
     services: Services, host: SimulatedHost
 ) -> None:
@@ -323,6 +359,46 @@ def test_live_questions_leave_threads_for_other_requests(
         go_on.set()
         assert not any(one.result().live for one in waiting)
     assert len(asked) == asking.MOST_AT_ONE
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda services: guests.create(services, wish("shop")),
+        lambda services: adopting.adopt(services, "sim1"),
+        lambda services: hosts.audit_facts(services, "sim1"),
+        lambda services: drift.found(services, now=True),
+        lambda services: pools.bench(services, "sim1"),
+        lambda services: hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name),
+    ],
+    ids=["create", "adopt", "audit", "drift", "bench", "add"],
+)
+def test_whatever_asks_a_silent_host_leaves_threads_for_other_requests(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Services], object]
+) -> None:
+    host.answers = False
+    hosts.view(services, "sim1")
+    asked, go_on = [], threading.Event()
+
+    def slow(*_: object) -> NoReturn:
+        asked.append(1)
+        assert go_on.wait(30)
+        raise Unreachable("Host sim1 does not answer.")
+
+    for verb in ("facts", "audit_facts", "pool_bench"):
+        monkeypatch.setattr(host, verb, slow)
+    with ThreadPoolExecutor(asking.MOST_AT_ONE) as pool:
+        waiting = [pool.submit(ask, services) for _ in range(asking.MOST_AT_ONE)]
+        deadline = time.monotonic() + 30
+        while len(asked) < asking.MOST_AT_ONE:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with pytest.raises((Busy, Unreachable)):
+            ask(services)
+        assert len(asked) == asking.MOST_AT_ONE
+        go_on.set()
+        for one in waiting:
+            one.exception()
 
 
 def test_a_host_that_lost_what_it_must_have_takes_no_new_guest_and_says_so(tmp_path: Path) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
 
-from teig.control import drift, guests, hosts, observing
+from teig.control import drift, guests, hosts, observing, placing
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
-from teig.model.errors import Unreachable
+from teig.model.errors import Refused, Unreachable
 from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
 from teig.store import observations
@@ -93,6 +95,25 @@ def test_a_host_that_does_not_answer_is_silent_until_it_does(services: Services,
     fleet.address = "sim1"
     observing.observe(services, stored(services))
     assert services.db.read(observations.silent) == {}
+
+
+@pytest.mark.parametrize(("module", "patience"), [(hosts, "LIVE_S"), (placing, "OBSERVE_S")])
+def test_a_host_is_not_silent_because_somebody_had_less_patience_than_observers(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch, module: ModuleType, patience: str
+) -> None:
+    monkeypatch.setattr(module, patience, 0.1)
+    host.call_s = 0.3
+    if module is hosts:
+        view = hosts.view(services, "sim1")
+        assert (view.answers, view.warnings[0]) == (False, "Host sim1 does not answer. Look whether it runs.")
+    else:
+        object.__setattr__(services, "now", lambda: time.time() + observations.FRESH_S + 1)  # a clock was set
+        with pytest.raises(Refused, match="sim1: was last seen"):
+            guests.create(services, wish("web"))
+    assert services.db.read(observations.silent) == {}
+    object.__setattr__(services, "now", time.time)
+    host.call_s = 0.0
+    wait(services, guests.create(services, wish("web")))
 
 
 def test_a_host_that_was_put_back_to_an_earlier_state_is_seen_as_it_is_now(

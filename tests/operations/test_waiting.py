@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from dbos import DBOS
 
-from teig.control import guests, operations
+from teig.control import guests, hosts, operations
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Busy, DatabaseFault
@@ -39,9 +39,9 @@ def is_in(services: Services, operation: Operation, state: OperationState) -> bo
 
 @pytest.fixture
 def two(tmp_path: Path, database: sa.URL | None) -> Iterator[tuple[Services, SimulatedHost, SimulatedHost]]:
-    hosts = SimulatedHost("sim1"), SimulatedHost("sim2")
-    with server_with_hosts(tmp_path, *hosts, database=database) as services:
-        yield services, *hosts
+    both = SimulatedHost("sim1"), SimulatedHost("sim2")
+    with server_with_hosts(tmp_path, *both, database=database) as services:
+        yield services, *both
 
 
 def test_guests_that_do_not_shut_down_delay_nobody_at_their_host(services: Services, host: SimulatedHost) -> None:
@@ -55,6 +55,30 @@ def test_guests_that_do_not_shut_down_delay_nobody_at_their_host(services: Servi
     for stop in stops:
         operations.cancel(services, stop.id)
     assert {wait(services, stop).state for stop in stops} == {OperationState.CANCELLED}
+
+
+def test_a_new_guest_goes_where_a_place_is_free(
+    two: tuple[Services, SimulatedHost, SimulatedHost], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The roomiest host has as many guests that do not shut down as may be waited for."""
+    services, full, _other = two
+    monkeypatch.setattr(rows, "MOST_WAITING_ON_A_HOST", 2)
+    full.memory_mib *= 2
+    hosts.view(services, "sim1")
+    for number in range(2):
+        wait(services, guests.create(services, wish(f"deaf{number}", host="sim1")))
+    for kept in full.guests.values():
+        kept.deaf = True
+    stops = [guests.stop(services, f"deaf{number}", 3600) for number in range(2)]
+    until(lambda: all(is_in(services, stop, OperationState.WAITING) for stop in stops), "the stops wait")
+    wait(services, guests.create(services, wish("shop")))
+    assert guests.view(services, "shop").host.name == "sim2"
+    operations.cancel(services, stops[0].id)
+    wait(services, stops[0])
+    wait(services, guests.create(services, wish("mail")))
+    assert guests.view(services, "mail").host.name == "sim1"
+    operations.cancel(services, stops[1].id)
+    wait(services, stops[1])
 
 
 def test_hosts_that_fall_silent_in_the_middle_keep_no_places(

@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from teig.control import observing
+from teig.control import asking, observing
 from teig.control.services import Services
 from teig.model.errors import Conflict, TeigError
 from teig.model.guest import GuestSpec
@@ -22,8 +22,6 @@ from teig.store.observations import Seen
 
 Counted = dict[str, Amounts]
 """What of guests counts as nobody's, by pool; memory and cores with the pool where new guests are made."""
-_MOST_FENCE: Final = 2**62
-"""Fencing numbers count operations; one beyond this is damage, and must leave room for those that follow."""
 _NO_BOUND: Final = PoolRating(DiskRate(10**9, 10**9, 10**15, 10**15), together=True)
 
 
@@ -42,7 +40,8 @@ def adopt(services: Services, name: str) -> Adopted:
     One for which there is no room beside what is reserved already stays what it was: counted, and nobody's.
     """
     host = services.db.read(lambda connection: hosts.named(connection, name))
-    seen = observing.observe(services, host)
+    with asking.needed(host.id, host.name):
+        seen = observing.observe(services, host)
     adopted: list[str] = []
     known: list[str] = []
     problems: list[str] = []
@@ -136,6 +135,6 @@ def _checked(found: GuestOnHost) -> GuestSpec:
         raise Conflict(f"the files of guest {found.id} cannot be read.")
     if found.spec.id != found.id:
         raise Conflict(f"its files on the host are those of guest {found.spec.id}.")
-    if found.fence > _MOST_FENCE:
+    if found.fence > guests.MOST_FENCE:
         raise Conflict(f"its fencing number on the host cannot be: {found.fence}.", code="bad_fence")
     return found.spec

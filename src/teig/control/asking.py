@@ -1,7 +1,7 @@
-"""Asking a host in a request's own thread, for what is shown live.
+"""Asking hosts in a request's own thread.
 
-Few are asked at a time: those that do not answer would take all the threads that there are for requests. Who finds no
-place is shown what was last seen.
+Few requests do so at a time: hosts that do not answer would take all the threads that there are for requests. Who finds
+no place is shown what was last seen, or is told to try again.
 """
 
 from __future__ import annotations
@@ -12,26 +12,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from teig.model.names import HostId
+from teig.model.errors import Busy
 
 MOST: Final = 20
-"""At all hosts together: half of the threads that the API has."""
+"""Of all together: half of the threads that the API has."""
 MOST_AT_ONE: Final = 4
 
 _lock: Final = threading.Lock()
-_asked: Final[Counter[HostId]] = Counter()
+_asked: Final[Counter[str]] = Counter()
 
 
 @contextmanager
-def place(host: HostId) -> Iterator[bool]:
-    """Say whether a host may be asked now; it is counted as being asked for as long as the block runs."""
+def place(what: str) -> Iterator[bool]:
+    """Say whether a host (by its id) or several (by one word for them) may be asked now.
+
+    It is counted as being asked for as long as the block runs.
+    """
     with _lock:
-        free = _asked[host] < MOST_AT_ONE and _asked.total() < MOST
-        _asked[host] += free
+        free = _asked[what] < MOST_AT_ONE and _asked.total() < MOST
+        _asked[what] += free
     try:
         yield free
     finally:
         with _lock:
-            _asked[host] -= free
-            if not _asked[host]:
-                del _asked[host]
+            _asked[what] -= free
+            if not _asked[what]:
+                del _asked[what]
+
+
+@contextmanager
+def needed(what: str, name: str) -> Iterator[None]:
+    """Ask a host, or several, for what nothing stored can stand for; Busy where there is no place. `name` is shown."""
+    with place(what) as free:
+        if not free:
+            raise Busy(f"Many requests wait for {name} to answer already.", "Try again later.", code="asked_enough")
+        yield

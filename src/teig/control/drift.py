@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
+from teig.control import asking
 from teig.control import guests as guest_desk
 from teig.control.observing import observe_all
 from teig.control.services import Services
@@ -32,7 +33,8 @@ def found(services: Services, *, now: bool = False) -> list[Drift]:
     Of a host that does not answer, only that is said.
     """
     if now:
-        observe_all(services, services.db.read(hosts.listed))
+        with asking.needed("drift", "all hosts"):
+            observe_all(services, services.db.read(hosts.listed))
 
     def read(connection: sa.Connection) -> list[Drift]:
         names = hosts.names(connection)
@@ -70,5 +72,6 @@ def mend(services: Services) -> Mended:
 
 def _start_keeper(services: Services, host_name: str) -> str:
     host = services.db.read(lambda connection: hosts.named(connection, host_name))
-    services.fleet.host(address_of(host)).keeper_start()
+    with asking.needed(host.id, host.name):
+        services.fleet.host(address_of(host)).keeper_start()
     return f"The keeper of {host_name} was started."

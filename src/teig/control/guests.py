@@ -131,7 +131,8 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
     operation_id = _operation_id(services)
     _, there_now = _with_host(services, name)
     if services.db.read(lambda connection: observations.seen_at(connection, there_now.id)) is None:
-        observing.observe(services, there_now)  # nobody has since an upgrade or a restored backup
+        with asking.needed(there_now.id, there_now.name):
+            observing.observe(services, there_now)  # nobody has since an upgrade or a restored backup
 
     def work(connection: sa.Connection) -> Operation:
         guest = guests.named(connection, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from teig.control import asking, observing, sites
 from teig.control.services import Services
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.driver import Host, HostAddress
-from teig.model.errors import Conflict, OperatorError, TeigError
+from teig.model.errors import Conflict, OperatorError, TeigError, Unreachable
 from teig.model.host import HostFacts
 from teig.model.names import HostId, check_name
 from teig.operations.work import address_of
@@ -26,6 +26,7 @@ from teig.store.hosts import StoredHost
 from teig.store.observations import Observation, Seen
 
 LIVE_S: Final = 10.0
+"""How long a host may take to be shown as it is at this moment."""
 
 
 class HostUnfit(OperatorError):
@@ -80,11 +81,12 @@ def add(
     host_id = known.id if known else HostId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
     began = services.now()
     asked = services.fleet.host(HostAddress(host_id, name, address, port, host_key))
-    facts = _kept(asked)
-    fitness = judge(facts, at.bridge)
-    if fitness.missing:
-        raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
-    seen = Seen(facts, asked.inventory(), began)
+    with asking.needed(address, name):
+        facts = _kept(asked)
+        fitness = judge(facts, at.bridge)
+        if fitness.missing:
+            raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
+        seen = Seen(facts, asked.inventory(), began)
     stored = StoredHost(host_id, name, facts.machine_id, address, port, host_key, at.name)
     again = _is_again(known, stored, reinstalled=reinstalled)
 
@@ -125,10 +127,17 @@ def _is_again(known: StoredHost | None, host: StoredHost, *, reinstalled: bool) 
 def view(services: Services, name: str) -> HostView:
     """Return one host, observed now; as it was last seen where it does not answer."""
     stored = services.db.read(lambda connection: hosts.named(connection, name))
-    with asking.place(stored.id) as free:
-        if free:
-            observing.observe_all(services, [stored], LIVE_S)
-    return services.db.read(lambda connection: _view(connection, services.now(), stored))
+    silence: Unreachable | None = None
+    with asking.place(stored.id) as free, suppress(TeigError):
+        try:
+            if free:
+                observing.observe(services, stored, LIVE_S)
+        except Unreachable as error:
+            silence = error
+    found = services.db.read(lambda connection: _view(connection, services.now(), stored))
+    if silence is None or not found.answers:
+        return found
+    return replace(found, warnings=(str(silence), *found.warnings), answers=False)
 
 
 def listed(services: Services) -> list[HostView]:
@@ -148,7 +157,9 @@ def listed(services: Services) -> list[HostView]:
 
     unseen = services.db.read(_unseen)
     if unseen:  # after a restored backup
-        observing.observe_all(services, unseen, LIVE_S)
+        with asking.place("unseen") as free:
+            if free:
+                observing.observe_all(services, unseen, LIVE_S)
     return services.db.read(work)
 
 
@@ -174,7 +185,8 @@ def remove(services: Services, name: str, *, force: bool = False) -> tuple[str, 
 def audit_facts(services: Services, name: str) -> AuditedHost:
     """Read how a host is set up, and its guests' configuration files. Nothing of it is kept."""
     host = services.db.read(lambda connection: hosts.named(connection, name))
-    return services.fleet.host(address_of(host)).audit_facts()
+    with asking.needed(host.id, host.name):
+        return services.fleet.host(address_of(host)).audit_facts()
 
 
 def _view(connection: sa.Connection, now: float, host: StoredHost) -> HostView:

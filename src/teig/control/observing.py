@@ -19,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 
 from teig.control.services import Services
-from teig.model.errors import Busy, DatabaseFault, HostFault, TeigError
+from teig.model.errors import Busy, DatabaseFault, HostFault, TeigError, Unreachable
 from teig.model.host import GuestOnHost, Inventory
 from teig.model.names import GuestId, HostId
 from teig.operations.work import address_of
@@ -43,6 +43,8 @@ WORKERS: Final = 32
 SILENT_WORKERS: Final = 8
 ANSWER_S: Final = 20.0
 """How long an observed host may take to answer, connecting included: a busy Domain-0 is slow, and not silent."""
+_NEARLY: Final = 0.9
+"""What part of the time that there was must be over for silence to be for want of more: timers are not exact."""
 CLOSE_S: Final = 5.0
 
 _STORING: Final = threading.BoundedSemaphore(1)
@@ -55,9 +57,10 @@ log = structlog.get_logger()
 def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -> Seen:
     """Ask a host what it is and has, and store that; raise why it did not answer, which is stored too.
 
-    What a host at another address says, or does not say, is nothing of this one: it may have been enrolled anew.
+    Of a host that was seen before, silence is stored only where it had `ANSWER_S` to answer, or refused at once. What a
+    host at another address says, or does not say, is nothing of this one: it may have been enrolled anew.
     """
-    began = services.now()
+    began, waits = services.now(), time.monotonic()
     asked = services.fleet.host(address_of(host))
     known = services.db.read(lambda connection: observations.seen_at(connection, host.id))
     try:
@@ -68,17 +71,21 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
         raise
     except Exception as error:
         told = error if isinstance(error, TeigError) else _cannot_be(host, error)
-        record = told.as_record()
-
-        def silence(connection: sa.Connection) -> None:
-            if hosts.is_current(connection, host):
-                observations.put_silence(connection, host.id, record, known, services.now())
-
-        services.db.update(silence, lasting=False)
+        impatient = timeout_s < ANSWER_S and time.monotonic() - waits >= _NEARLY * timeout_s
+        if known is None or not (impatient and isinstance(told, Unreachable)):
+            _store_silence(services, host, told, known)
         raise told from error
     for drift in new:
         log.warning("drift", host=drift.host, guest=drift.guest, kind=drift.kind, text=drift.text)
     return seen
+
+
+def _store_silence(services: Services, host: StoredHost, error: TeigError, known: float | None) -> None:
+    def silence(connection: sa.Connection) -> None:
+        if hosts.is_current(connection, host):
+            observations.put_silence(connection, host.id, error.as_record(), known, services.now())
+
+    services.db.update(silence, lasting=False)
 
 
 def _cannot_be(host: StoredHost, error: Exception) -> HostFault:
@@ -110,6 +117,7 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
         return []
     placed = guests.listed(connection, host.id)
     inventory = _merged(connection, host.id, seen.inventory, placed)
+    _raise_fences(connection, inventory, placed)
     claimed = reservations.of_host(connection, host.id)
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
     for ident, old, pool in moved(inventory, claimed, seen.facts):
@@ -123,10 +131,26 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
         capacity = replace(capacity, refuses=f"it lacks what a host must have: {missing[0].rstrip('.')}")
     drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)
-    strangers = [guest.spec for guest in inventory.guests if guest.id not in claimed and guest.spec is not None]
-    addresses = {nic.ip for spec in strangers for nic in spec.nics}
+    strangers = [guest for guest in inventory.guests if guest.id not in claimed]
+    addresses: set[str] = set().union(*map(_addresses, strangers))
     observations.put(connection, host.id, seen, capacity, drift, addresses)
     return [one for one in drift if one not in before]
+
+
+def _raise_fences(connection: sa.Connection, inventory: Inventory, placed: list[StoredGuest]) -> None:
+    """Let no guest's next operation have a number that its host has seen: the database may be an earlier one's copy."""
+    known = {guest.id: guest.fence for guest in placed}
+    for guest in inventory.guests:
+        if guest.fence > known.get(guest.id, guest.fence):
+            guests.raise_fence(connection, guest.id, guest.fence)
+
+
+def _addresses(guest: GuestOnHost) -> set[str]:
+    """Return the addresses that a guest has or had when it was started: either description may be damaged."""
+    specs = [spec for spec in (guest.spec, guest.started) if spec is not None]
+    if not specs and guest.domid is not None:
+        return {observations.UNREADABLE}
+    return {nic.ip for spec in specs for nic in spec.nics}
 
 
 def _merged(connection: sa.Connection, host: HostId, inventory: Inventory, placed: list[StoredGuest]) -> Inventory:

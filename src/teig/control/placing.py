@@ -11,6 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from teig.control import asking
 from teig.control.observing import observe_all
 from teig.control.services import Services
 from teig.model.errors import Busy, Refused, TeigError, from_record
@@ -48,7 +49,9 @@ def see_all(services: Services, site: Site, found: list[StoredHost]) -> None:
     """
     if not found:
         return
-    observe_all(services, found[:OBSERVED_AT_ONCE])
+    with asking.place(site.name) as free:
+        if free:
+            observe_all(services, found[:OBSERVED_AT_ONCE], OBSERVE_S)
     left = services.db.read(lambda connection: unseen(connection, services.now(), site))
     if left:
         names = ", ".join(host.name for host in left[:5])
@@ -77,19 +80,19 @@ def _fitting(connection: sa.Connection, now: float, site: Site, wanted: str | No
     found: list[StoredHost] = []
     last: list[StoredHost] = []
     need = memory_for(demand.memory_mib, demand.vcpus)
-    failing = operations.failing_hosts(connection, now - FAILED_S)
+    worse = operations.failing_hosts(connection, now - FAILED_S) | operations.full_hosts(connection)
     for ident in hosts.ranked(connection, site.name, now - FRESH_S, need, wanted):
         host = hosts.by_id(connection, ident)
         candidate = hosts.candidate(connection, host)
         if candidate is not None and refusal(candidate, demand) is None:
-            (last if ident in failing else found).append(host)
+            (last if ident in worse else found).append(host)
         if len(found) == ENOUGH:
             break
     return found or last[:ENOUGH]
 
 
 def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:
-    """Observe hosts that were not seen for a while although they answered; return whether there were any.
+    """Observe hosts that were not seen for a while although they answered; return whether any was asked.
 
     That is so after a server's start, and where a clock was set. Those that do not answer are asked again only where no
     other is left.
@@ -106,9 +109,12 @@ def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:
         return stale + silent if len(stale) + len(silent) == len(here) else stale
 
     found = services.db.read(stale)[:OBSERVED_AT_ONCE]
-    if found:
-        observe_all(services, found, OBSERVE_S)
-    return bool(found)
+    if not found:
+        return False
+    with asking.place(site.name) as free:
+        if free:
+            observe_all(services, found, OBSERVE_S)
+        return free
 
 
 def _only_stale(seen: Observation, now: float) -> bool:

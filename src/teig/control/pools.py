@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from teig.control import asking
 from teig.control.observing import observe_all
 from teig.control.services import Services
 from teig.model.errors import Conflict, NotFound
@@ -63,9 +64,10 @@ def bench(services: Services, host_name: str) -> PoolView:
     """Measure a host's pool and rate it at what was measured. Guests there feel it while it lasts."""
     pool = of_host(services, host_name)
     host = services.db.read(lambda connection: hosts.named(connection, host_name))
-    measured = services.fleet.host(address_of(host)).pool_bench(pool.group.name)
-    _rate(services, host, pool, Rating(measured, "measured", services.now()))
-    observe_all(services, [host])  # it may have been seen last while the measurement's own volume was there
+    with asking.needed(host.id, host.name):
+        measured = services.fleet.host(address_of(host)).pool_bench(pool.group.name)
+        _rate(services, host, pool, Rating(measured, "measured", services.now()))
+        observe_all(services, [host])  # it may have been seen last while the measurement's own volume was there
     return of_host(services, host_name)
 
 

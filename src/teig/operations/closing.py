@@ -17,17 +17,26 @@ from teig.store import guests, observations, reservations
 
 
 def observe(work: Work) -> None:
-    """Read the guest from its host and write down what was seen, for lists, and for what is reserved."""
+    """Read the guest from its host and write down what was seen, for lists, and for what is reserved.
+
+    Where somebody has seen it later than this was read, what was seen then stays, and counts as read by this operation.
+    """
     host, fence = work.stored_host.id, work.claim.fence
+    before = work.parts.db.read(lambda connection: observations.of_guest(connection, work.guest_id, host))
     try:
         seen = work.host.guest(work.guest_id)
     except NotFound:
-        work.write(lambda connection: observations.forget_guests(connection, host, [work.guest_id]))
+        if before is not None:
+            work.write(lambda connection: observations.forget_unchanged(connection, work.guest_id, host, before))
         return
 
     def write(connection: sa.Connection) -> None:
+        newest = observations.is_newer(connection, host, seen)
         known = observations.of_guest(connection, work.guest_id, host)
-        observations.put_guest(connection, host, seen, known, fence)
+        if newest and not (known and known.newer_than(seen)):
+            observations.put_guest(connection, host, seen, known, fence)
+        elif known is not None:
+            observations.put_guest(connection, host, known.guest, known, fence)
 
     work.write(write)
 

@@ -20,8 +20,6 @@ from teig.store.schema import guests, metadata, operations
 
 FORM: Final = 1
 LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests", "observed_addresses"})
-FENCE_STEP: Final = 1_000_000
-"""Hosts may have seen higher fencing numbers since the backup was made: ours must be higher still."""
 _ERROR: Final = {
     "kind": "conflict",
     "code": "restored",
@@ -86,7 +84,9 @@ def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) ->
 
 
 def _settle(connection: sa.Connection, now: float) -> None:
-    connection.execute(guests.update().values(fence=guests.c.fence + FENCE_STEP))
+    # Hosts may have seen higher fencing numbers since the backup was made, or since it was restored before; on no guest
+    # are there as many operations as milliseconds.
+    connection.execute(guests.update().values(fence=guests.c.fence + int(1000 * now)))
     half_made = guests.update().where(guests.c.phase == Phase.CREATING)
     connection.execute(half_made.values(phase=Phase.DELETING, attention=_ERROR["message"]))
     under_way = sa.select(operations.c.guest).where(operations.c.ended.is_(None))

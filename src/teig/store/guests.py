@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -23,6 +24,9 @@ from teig.store.schema import guests, nics, operations
 _OPEN = sa.and_(operations.c.guest == guests.c.id, operations.c.ended.is_(None))
 _GUESTS = sa.select(guests, operations.c.id.label("operation")).outerjoin(operations, _OPEN)
 _BY_ID = _GUESTS.where(guests.c.id == sa.bindparam("ident"))
+
+MOST_FENCE: Final = 2**62
+"""A fencing number beyond this is damage: it must leave room for those that follow."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +160,12 @@ def remove(connection: sa.Connection, guest: GuestId) -> None:
 
 
 def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[str]:
-    """Return `count` addresses of a site that no guest has, with prefix; Refused where there are fewer.
+    """Return `count` addresses of a site that no guest has, with prefix; Refused where too few are known to be free.
 
     They are those after the highest that is taken, as long as there are any, then the lowest: so one that was given
     back rests for a while. Addresses of guests that run on some host and that nobody claims are not free.
     """
+    _check_all_readable(connection, site.name)
     prefix = ipaddress.IPv4Network(site.network).prefixlen
     first, last = int(ipaddress.IPv4Address(site.first_address)), int(ipaddress.IPv4Address(site.last_address))
     elsewhere = {int(ipaddress.IPv4Address(address)) for address in observations.addresses_in_use(connection)}
@@ -179,6 +184,18 @@ def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[st
         "Delete guests, or enlarge the site's range.",
         code="no_address",
     )
+
+
+def _check_all_readable(connection: sa.Connection, site: str) -> None:
+    """Raise Refused where a guest runs at a site that nobody claims and whose addresses cannot be read."""
+    there = observations.hosts_with_unreadable(connection, site)
+    if there:
+        raise Refused(
+            f"A guest that the database does not know runs on {', '.join(there)} whose addresses cannot be read: any "
+            f"free one at site {site} may be in use.",
+            "See which it is (teig drift), and end its domain on the host, or put its files right: teig host adopt",
+            code="address_unknown",
+        )
 
 
 def _next_free(connection: sa.Connection, site: str, after: int) -> int:
@@ -218,8 +235,9 @@ def images_in_use(connection: sa.Connection) -> dict[str, str]:
 
 
 def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
-    """Keep a guest's fencing number from being lower than the one that its host has seen."""
-    connection.execute(guests.update().where(guests.c.id == guest, guests.c.fence < fence).values(fence=fence))
+    """Keep a guest's fencing number from being lower than the one that its host has seen, unless that cannot be."""
+    if fence <= MOST_FENCE:
+        connection.execute(guests.update().where(guests.c.id == guest, guests.c.fence < fence).values(fence=fence))
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:

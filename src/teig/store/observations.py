@@ -19,7 +19,7 @@ from teig.model.names import GuestId, HostId
 from teig.policy.admission import Capacity
 from teig.policy.drift import Drift
 from teig.record import dump, recall
-from teig.store.schema import observations, observed_addresses, observed_guests
+from teig.store.schema import hosts, observations, observed_addresses, observed_guests
 
 FRESH_S: Final = 90.0
 """A host that was not seen for so many seconds gets no new guest."""
@@ -45,6 +45,8 @@ class Observation:
 
 NEVER: Final = 0.0
 """When a host was seen that has never answered."""
+UNREADABLE: Final = "0.0.0.0"  # noqa: S104 - it stands in a column, and nothing listens there
+"""Stands for the addresses of a guest that runs and of which no description can be read. No site has it to give."""
 
 
 def is_fresh(seen_at: float | None, now: float) -> bool:
@@ -75,9 +77,9 @@ class GuestRow:
         """What was seen."""
         return recall(GuestOnHost, self.record)
 
-    def newer_than(self, inventory: Inventory) -> bool:
-        """Return whether it was read after an inventory of the same boot was made."""
-        return self.boot == inventory.boot != "" and self.uptime_ns > inventory.uptime_ns
+    def newer_than(self, other: Inventory | GuestOnHost) -> bool:
+        """Return whether it was read after something else of the same boot."""
+        return self.boot == other.boot != "" and self.uptime_ns > other.uptime_ns
 
 
 def of_host(connection: sa.Connection, host: HostId) -> Observation | None:
@@ -104,8 +106,8 @@ def silent_before(connection: sa.Connection, when: float) -> set[HostId]:
     return {HostId(host) for host in connection.execute(query).scalars()}
 
 
-def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> bool:
-    """Return whether an inventory was made after what is stored of its host, which stays so until the transaction ends.
+def is_newer(connection: sa.Connection, host: HostId, seen: Inventory | GuestOnHost) -> bool:
+    """Return whether something was read after what is stored of its host, which stays so until the transaction ends.
 
     On SQLite a transaction begins with its first change, so one is made that changes nothing.
     """
@@ -114,13 +116,13 @@ def is_newer(connection: sa.Connection, host: HostId, inventory: Inventory) -> b
         row = connection.execute(observations.update().where(mine).values(host=host).returning(*columns)).first()
     else:
         row = connection.execute(sa.select(*columns).where(mine).with_for_update()).first()
-    return row is None or row.boot != inventory.boot or not inventory.boot or row.uptime_ns <= inventory.uptime_ns
+    return row is None or row.boot != seen.boot or not seen.boot or row.uptime_ns <= seen.uptime_ns
 
 
 def put(
     connection: sa.Connection, host: HostId, seen: Seen, capacity: Capacity, drift: list[Drift], addresses: set[str]
 ) -> None:
-    """Store what was seen of a host, its guests excepted."""
+    """Store what was seen of a host, its guests excepted. `addresses` are those of guests that nobody claims."""
     values = {
         "seen_at": seen.seen_at,
         "boot": seen.inventory.boot,
@@ -184,6 +186,13 @@ def forget(connection: sa.Connection, host: HostId) -> None:
     for table in (observed_guests, observed_addresses):
         connection.execute(table.delete().where(table.c.host == host))
     connection.execute(observations.delete().where(observations.c.host == host))
+
+
+def hosts_with_unreadable(connection: sa.Connection, site: str) -> list[str]:
+    """Return the names of a site's hosts where a guest runs that nobody claims and whose addresses cannot be read."""
+    there = sa.select(hosts.c.name).join(observed_addresses, observed_addresses.c.host == hosts.c.id)
+    unreadable = there.where(hosts.c.site == site, observed_addresses.c.address == UNREADABLE)
+    return list(connection.execute(unreadable.order_by(hosts.c.name)).scalars())
 
 
 def addresses_in_use(connection: sa.Connection) -> set[str]:
@@ -283,6 +292,13 @@ def forget_guests(connection: sa.Connection, host: HostId, gone: Iterable[GuestI
     for guest in gone:
         mine = (observed_guests.c.guest == guest, observed_guests.c.host == host)
         connection.execute(observed_guests.delete().where(*mine))
+
+
+def forget_unchanged(connection: sa.Connection, guest: GuestId, host: HostId, known: GuestRow) -> None:
+    """Forget what was seen of a guest on a host, unless it was seen anew since."""
+    mine = (observed_guests.c.guest == guest, observed_guests.c.host == host)
+    unchanged = (observed_guests.c.boot == known.boot, observed_guests.c.uptime_ns == known.uptime_ns)
+    connection.execute(observed_guests.delete().where(*mine, *unchanged))
 
 
 def forget_guest(connection: sa.Connection, guest: GuestId) -> None:

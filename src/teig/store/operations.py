@@ -150,6 +150,13 @@ def failing_hosts(connection: sa.Connection, since: float) -> set[HostId]:
     return {HostId(host) for host in connection.execute(sa.select(operations.c.host).where(*failed)).scalars()}
 
 
+def full_hosts(connection: sa.Connection) -> set[HostId]:
+    """Return the hosts at which nothing more is begun until something there has ended: it might wait for an hour."""
+    query = sa.select(operations.c.host).where(_WORKED_ON).group_by(operations.c.host)
+    full = query.having(sa.func.count() >= MOST_WAITING_ON_A_HOST)
+    return {HostId(host) for host in connection.execute(full).scalars()}
+
+
 def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:
     """Return whether a guest was worked on `since` some time (seconds since 1970): what was seen then may be over."""
     lately = sa.or_(operations.c.ended.is_(None), operations.c.ended >= since)
