@@ -296,14 +296,11 @@ class Guests:
         leave one that does not survive its next reboot; it is ended before the domain is. One that answers with a
         reboot, and has its next domain before that is seen, is asked again, and destroyed when its grace is over.
         """
-        pauses.release(self._xen, guest)
         deadline = time.monotonic() + grace_s
         asked: set[int] = set()
         try:
             while time.monotonic() < deadline and (domain := self._xen.find(guest)) and not domain.shutdown:
-                if domain.domid not in asked:
-                    asked.add(domain.domid)
-                    self._xen.ask_to_stop(domain.domid)
+                self._ask(domain, asked)
                 progress.step()
                 time.sleep(_POLL_S)
         except Failure:
@@ -311,6 +308,16 @@ class Guests:
                 self._xen.withdraw(domid)
             raise
         self._destroy(guest)
+
+    def _ask(self, domain: Domain, asked: set[int]) -> None:
+        """Let a guest go on that the keeper holds back, and ask it to shut down where it is not among `asked` yet.
+
+        What it used stays used, so the keeper pauses it again for whatever it does: it is let go each time.
+        """
+        pauses.release(self._xen, domain.uuid)
+        if domain.domid not in asked:
+            self._xen.ask_to_stop(domain.domid)
+            asked.add(domain.domid)
 
     def _end_daemon(self, guest: str) -> None:
         daemons.end(self._state.guest_dir(guest) / "xl.cfg", self._name(guest))
