@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from teig.agent.host import boot, progress
 from teig.agent.host.clock import clock
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
+from teig.agent.keeper import pauses
 from teig.agent.network import neighbours
 from teig.agent.xen import cpupools, own_cores
 from teig.agent.xen.hypervisor import Domain
@@ -71,6 +73,7 @@ def making(tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> Making:
     monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(module, "GOING_DOWN", tmp_path / "going-down")
     monkeypatch.setattr(neighbours, "forget", lambda _: None)
+    monkeypatch.setattr(pauses, "release", functools.partial(pauses.release, folder=tmp_path / "run"))
     return make
 
 
@@ -194,19 +197,26 @@ def test_a_start_that_is_tried_again_has_the_cores_that_it_is_promised(
     assert tried == [True, True]
 
 
-@pytest.mark.parametrize(("paused", "limited", "left"), [(False, True, 5), (True, True, 6), (False, False, 6)])
+@pytest.mark.parametrize(
+    ("paused", "ran_ns", "limited", "left"),
+    [(False, 5, True, 5), (False, 0, True, 5), (True, 0, True, 6), (True, 5, True, 5), (False, 5, False, 6)],
+)
 def test_a_start_that_was_cut_short_leaves_a_whole_domain_alone(
     making: Making,
     xen: Xen,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     paused: bool,
+    ran_ns: int,
     limited: bool,
     left: int,
 ) -> None:
-    """Once it is held to its limits, it is what was asked for; one that may lack something is made anew."""
+    """Once it is held to its limits, it is what was asked for; one that may lack something is made anew.
+
+    The keeper, and an administrator, pause guests that run.
+    """
     agent = making()
-    xen.running.append(domain(5, GUEST)._replace(paused=paused))
+    xen.running.append(domain(5, GUEST)._replace(paused=paused, cpu_time_ns=ran_ns))
     (State(tmp_path).guest_dir(GUEST) / "starting").touch()
 
     def run(argv: list[str], *_: object) -> Done:
@@ -224,6 +234,26 @@ def test_a_start_that_was_cut_short_leaves_a_whole_domain_alone(
     monkeypatch.setattr(vars(agent)["_limits"], "hold", hold)
     assert agent.start(GUEST, 1) == {"domid": left}
     assert not (State(tmp_path).guest_dir(GUEST) / "starting").exists()
+
+
+def test_nothing_of_a_start_or_a_pause_outlives_its_domain(
+    making: Making, xen: Xen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start was cut short, and the keeper pauses the guest again in its last moment: its next domain is a new one."""
+    agent, sound = making(), vars(module)["run"]
+    xen.running.append(domain(5, GUEST))
+    (State(tmp_path).guest_dir(GUEST) / "starting").touch()
+
+    def run(argv: list[str], *more: object) -> Done:
+        pauses.pause(xen, xen.running[-1], 1e12, tmp_path / "run")  # type: ignore[arg-type]
+        done: Done = sound(argv, *more)
+        return done
+
+    monkeypatch.setattr(module, "run", run)
+    agent.stop(GUEST, 1, 0)
+    assert xen.find(GUEST) is None
+    assert not (State(tmp_path).guest_dir(GUEST) / "starting").exists()
+    assert pauses.paused(GUEST, tmp_path / "run") is None
 
 
 def test_a_dying_domain_does_not_run(making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> None:

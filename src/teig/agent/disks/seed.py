@@ -8,6 +8,7 @@ directory of three files (ECMA-119; cloud-init's documentation, "NoCloud"). Linu
 from __future__ import annotations
 
 import json
+import os
 import struct
 from typing import Any
 
@@ -17,11 +18,23 @@ _SECTOR = 2048
 _FIRST_SECTOR = 16
 _ROOT_SECTOR = 20
 LABEL = "CIDATA"
+SIZE_BYTES = 4 << 20
+"""How large the volume is."""
 
 
 def seed(spec: Spec, manifest: Manifest) -> bytes:
     """Return the bytes of the seed disk of a guest."""
     return iso9660({name: text.encode() for name, text in documents(spec, manifest).items()})
+
+
+def write(path: str, spec: Spec, manifest: Manifest) -> None:
+    """Write the seed disk of a guest onto its volume, and zeros behind it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(handle, seed(spec, manifest).ljust(SIZE_BYTES, b"\0"), 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def documents(spec: Spec, manifest: Manifest) -> dict[str, str]:

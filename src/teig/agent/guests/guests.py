@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,7 @@ from typing import Any
 
 from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.contract.spec import Disk, Spec, device, dump_spec, parse_spec
-from teig.agent.disks import images, volumes
-from teig.agent.disks.seed import seed
+from teig.agent.disks import images, seed, volumes
 from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import daemons
 from teig.agent.guests.answering import answering
@@ -40,10 +38,10 @@ STARTS_AT_ONCE = 4
 """xl makes one domain after the other, under a lock of its own (tools/xl/xl_vmcontrol.c, acquire_lock), and its time
 would be up while it waits there."""
 STARTED = "started.json"
+STARTING = "starting"
 GONE_WAIT_S = 120.0
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
-_SEED_BYTES = 4 << 20
 _KEPT = ("fence", "lock")
 WANTED = "wanted"
 RUNNING = "running"
@@ -76,8 +74,8 @@ class Guests:
             paths = [self._volume(guest, disk.number).path for disk in checked.disks]
             seed_path = None
             if manifest.network == "nocloud":
-                volume = self._disks.create(folder, guest, "seed", _SEED_BYTES)
-                _fill(volume.path, seed(checked, manifest))
+                volume = self._disks.create(folder, guest, "seed", seed.SIZE_BYTES)
+                seed.write(volume.path, checked, manifest)
                 seed_path = volume.path
             text = render(checked, manifest, str(self._state.image_dir(checked.image)), paths, seed_path)
             write_whole(folder / "xl.cfg", text.encode())
@@ -184,7 +182,7 @@ class Guests:
         spec = self.spec(guest)
         if GOING_DOWN.exists():
             raise going_down(spec)
-        marker = folder / "starting"
+        marker = folder / STARTING
         domain = self._xen.find(guest)
         if not self._ended(guest) and (domain is None or domain.shutdown):
             # It is between two lives: its xl is about to make it anew, or never will.
@@ -205,7 +203,6 @@ class Guests:
             domid = self._make(spec, folder, pool)
         except BaseException:  # whatever it is: what runs without limits would harm all others
             self._destroy(guest)
-            marker.unlink()
             raise
         marker.unlink()
         return domid
@@ -225,9 +222,9 @@ class Guests:
     def _is_held(self, spec: Spec, domain: Domain) -> bool:
         """Hold what a start that was cut short has left to its limits; return whether it is whole, and held now.
 
-        xl lets a domain run as the last thing that it does for it; one that is paused may lack disks.
+        xl lets a domain run as the last thing that it does for it: one that is paused and has never run may lack disks.
         """
-        if domain.paused:
+        if domain.paused and not domain.cpu_time_ns:
             return False
         try:
             self._limit(spec, domain.domid)
@@ -299,14 +296,11 @@ class Guests:
         leave one that does not survive its next reboot; it is ended before the domain is. One that answers with a
         reboot, and has its next domain before that is seen, is asked again, and destroyed when its grace is over.
         """
-        pauses.release(self._xen, guest)
         deadline = time.monotonic() + grace_s
         asked: set[int] = set()
         try:
             while time.monotonic() < deadline and (domain := self._xen.find(guest)) and not domain.shutdown:
-                if domain.domid not in asked:
-                    asked.add(domain.domid)
-                    self._xen.ask_to_stop(domain.domid)
+                self._ask(domain, asked)
                 progress.step()
                 time.sleep(_POLL_S)
         except Failure:
@@ -315,11 +309,21 @@ class Guests:
             raise
         self._destroy(guest)
 
+    def _ask(self, domain: Domain, asked: set[int]) -> None:
+        """Let a guest go on that the keeper holds back, and ask it to shut down where it is not among `asked` yet.
+
+        What it used stays used, so the keeper pauses it again for whatever it does: it is let go each time.
+        """
+        pauses.release(self._xen, domain.uuid)
+        if domain.domid not in asked:
+            self._xen.ask_to_stop(domain.domid)
+            asked.add(domain.domid)
+
     def _end_daemon(self, guest: str) -> None:
         daemons.end(self._state.guest_dir(guest) / "xl.cfg", self._name(guest))
 
     def _destroy(self, guest: str, *, forget: bool = True) -> None:
-        """Destroy a guest's domain and see that it is gone for good; what it was started with is then forgotten."""
+        """Destroy a guest's domain and see that it is gone for good; then nothing of its start or its pause is left."""
         self._end_daemon(guest)
         said = ""
         deadline = time.monotonic() + GONE_WAIT_S
@@ -333,9 +337,10 @@ class Guests:
                     "domain_stuck", f"Domain {domain.domid} of guest {guest} does not go away. {said}".strip()
                 )
             time.sleep(_POLL_S)
+        pauses.release(self._xen, guest)
         own_cores.take_back(self._xen, guest, self._state)
-        if forget:
-            (self._state.guest_dir(guest) / STARTED).unlink(missing_ok=True)
+        for name in (STARTED, STARTING) if forget else ():
+            (self._state.guest_dir(guest) / name).unlink(missing_ok=True)
 
     def _wait(self, holds: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -488,13 +493,3 @@ def _all_of(*parts: Callable[[], object]) -> None:
     if failures:
         told = " ".join(failure.message for failure in failures)
         raise host_fault(failures[0].code, told, failures[0].todo)
-
-
-def _fill(path: str, data: bytes) -> None:
-    """Write a small volume whole: the data, then zeros."""
-    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.pwrite(handle, data.ljust(_SEED_BYTES, b"\0"), 0)
-        os.fsync(handle)
-    finally:
-        os.close(handle)

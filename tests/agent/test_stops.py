@@ -1,0 +1,95 @@
+"""Stopping guests, one or all of a host, while the keeper pauses them, they reboot, or one of them gives trouble."""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+
+import pytest
+
+from teig.agent.disks.volumes import Volumes
+from teig.agent.guests import daemons
+from teig.agent.guests import guests as module
+from teig.agent.guests.guests import Guests
+from teig.agent.host.process import Done
+from teig.agent.host.state import State, make_private
+from teig.agent.keeper import pauses
+from tests.agent.processors import domain
+from tests.keeper.given import Xen
+
+FIRST, SECOND, THIRD = (f"{number}0000000-0000-4000-8000-000000000000" for number in (1, 2, 3))
+SHUT_DOWN_S = 0.5
+
+
+class Host(Xen):
+    """Domains that shut down half a second after they were asked, if they are not paused, in a virtual time."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root
+        self.now = 0.0
+        self.state = State(root / "state")
+        self.asked: dict[int, float] = {}
+        self.deaf: set[int] = set()
+        self.held: set[str] = set()
+        self.looked_after: dict[str, float] = {}
+        """The guests that xl makes anew, and when."""
+        self.cut_off: list[int] = []
+
+    def run_guest(self, domid: int, guest: str) -> None:
+        make_private(self.state.guest_dir(guest))
+        (self.state.guest_dir(guest) / "started.json").write_text("{}")
+        self.running.append(domain(domid, guest))
+
+    def ask_to_stop(self, domid: int) -> None:
+        self.asked.setdefault(domid, self.now)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time go by: the keeper pauses again whom it holds back, and guests get on with their shutdown."""
+        self.now += seconds
+        for found in list(self.running):
+            done = self.now >= self.asked.get(found.domid, self.now) + SHUT_DOWN_S
+            if done and not found.paused and found.domid not in self.deaf:
+                self.running.remove(found)
+                self.looked_after.pop(found.uuid, None)
+            elif found.uuid in self.held and not found.paused:
+                pauses.pause(self, found, 1e12, self.root / "run")  # type: ignore[arg-type]
+        for guest, at in list(self.looked_after.items()):
+            if self.now >= at and self.find(guest) is None:
+                self.run_guest(30 + len(self.running), guest)
+
+    def destroy(self, argv: list[str], *_: object) -> Done:
+        assert argv[:2] == ["xl", "destroy"]
+        domid = int(argv[2])
+        if any(found.domid == domid and not found.shutdown for found in self.running):
+            self.cut_off.append(domid)
+        self.running = [found for found in self.running if found.domid != domid]
+        return Done(0, "", "")
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    host = Host(tmp_path)
+    (tmp_path / "run").mkdir()
+    monkeypatch.setattr(time, "sleep", host.sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: host.now)
+    monkeypatch.setattr(module, "run", host.destroy)
+    monkeypatch.setattr(daemons, "of", lambda config, _: [99] if config.parent.name in host.looked_after else [])
+    monkeypatch.setattr(daemons, "end", lambda config, _: host.looked_after.pop(config.parent.name, None))
+    monkeypatch.setattr(pauses, "release", functools.partial(pauses.release, folder=tmp_path / "run"))
+    return host
+
+
+@pytest.fixture
+def guests(host: Host) -> Guests:
+    return Guests(host.state, host, Volumes())  # type: ignore[arg-type]
+
+
+def test_a_guest_that_the_keeper_pauses_again_while_it_shuts_down_comes_to_its_end(host: Host, guests: Guests) -> None:
+    host.run_guest(7, FIRST)
+    host.held.add(FIRST)
+    guests.stop(FIRST, 1, 60)
+    assert host.find(FIRST) is None
+    assert host.cut_off == []
+    assert host.now < 5
