@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+from teig.model.errors import OperatorError
+
+MOST_SOCKET_PATH: Final = 107
+"""Bytes of a unix socket's path that Linux takes (unix(7))."""
+_ELSEWHERE: Final = "XDG_STATE_HOME=/DIRECTORY"
 
 
 def state_dir() -> Path:
@@ -24,6 +31,29 @@ def server_dir() -> Path:
 def socket_path() -> Path:
     """Return the unix socket that `teig serve` listens on and the command line talks to."""
     return server_dir() / "teig.sock"
+
+
+def check_socket(path: Path) -> None:
+    """Refuse a socket's path that is too long: OperatorError says how to get a shorter one."""
+    if len(os.fsencode(path)) > MOST_SOCKET_PATH:
+        raise OperatorError(
+            f"The path of the server's socket has more than {MOST_SOCKET_PATH} bytes: {path}.",
+            f"Choose a shorter one: {_ELSEWHERE}",
+            code="long_socket",
+        )
+
+
+def make_private(folder: Path) -> None:
+    """Make the server's directory where it is missing, for its owner alone; OperatorError says why it cannot be."""
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise OperatorError(
+            f"The server's directory {folder} cannot be used: {error.strerror}.",
+            f"Mend that, or choose another place: {_ELSEWHERE}",
+            code="no_directory",
+        ) from error
 
 
 def _base(variable: str, default: str) -> Path:

@@ -197,7 +197,31 @@ def test_a_plan_s_figures_are_taken_as_they_are_or_refused_by_their_names(client
     assert answer.status_code == 422, answer.text
     told = answer.json()["error"]["message"]
     assert told.startswith("Plan p: ")
-    assert {"disk_mib": "disk_", "out_mbit": "out_", "read_mib_s": "read_"}.get(key, key) in told
+    assert f" {key} " in told
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("out_mbit = 0", "out_mbit must be from 0.1 to 1e+06 Mbit/s, not 0."),
+     ("disk_mib = 5", "disk_mib must be a multiple of 4 MiB, LVM's extent size, not 5."),
+     ("disk_mib = 0", "disk_mib must be from 4 to 1.07374e+09 MiB, not 0."),
+     ("read_mib_s = 0.01", "read_mib_s must be from 0.0625 to 9.53674e+08 MiB/s, not 0.01."),
+     ("write_iops = 1", "write_iops must be from 10 to 1e+09 operations a second, not 1."),
+     ("vcpus = 1.5", "vcpus must be a whole number, not 1.5."),
+     ("memory_mib = 1e30", "memory_mib is more than any plan can say: 1e+30.")],
+)  # fmt: skip
+def test_a_plan_is_refused_in_the_units_of_its_file(client: TestClient, change: str, said: str) -> None:
+    key = change.split(" = ", 1)[0]
+    lines = [change if line.startswith(f"{key} ") else line for line in TOML.splitlines()]
+    answer = client.put("/v1/plans", json={"toml": "\n".join(lines)})
+    assert answer.json()["error"]["message"] == f"Plan p: {said}"
+
+
+@pytest.mark.parametrize("toml", ["", "# nothing yet\n"])
+def test_a_file_without_a_plan_is_refused(client: TestClient, toml: str) -> None:
+    answer = client.put("/v1/plans", json={"toml": toml})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == "There is no plan in the file."
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from teig.audit.fixing import diff, fixable, fixed
+from teig.audit.fixing import diff, fixable, fixed, odd_line_ends
 from teig.audit.host import ConfigText
 from teig.audit.registry import entries
 from teig.audit.review import review
@@ -82,6 +82,15 @@ def test_a_diff_can_be_applied_by_patch() -> None:
     assert "\n+maxmem = 1024\n" in shown
     assert diff("x", BAD, BAD) == ""
     assert "\\ No newline at end of file" in diff("x", "a = 1 # c", "a = 1 # c\n")
+
+
+def test_a_diff_shows_line_ends_that_are_mended() -> None:
+    assert diff("x", "a = 1\r\nb = 2\n", "a = 1\nb = 2\n").endswith("\n-a = 1\r\n+a = 1\n b = 2\n")
+
+
+def test_files_whose_line_ends_can_be_mended_are_counted() -> None:
+    texts = (GOOD, GOOD.replace("\n", "\r\n"), GOOD + "# the end", "a = 'x\r\n")
+    assert [odd_line_ends(ConfigText("web.cfg", text)) for text in texts] == [False, True, True, False]
 
 
 LINES = st.sampled_from(

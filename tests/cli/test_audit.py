@@ -31,7 +31,7 @@ def test_a_finding_is_shown_where_it_is(teig: Teig, bad: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"{bad}:6:10: warning MEM001: The guest has 512 MiB")
     assert lines[1:3] == ["    maxmem = 2048", "             ^"]
-    assert done.stderr.splitlines()[0] == "1 warning found."
+    assert done.stderr.splitlines()[0] == "Found: 1 warning."
 
 
 def test_a_good_file_says_nothing(teig: Teig, tmp_path: Path) -> None:
@@ -107,6 +107,37 @@ def test_a_shown_diff_is_what_patch_takes(teig: Teig, bad: Path) -> None:
     subprocess.run(["git", "apply", "--check", "-p1", "-"], input=done.stdout, text=True, check=True, cwd="/")
 
 
+def test_line_ends_are_in_the_diff_and_among_what_can_be_mended(teig: Teig, tmp_path: Path) -> None:
+    path = tmp_path / "web.cfg"
+    path.write_bytes(GOOD.replace("\n", "\r\n").encode())
+    assert "1 can be mended safely" in teig("audit", str(path)).stderr
+    assert "can be mended" not in teig("audit", "--xm", str(path)).stderr
+    argv = [sys.executable, "-m", "teig", "audit", "--fix", str(path)]
+    done = subprocess.run(argv, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert b'\n-type = "pv"\r\n' in done.stdout
+    assert b'\n+type = "pv"\n' in done.stdout
+    assert b"a terminal does not show" in done.stderr
+    subprocess.run(["git", "apply", "--check", "-p1", "-"], input=done.stdout, check=True, cwd="/")
+
+
+def test_a_file_that_sets_nothing_is_an_error(teig: Teig, tmp_path: Path) -> None:
+    path = tmp_path / "empty.cfg"
+    for text in ("", "# nothing yet\n"):
+        path.write_text(text)
+        done = teig("audit", str(path))
+        assert done.returncode == 1
+        assert done.stdout.startswith(f"{path}: error empty: ")
+        assert done.stderr.splitlines()[0] == "Found: 1 empty file."
+
+
+def test_the_summary_says_what_kind_of_errors_there_are(teig: Teig, tmp_path: Path) -> None:
+    (tmp_path / "one.cfg").write_bytes(b"name = \x8d\n")
+    done = teig("audit", str(tmp_path / "one.cfg"), str(tmp_path / "none.cfg"))
+    assert "The byte 0x8D cannot stand here" in done.stdout
+    assert done.stderr.splitlines()[0] == "Found: 1 syntax error, 1 unreadable file."
+
+
 def test_write_changes_the_file_and_keeps_the_old_one(teig: Teig, bad: Path) -> None:
     bad.chmod(0o640)
     done = teig("audit", "--fix", "--write", str(bad))
@@ -159,7 +190,7 @@ def test_explain(teig: Teig) -> None:
     assert "pre-ballooned" in teig("audit", "--explain", "mem001").stdout
     assert len(teig("audit", "--explain", "all").stdout.splitlines()) >= 35
     unknown = teig("audit", "--explain", "MEM01")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert "Did you mean MEM001" in unknown.stderr
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from teig.cli.streams import listen
 from teig.model.errors import Conflict, DatabaseFault, HostFault, NotFound, Refused, TeigError
 from tests.agent.given import SSH_KEY
 from tests.cli.conftest import Teig
-from tests.cli.fake_server import DETAIL, FakeServer
+from tests.cli.fake_server import DETAIL, PLAN, FakeServer
 
 READING = [
     ("/guests", "guest", "list"), ("/guests/web", "guest", "show", "web"), ("/plans", "plan", "list"),
@@ -50,6 +51,17 @@ def test_guest_show_puts_entitled_set_and_read_back_side_by_side(teig: Teig, ser
     assert "entitled" in shown
     assert "read back" in shown
     assert "Drift: weight should be 256, the host is set to 256, Xen says 512." in shown
+
+
+def test_plans_say_what_they_want_of_cores_pools_and_networks(teig: Teig, server: FakeServer) -> None:
+    plan = {**PLAN, "own_cores": True, "pool": {"medium": "ssd", "redundancy": "raid1"}}
+    server.things |= {"/plans/tiny": plan, "/plans": [plan, {**PLAN, "name": "plain"}]}
+    shown = teig("plan", "show", "tiny").stdout
+    assert "its own: no other domain is scheduled on them" in shown
+    assert "its own" not in teig("plan", "show", "tiny", "-o", "json").stdout
+    first, second = teig("plan", "list").stdout.splitlines()[1:]
+    assert re.search(r" own .* ssd, raid1 +50 / 50 *$", first)
+    assert re.search(r" shared .* any, any +50 / 50 *$", second)
 
 
 def test_a_name_that_is_nearly_right_gets_a_suggestion(teig: Teig, server: FakeServer) -> None:

@@ -122,7 +122,8 @@ def test_a_current_one_only_by_force(teig: Teig, hosts: Hosts, path: str) -> Non
     ("args", "code", "words"),
     [
         ((), 2, "Name them, or say --all."),
-        (("xen1", "--all"), 2, "Name them, or say --all."),
+        (("xen1", "--all"), 2, "Leave one of them out."),
+        (("nope", "xen1", "gone"), 1, "There is no host named nope, and none named gone.\nLook at: teig host list"),
         (("xen1", "xen2", "--ssh", "root@x"), 2, "Name that host alone, or write {name} for its name."),
         (("xem1",), 1, "Did you mean xen1"),
         (("xen1", "--ssh", "admin@192.0.2.1"), 1, "can only be installed by root"),
@@ -144,6 +145,20 @@ def test_another_release_than_the_server_s_installs_nothing(
     done = teig("host", "upgrade", "--all", PATH=path)
     assert done.returncode == 1
     assert "0123456789abcdef" in done.stderr
+    assert hosts.called() == {}
+
+
+def test_all_of_no_hosts_says_so(teig: Teig, server: FakeServer) -> None:
+    server.things["/server"]["agent_version"] = agent_version()
+    done = teig("host", "upgrade", "--all")
+    assert done.returncode == 0
+    assert done.stderr == "There are no hosts. Add one with: teig host add root@ADDRESS --site SITE\n"
+
+
+def test_a_name_that_cannot_be_is_refused_before_ssh_is_asked(teig: Teig, hosts: Hosts, path: str) -> None:
+    done = teig("host", "add", "root@192.0.2.9", "--site", "lab", "--name", "BAD_NAME", PATH=path)
+    assert done.returncode == 2
+    assert "'BAD_NAME' cannot be the name of a host." in done.stderr
     assert hosts.called() == {}
 
 

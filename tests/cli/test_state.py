@@ -22,6 +22,20 @@ def test_a_backup_has_the_servers_key_and_is_its_owners_alone(home: Path, teig: 
     assert json.loads((home / "backup.json").read_text()) == {**BACKUP, "ssh_key": "a key"}
 
 
+def test_a_backup_overwrites_nothing(home: Path, teig: Teig, server: FakeServer) -> None:
+    server.things["/state"] = BACKUP
+    (home / "backup.json").write_text("an earlier one")
+    done = teig("state", "backup", str(home / "backup.json"))
+    assert done.returncode == 1
+    assert done.stderr == f"error: {home}/backup.json is there already.\nName another file.\n"
+    assert (home / "backup.json").read_text() == "an earlier one"
+
+
+def test_a_backup_counts_plans_as_what_they_are(home: Path, teig: Teig, server: FakeServer) -> None:
+    server.things["/state"] = {**BACKUP, "tables": {"plans": [{}, {}], "sites": []}}
+    assert teig("state", "backup", str(home / "b")).stdout == f"{home}/b: 2 applied plans\n"
+
+
 def test_a_backup_is_restored_once(home: Path, teig: Teig) -> None:
     (home / "backup.json").write_text(json.dumps({**BACKUP, "ssh_key": "a key"}))
     done = teig("state", "restore", str(home / "backup.json"))
@@ -53,6 +67,26 @@ def test_a_database_that_is_none_is_told_before_anything_begins(home: Path, teig
     done = teig("serve", "--database-file", str(home / "url"))
     assert done.returncode == 2
     assert "postgresql://USER@HOST/DATABASE" in done.stderr
+
+
+def test_a_password_that_others_can_read_is_refused_and_not_repeated(home: Path, teig: Teig) -> None:
+    (home / "url").write_text("postgresql://teig:secret@db1/teig\n")
+    (home / "url").chmod(0o644)
+    done = teig("serve", "--database-file", str(home / "url"))
+    assert done.returncode == 2
+    assert f"Others can read the password in {home}/url." in done.stderr
+    assert f"chmod 600 {home}/url" in done.stderr
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_a_damaged_database_is_named_with_the_way_out(home: Path, teig: Teig) -> None:
+    file = home / "teig/server/teig.sqlite"
+    file.parent.mkdir(parents=True)
+    file.write_text("no database" * 100)
+    done = teig("serve")
+    assert done.returncode == 1
+    assert f"error: The database's file is damaged or is something else ({file}).\n" in done.stderr
+    assert "teig state restore" in done.stderr
 
 
 def test_cancelling_waits_for_the_undo_and_says_that_nothing_is_left(teig: Teig, server: FakeServer) -> None:

@@ -106,6 +106,25 @@ def test_a_site_does_not_contradict_itself(changes: dict[str, str]) -> None:
         replace(SITE, **changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"network": "fd00::/64"}, "network is no IPv4 network: Expected 4 octets in 'fd00::'."),
+        ({"network": "10.77.0.1/16"}, "network is no IPv4 network: 10.77.0.1/16 has host bits set."),
+        ({"first_address": "abc"}, "first address is no IPv4 address: Expected 4 octets in 'abc'."),
+        ({"gateway": "10.99.0.1"}, "gateway 10.99.0.1 lies outside of 10.77.0.0/16."),
+        (
+            {"first_address": "10.77.31.0", "last_address": "10.77.16.0"},
+            "the first address, 10.77.31.0, comes after the last, 10.77.16.0.",
+        ),
+        ({"bridge": "a b c"}, "bridge cannot be called 'a b c'."),
+    ],
+)
+def test_a_site_says_which_of_its_facts_is_wrong(changes: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^Site {SITE.name}: {said}"):
+        replace(SITE, **changes)
+
+
 @given(st.text(max_size=70))
 def test_a_name_is_a_dns_label_or_refused(text: str) -> None:
     try:

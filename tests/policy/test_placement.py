@@ -91,7 +91,7 @@ def test_the_host_that_was_asked_for_is_taken() -> None:
 
 
 def test_no_host_of_another_site_is_taken() -> None:
-    with pytest.raises(Refused, match="Site bergen has not got a host"):
+    with pytest.raises(Refused, match="There is no host at site bergen"):
         decide(GUEST, SMALL, "bergen", [candidate("a")], None)
 
 

@@ -69,7 +69,15 @@ def test_a_database_that_does_not_answer_is_said_without_its_password(
     with pytest.raises(DatabaseFault, match="does not answer") as caught:
         Database(shared_url(f"postgresql://teig:secret@/teig?host={tmp_path}"))
     assert caught.value.reason == "database_down"
+    assert caught.value.exit_code == 3
     assert "secret" not in str(caught.value)
+    assert "?" not in str(caught.value)
+
+
+def test_a_service_that_is_not_defined_is_no_silence() -> None:
+    with pytest.raises(DatabaseFault, match=r'definition of service "nobody" not found') as caught:
+        Database(shared_url("postgresql:///?service=nobody"))
+    assert "~/.pg_service.conf" in caught.value.todo
 
 
 def test_a_restart_of_postgresql_is_waited_for() -> None:

@@ -85,7 +85,7 @@ def test_a_file_that_xl_reads_is_read_the_same(xlutil: XlUtil) -> None:
         ("memory = 12GB\n", 1, 10, "Expected a number, and found '12GB'."),
         ("a = [1]\na += 'x'\n", 2, 6, "a cannot be added to: one value is a list and the other is not."),
         ("a = 'x\x00'\n", 1, 5, "A string begins with ' and does not end on this line."),
-        ("a = \x00\n", 1, 5, "the character U+0000 cannot stand here."),
+        ("a = \x00\n", 1, 5, "The character U+0000 cannot stand here."),
         ("a = " + "[" * 40, 1, 37, "Lists lie more than 32 deep in each other."),
     ],
 )

@@ -27,6 +27,7 @@ from teig.control.observing import observing
 from teig.fleet.driver import Fleet
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Conflict, Fenced, InvalidRequest
+from teig.paths import check_socket, make_private
 from teig.store.archive import load_all
 from teig.store.database import shared_url, sqlite_url
 
@@ -44,7 +45,9 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     _few_arenas()
-    _private(folder)
+    socket = folder / "teig.sock"
+    check_socket(socket)
+    make_private(folder)
     key = _ssh_key(folder / KEY)
     public_key = key.export_public_key().decode().strip()
     url = shared_url(database) if database else None
@@ -59,7 +62,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
     with suppress(SystemExit), _only_server(folder), services_in(folder, public_key, fleet(key), url, lose) as services:
         config = uvicorn.Config(
             build(services),
-            uds=str(folder / "teig.sock"),
+            uds=str(socket),
             log_level="warning",
             access_log=False,
             ws="websockets-sansio",
@@ -83,7 +86,7 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
         untrusted = json.loads(untrusted_text)
     except ValueError as error:
         raise InvalidRequest("That is not a backup of Teig's state.") from error
-    _private(folder)
+    make_private(folder)
     with _only_server(folder):
         url = shared_url(database) if database else sqlite_url(folder / "teig.sqlite")
 
@@ -92,11 +95,6 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
                 _write_key(folder / KEY, untrusted["ssh_key"].encode())
 
         return load_all(url, untrusted, time.time(), key)
-
-
-def _private(folder: Path) -> None:
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
 
 
 def _few_arenas() -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from teig.audit.registry import Entry, entries
 from teig.audit.rule import GuestRule, GuestsRule
-from teig.model.errors import NotFound
+from teig.model.errors import InvalidRequest
 
 PARTS: Final = ("What", "Why", "Example", "Instead", "Fix", "Source")
 _PART: Final = re.compile(rf"^({'|'.join(PARTS)}):(:?)[ \n]", re.MULTILINE)
@@ -41,7 +41,7 @@ def parts_of(entry: Entry) -> dict[str, str]:
 
 
 def explain(code: str) -> str:
-    """Return all about one rule, or a list of all rules for `all`. NotFound names the nearest codes."""
+    """Return all about one rule, or a list of all rules for `all`. InvalidRequest names the nearest codes."""
     if code.lower() == "all":
         return "\n".join(_listed(entry) for entry in entries().values())
     by_name = {entry.name: entry for entry in entries().values()}
@@ -49,7 +49,7 @@ def explain(code: str) -> str:
     if entry is None:
         near = difflib.get_close_matches(code.upper(), entries(), n=3, cutoff=0.5)
         todo = f"Did you mean {' or '.join(near)}?" if near else "See them all with: teig audit --explain all"
-        raise NotFound(f"There is no rule {code:.40}.", todo)
+        raise InvalidRequest(f"There is no rule {code:.40}.", todo)
     parts = parts_of(entry)
     lines = [f"{entry.rule.code} {entry.name} ({entry.rule.severity})", parts["Title"] + "."]
     for name in PARTS:

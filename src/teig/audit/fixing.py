@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 from collections.abc import Iterable
 
 from teig.audit.finding import Finding
@@ -59,10 +60,15 @@ def _line_ends(text: str) -> str:
     return f"{plain}\n" if open_end else plain
 
 
+def odd_line_ends(file: ConfigText) -> bool:
+    """Return whether a file has line ends that xl refuses and that can be mended."""
+    return _line_ends(file.text) != file.text
+
+
 def fixable(findings: Iterable[Finding]) -> int:
     """Return how many findings can be mended."""
     return sum(1 for finding in findings if finding.edits)
 
 
 def _lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").splitlines(keepends=True)
+    return list(io.StringIO(text, newline="\n"))

@@ -16,11 +16,12 @@ from teig.xen.config_text import BadConfig, Lines
 
 SYNTAX = "syntax"
 UNREADABLE = "unreadable"
+EMPTY = "empty"
 
 
 @dataclass
 class Report:
-    """Findings, and errors: files that xl would not read, which are still looked at as far as they can be read."""
+    """Findings, and errors: files that xl would refuse, which are still looked at as far as they can be read."""
 
     findings: list[Finding] = field(default_factory=list)
     errors: list[Finding] = field(default_factory=list)
@@ -71,6 +72,9 @@ def _read(file: ConfigText, report: Report, *, xm: bool) -> ConfigFile | None:
         return None
     if not xm:
         report.errors += [_error(file.path, config.lines, deviation) for deviation in config.deviations]
+    if not config.assignments:
+        message = "The file sets nothing, and xl starts no guest without a name. Remove it, or write the guest into it."
+        report.errors.append(Finding(file.path, 0, 0, EMPTY, Severity.ERROR, message))
     return config
 
 

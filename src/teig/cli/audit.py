@@ -6,7 +6,7 @@ Neighbours: `teig.audit` has the rules and knows no terminal, `audit_sources` ge
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,6 +16,7 @@ from teig.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from teig.audit.finding import Finding
+    from teig.audit.host import ConfigText
     from teig.audit.review import Report
     from teig.audit.selection import Selection
     from teig.cli.audit_sources import Sources
@@ -23,16 +24,21 @@ if TYPE_CHECKING:
 app = noun_app("Configuration files of guests, and hosts, read as an expert would.")
 
 Codes = list[str] | None
+_ERRORS: Final = {
+    "syntax": ("syntax error", "syntax errors"),
+    "unreadable": ("unreadable file", "unreadable files"),
+    "empty": ("empty file", "empty files"),
+}
 
 
 @app.command(
     "audit",
-    epilog="Exit codes: 0 nothing, or only notes; 1 warnings, errors, or files that xl would not read; 2 wrong usage.",
+    epilog="Exit codes: 0 nothing, or only notes; 1 warnings, or errors; 2 wrong usage; 3 not reachable (--host).",
 )
 def audit(
     files: Annotated[list[Path] | None, typer.Argument(help="Configuration files of guests (xl.cfg).")] = None,
     local: Annotated[
-        bool, typer.Option("--local", help="This machine too: it must run Xen. Without FILES, its guests' files.")
+        bool, typer.Option("--local", help="This machine too, as root. Without FILES, its guests' files.")
     ] = False,
     host: Annotated[str | None, typer.Option("--host", help="A host of the server, and its guests' files.")] = None,
     select: Annotated[Codes, typer.Option("--select", help="Only these codes (or beginnings), with commas.")] = None,
@@ -46,6 +52,7 @@ def audit(
     output: Output = Format.TABLE,
 ) -> None:
     """Say what is wrong, slow or dangerous in configuration files of guests, and on the host that they are for."""
+    from teig.audit.fixing import odd_line_ends
     from teig.audit.review import review
     from teig.cli import audit_sources
 
@@ -63,7 +70,7 @@ def audit(
     if output is Format.JSON:
         print_json(report.as_record())
     else:
-        _print(report)
+        _print(report, 0 if xm else sum(map(odd_line_ends, sources.configs)))
     raise typer.Exit(report.exit_code)
 
 
@@ -97,7 +104,7 @@ def _selection(select: Codes, ignore: Codes) -> Selection:
 
 def _fix(sources: Sources, selection: Selection, *, write: bool, xm: bool) -> None:
     """Print or make the changes; then say on standard error what is left, which only a person can mend, and how."""
-    from teig.audit.fixing import diff, fixed
+    from teig.audit.fixing import fixable, fixed, odd_line_ends
     from teig.audit.host import ConfigText
     from teig.audit.review import review
     from teig.cli.audit_sources import rewrite
@@ -113,12 +120,22 @@ def _fix(sources: Sources, selection: Selection, *, write: bool, xm: bool) -> No
             rewrite(after[-1])
             typer.echo(f"{printable(config.path)}: changed; as it was: {printable(config.path)}.bak")
         else:
-            typer.echo(printable(diff(config.path, config.text, text)), nl=False)
+            _show_diff(config, text, line_ends=not xm and odd_line_ends(config))
     report = review(after, sources.host, selection, xm=xm)
     report.errors += sources.unreadable
     _explain_rest(report)
-    _summary(report, "left for you to decide")
+    _summary(report, "Left for you to decide", fixable(report.findings))
     raise typer.Exit(1 if changed and not write else report.exit_code)
+
+
+def _show_diff(config: ConfigText, text: str, *, line_ends: bool) -> None:
+    from teig.audit.fixing import diff
+
+    shown = diff(config.path, config.text, text).split("\r\n")
+    typer.echo("\r\n".join(map(printable, shown)), nl=False)
+    if line_ends:
+        mended = "its line ends become those that xl reads, which a terminal does not show"
+        typer.echo(f"{printable(config.path)}: {mended}.", err=True)
 
 
 def _explain_rest(report: Report) -> None:
@@ -138,13 +155,15 @@ def _explain_rest(report: Report) -> None:
         typer.echo(textwrap.fill(todo, 110, initial_indent="    ", subsequent_indent="    "), err=True)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, line_ends: int) -> None:
     """Print as compilers do: place, code and message, then the line with a mark below the place."""
+    from teig.audit.fixing import fixable
+
     for one in [*report.errors, *report.findings]:
         typer.echo(_line(one))
         if one.line:
             _quote(one)
-    _summary(report, "found")
+    _summary(report, "Found", fixable(report.findings) + line_ends)
 
 
 def _line(one: Finding) -> str:
@@ -159,16 +178,15 @@ def _quote(one: Finding) -> None:
     typer.echo(f"    {' ' * (one.column - 1 - start)}^")
 
 
-def _summary(report: Report, what: str) -> None:
+def _summary(report: Report, what: str, safe: int) -> None:
+    """Say how many there are of each kind, and how many of them can be mended safely."""
     from teig.audit.finding import Severity
-    from teig.audit.fixing import fixable
 
-    counts = [(len(report.errors), "file or line that xl would not read", "files or lines that xl would not read")]
+    counts = [(sum(one.code == code for one in report.errors), *names) for code, names in _ERRORS.items()]
     for severity in Severity:
         counts += [(sum(one.severity is severity for one in report.findings), severity, f"{severity}s")]
     words = ", ".join(f"{count} {name if count == 1 else names}" for count, name, names in counts if count)
-    typer.echo(f"{words} {what}." if words else "Nothing found.", err=True)
-    safe = fixable(report.findings)
+    typer.echo(f"{what}: {words}." if words else "Nothing found.", err=True)
     if safe:
         typer.echo(f"{safe} can be mended safely; teig audit --fix shows how.", err=True)
     if report.findings:

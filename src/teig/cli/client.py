@@ -42,6 +42,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def connect(path: Path, timeout_s: float | None) -> socket.socket:
     """Return a connection to the server's socket, or raise Unreachable saying how to start one."""
+    paths.check_socket(path)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout_s)
     try:

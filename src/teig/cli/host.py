@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,10 +13,12 @@ from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, confirm, mib, moment, print_facts, print_json, print_table, printable
 from teig.cli.progress import Board
 from teig.model.errors import InvalidRequest, NotFound
+from teig.model.names import check_name
 from teig.model.units import show_size
 
 app = noun_app("Machines that run Xen.")
 
+_NO_HOSTS: Final = "There are no hosts. Add one with: teig host add root@ADDRESS --site SITE"
 Name = Annotated[str, typer.Argument(help="The host.")]
 SshConfig = Annotated[
     Path | None, typer.Option("-F", "--ssh-config", help="ssh's configuration file, as ssh -F.", dir_okay=False)
@@ -27,7 +29,9 @@ SshConfig = Annotated[
 def add_host(
     target: Annotated[str, typer.Argument(metavar="USER@ADDRESS", help="As ssh takes it; the user must be root.")],
     site: Annotated[str, typer.Option("--site", "-s", help="Where it stands.")],
-    name: Annotated[str | None, typer.Option("--name", "-n", help="Its name; else its own.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="Its name; else the one in ADDRESS, or the machine's own.")
+    ] = None,
     ssh_config: SshConfig = None,
     port: Annotated[int | None, typer.Option("-p", "--port", min=1, max=65535, help="ssh's port.")] = None,
     reinstalled: Annotated[
@@ -38,6 +42,8 @@ def add_host(
 
     Run it again after the machine got another address or host key.
     """
+    if name is not None:
+        check_name("host", name)
     api = Api()
     with suggesting(api, ("sites", site)):
         api.get(name_path("sites", "site", site))
@@ -100,8 +106,7 @@ def list_hosts(output: Output = Format.TABLE) -> None:
         "xen",
         "agent",
     )
-    none = "There are no hosts. Add one with: teig host add root@ADDRESS --site SITE"
-    print_table(columns, [_cells(host) for host in hosts], none)
+    print_table(columns, [_cells(host) for host in hosts], _NO_HOSTS)
     old = [host["name"] for host in hosts if host_upgrade.outdated(host)]
     if old:
         typer.echo(f"\nOld agents or keepers: {', '.join(old)}. Upgrade them: teig host upgrade --all")
@@ -139,14 +144,19 @@ def upgrade_hosts(
 
     Guests run on. Of several hosts, ssh must reach each without asking anything.
     """
-    if bool(names) == every:
-        raise InvalidRequest("It is not clear which hosts to upgrade.", "Name them, or say --all.")
+    if not names and not every:
+        raise InvalidRequest("It is not said which hosts to upgrade.", "Name them, or say --all.")
+    if names and every:
+        raise InvalidRequest("Hosts are named, and --all means all of them.", "Leave one of them out.")
     if target and len(names or ()) != 1 and host_upgrade.NAME not in target:
         raise InvalidRequest("--ssh says where one host is.", "Name that host alone, or write {name} for its name.")
     api = Api()
     server = api.get("/server")
     host_upgrade.check_release(server)
     chosen = _chosen(api, names or [])
+    if not chosen:
+        typer.echo(_NO_HOSTS, err=True)
+        return
     todo = [host for host in chosen if force or host_upgrade.outdated(host)]
     current = [host["name"] for host in chosen if host not in todo]
     if current:
@@ -164,10 +174,11 @@ def _chosen(api: Api, names: list[str]) -> list[dict[str, Any]]:
     known = {host["name"]: host for host in api.get("/hosts")}
     if not names:
         return list(known.values())
-    for name in names:
-        if name not in known:
-            with suggesting(api, ("hosts", name)):
-                raise NotFound(f"There is no host {name}.")
+    unknown = [name for name in dict.fromkeys(names) if name not in known]
+    if unknown:
+        with suggesting(api, *(("hosts", name) for name in unknown)):
+            what = ", and none named ".join(unknown)
+            raise NotFound(f"There is no host named {what}.", "Look at: teig host list", code="no_host")
     return [known[name] for name in dict.fromkeys(names)]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -75,8 +74,7 @@ def run() -> NoReturn:
         say(error.message, error.todo)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the outermost boundary: nobody should be shown a traceback
-        log = _keep_traceback(error)
-        say(f"Teig stumbled over something it did not expect: {_one_line(error)}.", f"The details are in {log}")
+        say(f"Teig stumbled over something it did not expect: {_one_line(error)}.", _keep_traceback(error))
         sys.exit(1)
     sys.exit(0)
 
@@ -94,10 +92,14 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": .")
 
 
-def _keep_traceback(error: Exception) -> Path:
+def _keep_traceback(error: Exception) -> str:
+    """Write the details down and return where they are, or why they are nowhere."""
     log = paths.state_dir() / "cli-errors.log"
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"\n{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {' '.join(sys.argv)}\n")
-        traceback.print_exception(error, file=file)
-    return log
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"\n{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {' '.join(sys.argv)}\n")
+            traceback.print_exception(error, file=file)
+    except OSError as fault:
+        return f"The details cannot be kept in {log}: {fault.strerror}."
+    return f"The details are in {log}"

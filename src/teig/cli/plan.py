@@ -22,7 +22,10 @@ def list_plans(output: Output = Format.TABLE) -> None:
     if output is Format.JSON:
         print_json(plans)
         return
-    columns = ("name", ">memory", ">vcpus", ">share (cores)", ">ceiling (cores)", ">disk", ">reads/s", ">writes/s")
+    columns = (
+        "name", ">memory", ">vcpus", ">share (cores)", ">ceiling (cores)", ">disk", ">reads/s", ">writes/s", "cores",
+        "pool", ">Mbit/s out / in",
+    )  # fmt: skip
     print_table(columns, [_cells(plan) for plan in plans], "There are no plans.")
 
 
@@ -40,6 +43,7 @@ def show_plan(name: Annotated[str, typer.Argument(help="The plan.")], output: Ou
             ("name", plan["name"]),
             ("memory", f"{mib(plan['memory_mib'])}, fixed: memory equals maxmem"),
             ("vCPUs", plan["vcpus"]),
+            ("cores", "its own: no other domain is scheduled on them" if plan.get("own_cores") else "shared"),
             ("guaranteed", f"{plan['share_cores']:g} cores"),
             ("at most", f"{plan['ceiling_cores']:g} cores"),
             ("disk", f"{show_size(plan['disk_bytes'])}, pool: {plan['pool']['medium']}, {plan['pool']['redundancy']}"),
@@ -74,4 +78,7 @@ def _cells(plan: dict[str, Any]) -> tuple[object, ...]:
         show_size(plan["disk_bytes"]),
         plan["disk_rate"]["read_iops"],
         plan["disk_rate"]["write_iops"],
+        "own" if plan.get("own_cores") else "shared",
+        f"{plan['pool']['medium']}, {plan['pool']['redundancy']}",
+        f"{plan['out_kbit'] / 1000:g} / {plan['in_kbit'] / 1000:g}",
     )

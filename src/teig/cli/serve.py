@@ -72,6 +72,12 @@ def address(database: str | None, file: Path | None) -> str | None:
     if file is None:
         return os.environ.get("TEIG_DATABASE") or None
     try:
-        return file.read_text(encoding="utf-8").strip()
+        with file.open(encoding="utf-8") as source:
+            url, mode = source.read().strip(), os.fstat(source.fileno()).st_mode
     except OSError as error:
         raise InvalidRequest(f"The file of the database's URL cannot be read: {error.strerror} ({file}).") from error
+    if mode & 0o077 and urlsplit(url).password:
+        raise InvalidRequest(
+            f"Others can read the password in {file}.", f"Let only its owner: chmod 600 {file}", code="password_shown"
+        )
+    return url

@@ -30,7 +30,8 @@ class ServerDied(OperatorError):
 def start() -> Path:
     """Start a server that survives this command, wait until it answers, and return its log."""
     folder = paths.server_dir()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths.check_socket(paths.socket_path())
+    paths.make_private(folder)
     log = folder / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -13,7 +13,7 @@ from teig import paths
 from teig.cli.client import Api
 from teig.cli.nouns import noun_app
 from teig.cli.serve import Database, DatabaseFile, address
-from teig.model.errors import InvalidRequest, OperatorError
+from teig.model.errors import Conflict, InvalidRequest, OperatorError
 
 app = noun_app("The server's own state: back it up, restore it.")
 KEY = "id_ed25519"
@@ -27,6 +27,8 @@ def backup_state(file: File) -> None:
 
     The server's SSH key is in it, so only its owner may read the file: keep it like a password.
     """
+    if file.exists():
+        raise Conflict(f"{file} is there already.", "Name another file.")
     found = Api().get("/state")
     key = paths.server_dir() / KEY
     found["ssh_key"] = key.read_text(encoding="ascii") if key.is_file() else None
@@ -65,4 +67,5 @@ def restore_state(file: File, database: Database = None, database_file: Database
 
 
 def _count(rows: dict[str, Any]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in rows.items() if count) or "nothing"
+    names = {"plans": "applied plans"}
+    return ", ".join(f"{count} {names.get(name, name)}" for name, count in rows.items() if count) or "nothing"

@@ -17,7 +17,7 @@ from teig.control.services import Services
 from teig.model.errors import Busy, Refused, TeigError, from_record
 from teig.model.site import Site
 from teig.policy.admission import Candidate, Demand, memory_for, refusal
-from teig.policy.placement import in_words
+from teig.policy.placement import in_words, no_host
 from teig.store import hosts, observations, operations
 from teig.store.hosts import StoredHost
 from teig.store.observations import FRESH_S, Observation
@@ -124,8 +124,7 @@ def _only_stale(seen: Observation, now: float) -> bool:
 def _why_none(connection: sa.Connection, now: float, site: Site, wanted: str | None, demand: Demand) -> TeigError:
     here = [host for host in hosts.listed(connection) if host.site == site.name and wanted in {None, host.name}]
     if not here:
-        what = f"the host {wanted}" if wanted else "a host"
-        return Refused(f"Site {site.name} has not got {what}.", "Look at: teig host list", code="no_host")
+        return no_host(site.name, wanted)
     seen = observations.of_hosts(connection)
     known = hosts.candidates(connection)
     reasons = {host.name: _why_not(seen.get(host.id), known.get(host.id), demand, now) for host in here}

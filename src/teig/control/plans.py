@@ -9,8 +9,10 @@ import tomllib
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
+from math import isnan
+from typing import Final, NamedTuple, TypeVar
 
+from teig.agent.contract import spec
 from teig.control.services import Services
 from teig.model.errors import InvalidRequest, NotFound
 from teig.model.names import check_name
@@ -20,12 +22,43 @@ from teig.model.units import MIB
 from teig.store import plans
 
 W = TypeVar("W", bound=StrEnum)
-_NUMBERS = (
-    "memory_mib", "vcpus", "share_cores", "ceiling_cores", "disk_mib", "read_iops", "write_iops", "read_mib_s",
-    "write_mib_s", "out_mbit", "in_mbit", "addresses",
-)  # fmt: skip
+
+
+class _Figure(NamedTuple):
+    """A number of a plan's file: what its unit is in ours, bounds and grain in ours, names of its unit and grain."""
+
+    factor: int
+    least: int
+    most: int
+    unit: str
+    grain_is: str = "a whole number"
+    grain: int = 1
+
+    def read(self, key: str, value: float) -> int:
+        """Return a figure in our unit; InvalidRequest where it cannot be one."""
+        if not self.least <= value * self.factor <= self.most:
+            bounds = f"{self.least / self.factor:g} to {self.most / self.factor:g}"
+            raise InvalidRequest(f"{key} must be from {f'{bounds} {self.unit}'.strip()}, not {value!r}.")
+        if value * self.factor % self.grain:
+            raise InvalidRequest(f"{key} must be {self.grain_is}, not {value!r}.")
+        return int(value * self.factor)
+
+
+_IOPS = _Figure(1, spec.LEAST_IOPS, spec.MOST_IOPS, "operations a second")
+_BPS = _Figure(MIB, spec.LEAST_BPS, spec.MOST_BPS, "MiB/s", "a whole number of bytes a second")
+_BIT = _Figure(1000, spec.LEAST_KBIT, spec.MOST_KBIT, "Mbit/s", "a whole number of kbit/s")
+_FIGURES: Final = {
+    "memory_mib": _Figure(1, spec.LEAST_MIB, spec.MOST_MIB, "MiB"),
+    "vcpus": _Figure(1, 1, spec.MOST_VCPUS, ""),
+    "disk_mib": _Figure(
+        MIB, spec.EXTENT_BYTES, spec.MOST_DISK_BYTES, "MiB", "a multiple of 4 MiB, LVM's extent size", spec.EXTENT_BYTES
+    ),
+    "read_iops": _IOPS, "write_iops": _IOPS, "read_mib_s": _BPS, "write_mib_s": _BPS, "out_mbit": _BIT, "in_mbit": _BIT,
+    "addresses": _Figure(1, 1, spec.MOST_NICS, ""),
+}  # fmt: skip
+_NUMBERS: Final = (*_FIGURES, "share_cores", "ceiling_cores")
 MOST = 10**15
-"""Beyond all that a plan can say, in any unit; not a number is not below it either."""
+"""Beyond all that a plan can say, in any unit."""
 _WORDS = ("medium", "redundancy")
 
 
@@ -64,6 +97,8 @@ def parse(untrusted_text: str) -> dict[str, Plan]:
         raise InvalidRequest(
             f"The file of plans is not TOML: {error}.", "Correct it there.", code="bad_plan"
         ) from error
+    if not table:
+        raise InvalidRequest("There is no plan in the file.", "A plan begins with [its-name].", code="bad_plan")
     return {name: _plan(name, values) for name, values in table.items()}
 
 
@@ -73,36 +108,24 @@ def _plan(name: str, values: object) -> Plan:
     check_name("plan", name)
     _check_keys(name, values)
     try:
+        whole = {key: figure.read(key, values[key]) for key, figure in _FIGURES.items()}
         return Plan(
             name=name,
-            memory_mib=_whole(values, "memory_mib"),
-            vcpus=_whole(values, "vcpus"),
+            memory_mib=whole["memory_mib"],
+            vcpus=whole["vcpus"],
             share_cores=float(values["share_cores"]),
             ceiling_cores=float(values["ceiling_cores"]),
-            disk_bytes=_whole(values, "disk_mib", MIB),
-            disk_rate=DiskRate(
-                _whole(values, "read_iops"),
-                _whole(values, "write_iops"),
-                _whole(values, "read_mib_s", MIB),
-                _whole(values, "write_mib_s", MIB),
-            ),
+            disk_bytes=whole["disk_mib"],
+            disk_rate=DiskRate(whole["read_iops"], whole["write_iops"], whole["read_mib_s"], whole["write_mib_s"]),
             pool=PoolClass(_word(Medium, name, values["medium"]), _word(Redundancy, name, values["redundancy"])),
-            out_kbit=_whole(values, "out_mbit", 1000),
-            in_kbit=_whole(values, "in_mbit", 1000),
-            addresses=_whole(values, "addresses"),
+            out_kbit=whole["out_mbit"],
+            in_kbit=whole["in_mbit"],
+            addresses=whole["addresses"],
             own_cores=values.get("own_cores", False),
         )
     except InvalidRequest as error:
         message = error.message if error.message.startswith("Plan ") else f"Plan {name}: {error.message}"
         raise InvalidRequest(message, error.todo or "Correct the plan.", code="bad_plan") from error
-
-
-def _whole(values: dict[str, Any], key: str, unit: int = 1) -> int:
-    """Return a figure in its smallest unit; InvalidRequest where it is no whole number of them."""
-    value = values[key] * unit
-    if value != int(value):
-        raise InvalidRequest(f"{key} must be a whole number of what it counts, not {values[key]!r}.")
-    return int(value)
 
 
 def _check_keys(name: str, values: dict[str, object]) -> None:
@@ -117,8 +140,11 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
         raise InvalidRequest(f"Plan {name}: own_cores must be true or false.", "Correct it.", code="bad_plan")
     for key in _NUMBERS:
         value = values[key]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST < value < MOST:
+        nan = isinstance(value, float) and isnan(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or nan:
             raise InvalidRequest(f"Plan {name}: {key} must be a number, not {value!r:.40}.", code="bad_plan")
+        if not -MOST < value < MOST:
+            raise InvalidRequest(f"Plan {name}: {key} is more than any plan can say: {value!r:.40}.", code="bad_plan")
 
 
 def _word(kind: type[W], name: str, untrusted: object) -> W:

@@ -15,6 +15,7 @@
         ├── HostFault          the host could not do it         exit 1
         ├── HostUntrusted      the host is not who it was       exit 3
         ├── DatabaseFault      the server's database fails it   exit 1
+        │   └── DatabaseDown   it does not answer               exit 3
         ├── ImageCorrupt       the bytes are not the promised ones  exit 1
         ├── MissingProgram     something must be installed      exit 1
         ├── LabFault           the lab could not do it          exit 1
@@ -150,6 +151,13 @@ class DatabaseFault(OperatorError):
     http_status = 503
 
 
+class DatabaseDown(DatabaseFault):
+    """The server's own database does not answer."""
+
+    code = "database_down"
+    exit_code = 3
+
+
 class ImageCorrupt(OperatorError):
     """An image's bytes are not the ones its checksum promises."""
 
@@ -178,7 +186,7 @@ _KINDS: Final[dict[str, type[TeigError]]] = {
     kind.code: kind
     for kind in (
         InvalidRequest, TooLarge, NotFound, Conflict, Refused, Unreachable, Busy, Fenced,
-        HostFault, HostUntrusted, DatabaseFault, ImageCorrupt, MissingProgram, LabFault, InternalFault,
+        HostFault, HostUntrusted, DatabaseFault, DatabaseDown, ImageCorrupt, MissingProgram, LabFault, InternalFault,
     )
 }  # fmt: skip
 

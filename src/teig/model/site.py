@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import TypeVar
 
 from teig.agent.contract.spec import bridge
 from teig.model.contract import held
 from teig.model.errors import InvalidRequest
 from teig.model.names import check_name
 
+A = TypeVar("A", ipaddress.IPv4Address, ipaddress.IPv4Network)
 _NO_GUESTS = tuple(
     ipaddress.IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 )
@@ -43,26 +45,44 @@ class Site:
             )
         if not 1 <= len(self.operator) <= 255 or not self.operator.isprintable():
             raise InvalidRequest(f"Site {self.name}: operator must be a name of at most 255 characters.")
-        held(bridge, "bridge", self.bridge)
         try:
-            network = ipaddress.IPv4Network(self.network)
-            gateway, first, last = (
-                ipaddress.IPv4Address(text) for text in (self.gateway, self.first_address, self.last_address)
-            )
-        except ValueError as error:
-            raise InvalidRequest(f"Site {self.name}: {error}.", "Correct the network.") from error
+            held(bridge, "bridge", self.bridge)
+        except InvalidRequest as error:
+            raise InvalidRequest(
+                f"Site {self.name}: bridge cannot be called {self.bridge!r:.80}.",
+                "Use a letter and up to 14 of the characters a-z, 0-9, ., _ and -, for example xenbr0.",
+            ) from error
+        self._check_addresses()
+
+    def _check_addresses(self) -> None:
+        network = self._read(ipaddress.IPv4Network, "network", self.network)
+        gateway = self._read(ipaddress.IPv4Address, "gateway", self.gateway)
+        first = self._read(ipaddress.IPv4Address, "first address", self.first_address)
+        last = self._read(ipaddress.IPv4Address, "last address", self.last_address)
         if any(map(network.overlaps, _NO_GUESTS)) or not 8 <= network.prefixlen <= 30:
             raise InvalidRequest(
                 f"Site {self.name}: network {self.network} is none that guests can have addresses in.",
                 "Choose one of 8 to 30 bits that is not for loopback, link-local, multicast or reserved addresses.",
             )
-        if not all(address in network for address in (gateway, first, last)) or first > last:
-            raise InvalidRequest(
-                f"Site {self.name}: gateway and guest addresses must lie in {self.network}, the first before the last."
-            )
+        for what, address in (("gateway", gateway), ("first address", first), ("last address", last)):
+            if address not in network:
+                raise InvalidRequest(f"Site {self.name}: {what} {address} lies outside of {network}.")
+        if first > last:
+            raise InvalidRequest(f"Site {self.name}: the first address, {first}, comes after the last, {last}.")
         nobodys = {network.network_address, network.broadcast_address}
         if first <= gateway <= last or not nobodys.isdisjoint({gateway, first, last}):
             raise InvalidRequest(
                 f"Site {self.name}: the guests' addresses must not include the gateway, and neither may be the "
                 f"network's own address or its broadcast address."
             )
+
+    def _read(self, kind: type[A], what: str, untrusted: str) -> A:
+        """Return an address or a network of IPv4; InvalidRequest says what is wrong with which."""
+        try:
+            return kind(untrusted)
+        except ValueError as error:
+            noun, example = ("network", "192.0.2.0/24") if kind is ipaddress.IPv4Network else ("address", "192.0.2.1")
+            raise InvalidRequest(
+                f"Site {self.name}: {what} is no IPv4 {noun}: {error}.",
+                f"Write it as {example}; IPv6 is not served yet.",
+            ) from error

@@ -32,6 +32,14 @@ class PlacementDecision:
         self.site = site
 
 
+def no_host(site: str, wanted: str | None) -> Refused:
+    """Return what is to be said where a site has no hosts, or not the one that is wanted."""
+    if wanted:
+        return Refused(f"Host {wanted} is not at site {site}.", "Look at: teig host list", code="no_host")
+    todo = f"Add one with: teig host add root@ADDRESS --site {site}"
+    return Refused(f"There is no host at site {site}.", todo, code="no_host")
+
+
 def decide(guest: GuestId, demand: Demand, site: str, hosts: list[Candidate], wanted: str | None) -> PlacementDecision:
     """Return where the guest goes: of the hosts at `site` with room, the one with the most free memory.
 
@@ -39,8 +47,7 @@ def decide(guest: GuestId, demand: Demand, site: str, hosts: list[Candidate], wa
     """
     here = [host for host in hosts if host.site == site and wanted in {None, host.name}]
     if not here:
-        what = f"the host {wanted}" if wanted else "a host"
-        raise Refused(f"Site {site} has not got {what}.", "Look at: teig host list", code="no_host")
+        raise no_host(site, wanted)
     refusals = {host.name: refusal(host, demand) for host in here}
     fit = [host for host in here if refusals[host.name] is None]
     if not fit:

@@ -21,7 +21,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from teig.model.errors import DatabaseFault, InvalidRequest
+from teig.model.errors import DatabaseDown, DatabaseFault, InvalidRequest
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 30
@@ -34,21 +34,21 @@ RESTORING: Final = "restore_under_way"
 _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
 """SQLSTATEs of what another transaction brought about: serialization failure, deadlock, a row of ours that it made."""
 _TRIES = 8
+_ROOM: Final = "Make room there; operations go on by themselves."
+_OWNER: Final = "See to its owner, its mode and the programs that use it."
+_RESTORE: Final = "Move it away, with teig.sqlite-wal beside it, and restore a backup: teig state restore FILE"
+_WAIT: Final = "Let it run, and be reached from here; operations go on by themselves when a server reaches it."
 _FAULTS: Final = (
-    ("disk is full", "disk_full", "The disk under the database is full."),
-    ("No space left", "disk_full", "The disk under the database is full."),
-    ("disk I/O error", "disk_full", "The database cannot write to its disk, which is full or broken."),
-    ("readonly database", "database", "The database's file cannot be written to."),
-    ("unable to open database", "database", "The database's file cannot be opened."),
-    ("is locked", "database", "Something else holds the database's file."),
-    ("not a database", "database", "The database's file is damaged or is something else."),
-    ("malformed", "database", "The database's file is damaged."),
+    ("disk is full", "disk_full", "The disk under the database is full", _ROOM),
+    ("No space left", "disk_full", "The disk under the database is full", _ROOM),
+    ("disk I/O error", "disk_full", "The database cannot write to its disk, which is full or broken", _ROOM),
+    ("readonly database", "database", "The database's file cannot be written to", _OWNER),
+    ("unable to open database", "database", "The database's file cannot be opened", _OWNER),
+    ("is locked", "database", "Something else holds the database's file", _OWNER),
+    ("not a database", "database", "The database's file is damaged or is something else", _RESTORE),
+    ("malformed", "database", "The database's file is damaged", _RESTORE),
 )
-_TODO: Final = {
-    "disk_full": "Make room there; operations go on by themselves.",
-    "database_down": "Look whether it runs; operations go on by themselves when it does.",
-    "database": "Look into the server's log.",
-}
+"""What a database says in its own words, and then: code, message, what to do."""
 
 
 class Database:
@@ -136,7 +136,7 @@ class Database:
                 state = getattr(getattr(error, "orig", None), "sqlstate", None)
                 if state in _AGAIN and tries < _TRIES:
                     continue
-                fault = fault_of(error)
+                fault = fault_of(error, None if self.shared else self.url.database)
                 if fault is None:
                     raise
                 if fault.reason != "database_down" or time.monotonic() > deadline:
@@ -181,22 +181,28 @@ def open_engine(url: sa.URL, *, durable: bool = True) -> sa.Engine:
     return sa.create_engine(url, connect_args=arguments, pool_size=5, max_overflow=10)
 
 
-def fault_of(error: sa.exc.SQLAlchemyError) -> DatabaseFault | None:
-    """Return what a database's own failure is for us, None for an error in what was asked of it."""
+def fault_of(error: sa.exc.SQLAlchemyError, file: str | None = None) -> DatabaseFault | None:
+    """Return what a database's own failure is for us, None for an error in what was asked of it.
+
+    A fault of SQLite's names the `file`.
+    """
     if not isinstance(error, sa.exc.DBAPIError | sa.exc.TimeoutError):
         return None
     said = str(getattr(error, "orig", None) or error)
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     if state == "53100":
         said = "No space left"
-    for words, code, message in _FAULTS:
+    for words, code, message, todo in _FAULTS:
         if words in said and (state is None or state == "53100"):
-            return DatabaseFault(message, _TODO[code], code=code)
+            return DatabaseFault(f"{message} ({file})." if file else f"{message}.", todo, code=code)
+    if "definition of service" in said:
+        todo = "Write the service into ~/.pg_service.conf, or correct its name."
+        return DatabaseFault(f"There is no such database: {said.strip()}.", todo, code="bad_database")
     gone = getattr(error, "connection_invalidated", False) or str(state)[:2] in {"08", "57", "53"}
     never_there = isinstance(error, sa.exc.OperationalError) and state is None and "psycopg" in str(type(error.orig))
     if gone or never_there or isinstance(error, sa.exc.TimeoutError):
-        why = " ".join(said.split()).rstrip(".")
-        return DatabaseFault(f"The database does not answer: {why}.", _TODO["database_down"], code="database_down")
+        lines = [line.strip() for line in said.splitlines() if not line.startswith("\t")]  # libpq asks questions there
+        return DatabaseDown(f"The database does not answer: {' '.join(lines).rstrip('.')}.", _WAIT)
     return None
 
 

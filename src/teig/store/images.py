@@ -42,7 +42,9 @@ def named(connection: sa.Connection, name: str) -> StoredImage:
     if row is None:
         known = ", ".join(sorted(connection.execute(sa.select(images.c.name).distinct()).scalars())) or "none yet"
         raise NotFound(
-            f"There is no image named {name}.", f"Images: {known}. Add one with: teig image import", code="no_image"
+            f"There is no image named {name}.",
+            f"Images: {known}. Make one with: teig image build micro",
+            code="no_image",
         )
     return _stored(row)
 

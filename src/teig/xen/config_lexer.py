@@ -126,7 +126,9 @@ class Words:
 def _stranger(found: str, start: int) -> BadConfig:
     if found in "\"'":
         return BadConfig(start, f"A string begins with {found} and does not end on this line.", f"End it with {found}.")
-    shown = found if found.isprintable() else f"the character U+{ord(found):04X}"
+    shown = found if found.isprintable() else f"The character U+{ord(found):04X}"
+    if "\udc80" <= found <= "\udcff":  # a byte that is not UTF-8, as `config_file.decode` keeps it
+        shown = f"The byte 0x{ord(found) - 0xDC00:02X}"
     if found in "+-.:{}%*<>!@":
         return BadConfig(start, f"Expected a value or a new line, and found {shown}, as in Python code.", PYTHON_TODO)
     return BadConfig(start, f"{shown} cannot stand here.", "Remove it, or put quotes around a text.")

@@ -36,6 +36,10 @@ MOST_VCPUS = 128
 MOST_WEIGHT = 65535
 """xl.cfg(5), cpu_weight."""
 MOST_DISK_BYTES = 2**50
+LEAST_IOPS, MOST_IOPS = 10, 10**9
+LEAST_BPS, MOST_BPS = 65536, 10**15
+"""A disk's rates, at the least what a guest needs to boot."""
+LEAST_KBIT, MOST_KBIT = 100, 10**9
 EXTENT_BYTES = 4 * 1024 * 1024
 
 
@@ -192,7 +196,7 @@ def disk(name: str, untrusted: Any) -> Disk:
 def disk_rate(name: str, untrusted: Any) -> DiskRate:
     """Return rates at which a guest can boot."""
     del name
-    iops, bps = whole(10, 10**9), whole(65536, 10**15)
+    iops, bps = whole(LEAST_IOPS, MOST_IOPS), whole(LEAST_BPS, MOST_BPS)
     return DiskRate(**check({"read_iops": iops, "write_iops": iops, "read_bps": bps, "write_bps": bps}, untrusted))
 
 
@@ -270,8 +274,8 @@ SPEC: dict[str, Check] = {
     "weight": whole(1, MOST_WEIGHT),
     "cap": whole(0, 100 * MOST_VCPUS),
     "disk_rate": disk_rate,
-    "out_kbit": whole(100, 10**9),
-    "in_kbit": whole(100, 10**9),
+    "out_kbit": whole(LEAST_KBIT, MOST_KBIT),
+    "in_kbit": whole(LEAST_KBIT, MOST_KBIT),
     "disks": _list_of(disk, 1, MOST_DISKS),
     "nics": _list_of(nic, 1, MOST_NICS),
     "ssh_keys": _list_of(ssh_key, 0, MOST_KEYS),

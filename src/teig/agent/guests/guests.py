@@ -258,6 +258,8 @@ class Guests:
 
         def create(pool: str) -> Done:
             with self._state.one_of(STARTS_AT_ONCE, "starts"):  # nothing is heeded here: a reboot has stopped the guest
+                if GOING_DOWN.exists():  # since it was last seen there may have been a long wait
+                    raise going_down(spec)
                 return run(["xl", "create", str(folder / "xl.cfg"), own_cores.create_option(pool)], CREATE_TIMEOUT_S)
 
         done = create(pool)
@@ -303,9 +305,10 @@ class Guests:
                 self._ask(domain, asked)
                 progress.step()
                 time.sleep(_POLL_S)
-        except Failure:
+        except BaseException:  # whatever it is: a guest does what it is still asked
             for domid in asked:
-                self._xen.withdraw(domid)
+                with contextlib.suppress(Exception):
+                    self._xen.withdraw(domid)
             raise
         self._destroy(guest)
 

@@ -38,6 +38,8 @@ def pause(xen: Hypervisor, domain: Domain, until: float, folder: Path = RUN) -> 
 
 def release(xen: Hypervisor, guest: str, folder: Path = RUN) -> bool:
     """Let a guest go on that was paused here; return whether there was one. All others are left alone."""
+    if not _file(guest, folder).exists():
+        return False  # as nearly always: without a lock, for it is asked often
     with _changing(folder):
         known = paused(guest, folder)
         if known and _is_paused(xen, guest, known.domid):
