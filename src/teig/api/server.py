@@ -32,6 +32,7 @@ from teig.store.archive import load_all
 from teig.store.database import shared_url, sqlite_url
 
 KEY = "id_ed25519"
+SOCKET = "teig.sock"
 _M_ARENA_MAX = -8  # malloc.h
 CLIENT_SILENT_S = 600.0
 """How long a client of a stream may be silent. One that sends to a guest that takes nothing is not heard meanwhile."""
@@ -45,8 +46,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     _few_arenas()
-    socket = folder / "teig.sock"
-    check_socket(socket)
+    check_socket(folder / SOCKET)
     make_private(folder)
     key = _ssh_key(folder / KEY)
     public_key = key.export_public_key().decode().strip()
@@ -62,7 +62,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
     with suppress(SystemExit), _only_server(folder), services_in(folder, public_key, fleet(key), url, lose) as services:
         config = uvicorn.Config(
             build(services),
-            uds=str(socket),
+            uds=str(folder / SOCKET),
             log_level="warning",
             access_log=False,
             ws="websockets-sansio",

@@ -144,12 +144,7 @@ def upgrade_hosts(
 
     Guests run on. Of several hosts, ssh must reach each without asking anything.
     """
-    if not names and not every:
-        raise InvalidRequest("It is not said which hosts to upgrade.", "Name them, or say --all.")
-    if names and every:
-        raise InvalidRequest("Hosts are named, and --all means all of them.", "Leave one of them out.")
-    if target and len(names or ()) != 1 and host_upgrade.NAME not in target:
-        raise InvalidRequest("--ssh says where one host is.", "Name that host alone, or write {name} for its name.")
+    _check_which(names or [], target, every=every)
     api = Api()
     server = api.get("/server")
     host_upgrade.check_release(server)
@@ -167,6 +162,15 @@ def upgrade_hosts(
         typer.echo(f"error: {failure.name}: {printable(f'{failure.message} {failure.todo}'.strip())}", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+def _check_which(names: list[str], target: str | None, *, every: bool) -> None:
+    if not names and not every:
+        raise InvalidRequest("It is not said which hosts to upgrade.", "Name them, or say --all.")
+    if names and every:
+        raise InvalidRequest("Hosts are named, and --all means all of them.", "Leave one of them out.")
+    if target and len(names) != 1 and host_upgrade.NAME not in target:
+        raise InvalidRequest("--ssh says where one host is.", "Name that host alone, or write {name} for its name.")
 
 
 def _chosen(api: Api, names: list[str]) -> list[dict[str, Any]]:
