@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -374,6 +375,24 @@ def test_a_start_activates_all_that_xl_needs(making: Making, tmp_path: Path, mon
     assert set(asked) == {"disk0", "disk1", "seed"}
 
 
+def test_a_start_that_waited_while_its_host_began_to_go_down_makes_no_domain(
+    making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, down = making(), tmp_path / "down"
+    monkeypatch.setattr(module, "GOING_DOWN", down)
+
+    @contextlib.contextmanager
+    def waits(*_: object) -> Iterator[None]:
+        down.touch()
+        yield
+
+    monkeypatch.setattr(agent._state, "one_of", waits)
+    with pytest.raises(Failure) as caught:
+        agent.start(GUEST, 1)
+    assert caught.value.code == "host_going_down"
+    assert xen.find(GUEST) is None
+
+
 @pytest.mark.parametrize("harm", ["growing", "going_down"])
 def test_nothing_starts_with_others_bytes_or_on_a_host_that_goes_down(
     making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch, harm: str
@@ -429,7 +448,7 @@ def test_a_boot_ends_where_the_host_goes_down_meanwhile(
         raise host_fault("x", "It did not start.")
 
     monkeypatch.setattr(agent, "start", start)
-    monkeypatch.setattr(agent, "ask_all_to_stop", list)
+    monkeypatch.setattr(agent, "ask_all_to_stop", lambda _: [])
     assert len(boot.start_all(state, agent, rounds=5, pause_s=0, down=tmp_path / "run/down")) == 2
     assert len(started) == 1
 
@@ -446,7 +465,7 @@ def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
 
     monkeypatch.setattr(agent, "start", each)
     monkeypatch.setattr(agent, "halt", each)
-    monkeypatch.setattr(agent, "ask_all_to_stop", lambda: [GUEST, OTHER])
+    monkeypatch.setattr(agent, "ask_all_to_stop", lambda _: [GUEST, OTHER])
     assert set(boot.start_all(state, agent, rounds=1, down=tmp_path / "down")) == {GUEST, OTHER}
     boot.stop_all(state, agent, grace_s=0, down=tmp_path / "down")
     assert sorted(done) == sorted([GUEST, OTHER] * 2)

@@ -12,6 +12,7 @@ from teig.agent.disks.volumes import Volumes
 from teig.agent.guests import daemons
 from teig.agent.guests import guests as module
 from teig.agent.guests.guests import Guests
+from teig.agent.host import boot, progress
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private
 from teig.agent.keeper import pauses
@@ -93,3 +94,65 @@ def test_a_guest_that_the_keeper_pauses_again_while_it_shuts_down_comes_to_its_e
     assert host.find(FIRST) is None
     assert host.cut_off == []
     assert host.now < 5
+
+
+def test_at_the_host_s_shutdown_all_guests_have_the_time_that_a_deaf_one_takes(host: Host, guests: Guests) -> None:
+    for domid, guest in enumerate((FIRST, SECOND, THIRD), 1):
+        host.run_guest(domid, guest)
+    host.deaf.add(1)
+    host.held.add(SECOND)
+    host.running.pop()
+    host.looked_after[THIRD] = 3.0  # it is rebooting
+    boot.stop_all(host.state, guests, 60, host.root / "going-down")
+    assert host.cut_off == [1]
+    assert host.now < 62
+
+
+def test_a_guest_that_cannot_be_asked_keeps_no_other_from_being(
+    host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for domid, guest in enumerate((FIRST, SECOND), 1):
+        host.run_guest(domid, guest)
+    ask = host.ask_to_stop
+
+    def odd(domid: int) -> None:
+        if domid == 1:
+            raise RuntimeError(12, "Cannot allocate memory")
+        ask(domid)
+
+    monkeypatch.setattr(host, "ask_to_stop", odd)
+    boot.stop_all(host.state, guests, 10, host.root / "going-down")
+    assert host.cut_off == [1]
+
+
+def test_a_stop_that_ends_with_trouble_of_any_kind_takes_its_question_back(
+    host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.run_guest(7, FIRST)
+    monkeypatch.setattr(host, "withdraw", lambda domid: host.asked.pop(domid), raising=False)
+
+    def trouble() -> None:
+        raise RuntimeError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(progress, "step", trouble)
+    with pytest.raises(RuntimeError):
+        guests.stop(FIRST, 1, 60)
+    assert host.asked == {}
+
+
+def test_a_number_that_rose_meanwhile_keeps_the_host_from_nothing(host: Host, guests: Guests) -> None:
+    host.run_guest(7, FIRST)
+    host.state.raise_fence(FIRST, 9)
+    guests.halt(FIRST)
+    assert host.cut_off == [7]
+    assert host.state.fence(FIRST) == 9
+
+
+def test_what_cannot_be_read_at_a_boot_keeps_no_guest_from_being_started(host: Host) -> None:
+    for guest in (FIRST, SECOND):
+        folder = host.state.guest_dir(guest)
+        make_private(folder)
+        (folder / "spec.json").touch()
+    (host.state.guest_dir(FIRST) / "wanted").mkdir()
+    (host.state.guest_dir(SECOND) / "wanted").write_text("running\n")
+    assert boot.wanted(host.state) == [SECOND, FIRST]

@@ -279,9 +279,9 @@ def test_guests_start_in_the_order_they_were_wanted_in(host: Host) -> None:
     started: list[str] = []
 
     class Guests:
-        def start(self, guest: str, fence: int) -> dict[str, int]:
+        def start(self, guest: str, fence: None) -> dict[str, int]:
             started.append(guest)
-            assert fence == 0
+            assert fence is None
             if started.count(guest) == 1 and guest == OTHER:
                 raise Failure("host_fault", "No bridge yet.")
             return {"domid": len(started)}
@@ -301,18 +301,17 @@ def test_all_guests_are_asked_to_stop_before_any_is_waited_for(host: Host) -> No
     did: list[str] = []
 
     class Guests:
-        def ask_all_to_stop(self) -> list[str]:
+        def ask_all_to_stop(self, _: set[int]) -> list[str]:
             did.append("asked")
             return [OTHER, GUEST]
 
-        def halt(self, guest: str, fence: int, grace_s: float) -> None:
-            assert (fence, grace_s <= 5) == (0, True)
+        def halt(self, guest: str) -> None:
             did.append(guest)
             if guest == OTHER:
                 raise Failure("busy", "Another verb holds it.")
 
     _want(host, GUEST, "running", 1)
-    boot.stop_all(host.state, Guests(), grace_s=5, down=host.root / "down")  # type: ignore[arg-type]
+    boot.stop_all(host.state, Guests(), grace_s=0, down=host.root / "down")  # type: ignore[arg-type]
     assert did == ["asked", OTHER, GUEST]
     assert boot.wanted(host.state) == [GUEST]
 

@@ -12,7 +12,7 @@ import ipaddress
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.contract.spec import Disk, Spec, device, dump_spec, parse_spec
@@ -124,7 +124,7 @@ class Guests:
             return str(stored.get("name", "")) if isinstance(stored, dict) else ""
         return ""
 
-    def start(self, guest: str, fence: int) -> dict[str, Any]:
+    def start(self, guest: str, fence: Optional[int]) -> dict[str, Any]:
         """Start a guest; one that runs is left alone. Once it has, it is started after each boot of the host too."""
         with self._state.changing(guest, fence) as folder:
             domid = self._start(guest, folder)
@@ -153,21 +153,22 @@ class Guests:
             _want(folder, STOPPED)
         return {}
 
-    def ask_all_to_stop(self) -> list[str]:
-        """Ask every guest that runs to shut down, and return them."""
+    def ask_all_to_stop(self, asked: set[int]) -> list[str]:
+        """Ask each guest that runs to shut down, as `_ask` does; return those that have not ended. Trouble is left out."""
         ours = set(self._state.guests())
-        running = [domain for domain in self._xen.domains() if domain.uuid in ours and not domain.dying]
+        running = [domain for domain in self._xen.domains() if domain.uuid in ours and lives(domain)]
         for domain in running:
-            self._xen.ask_to_stop(domain.domid)
-        asked = [domain.uuid for domain in running]
+            with contextlib.suppress(Exception):
+                self._ask(domain, asked)
+        left = [domain.uuid for domain in running]
         # One that is just rebooting has no domain, and would have one before the host is down.
-        between = (guest for guest in ours - set(asked) if (self._state.guest_dir(guest) / STARTED).exists())
-        return [*asked, *(guest for guest in between if self._is_looked_after(guest))]
+        between = (guest for guest in ours - set(left) if (self._state.guest_dir(guest) / STARTED).exists())
+        return [*left, *(guest for guest in between if self._is_looked_after(guest))]
 
-    def halt(self, guest: str, fence: int, grace_s: float) -> None:
-        """Stop a guest for as long as its host is down: it is started again after the next boot."""
-        with self._state.changing(guest, fence, max(LOCK_WAIT_S, grace_s)):  # it may be stopping already
-            self._stop(guest, grace_s)
+    def halt(self, guest: str) -> None:
+        """Destroy what is left of a guest for as long as its host is down: it is started again after the next boot."""
+        with self._state.changing(guest, None, LOCK_WAIT_S):  # it may be stopping already
+            self._destroy(guest)
 
     def reboot(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
         """Stop and start a guest, as one."""

@@ -104,7 +104,8 @@ class Jobs:
         stored = self._stored(order.guest)
         if stored is None or stored["state"] != RUNNING:
             raise Failure("busy", f"Another request is being carried out for guest {order.guest}.", "Try again later.")
-        if not order.is_of(stored):
+        cancelled = self._cancel_file(order.guest).exists() and stored["operation"] != order.operation
+        if cancelled or not order.is_of(stored):
             raise Failure(
                 "busy", f"The {stored['verb']} of guest {order.guest} is under way on its host.",
                 "It is ended first, or waited for.", code="job_running",

@@ -7,9 +7,11 @@ all others had their turn: a bridge or a volume group may come late.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
+from typing import Optional
 
 from teig.agent.contract.failure import failure_of
 from teig.agent.guests.guests import RUNNING, WANTED, Guests
@@ -18,16 +20,25 @@ from teig.agent.host.state import GOING_DOWN, State, make_private
 ROUNDS = 5
 PAUSE_S = 15.0
 GRACE_S = 90.0
+_LOOK_S = 0.5
 
 
 def wanted(state: State) -> list[str]:
     """Return the guests that should run, in the order in which they are to be started."""
-    found = []
-    for guest in state.guests():
-        file = state.guest_dir(guest) / WANTED
-        if file.exists() and file.read_bytes().strip() == RUNNING.encode() and (file.parent / "spec.json").exists():
-            found.append((file.stat().st_mtime, guest))
+    found = [(since, guest) for guest in state.guests() if (since := _wanted_since(state, guest)) is not None]
     return [guest for _, guest in sorted(found)]
+
+
+def _wanted_since(state: State, guest: str) -> Optional[float]:
+    """Return when a guest was first wanted to run, None where it is not; one that cannot be read comes last."""
+    file = state.guest_dir(guest) / WANTED
+    try:
+        runs = file.read_bytes().strip() == RUNNING.encode() and (file.parent / "spec.json").exists()
+        return file.stat().st_mtime if runs else None
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return math.inf
 
 
 def start_all(
@@ -42,28 +53,34 @@ def start_all(
     for attempt in range(rounds):
         if attempt and left and not down.exists():
             time.sleep(pause_s)
-        left = [
-            guest for guest in left if down.exists() or (guest in wanted(state) and not _started(state, guests, guest))
-        ]
+        left = [guest for guest in left if down.exists() or not _started(state, guests, guest)]
     return left
 
 
 def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S, down: Path = GOING_DOWN) -> None:
-    """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted."""
+    """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted.
+
+    All have that time, whoever else does not shut down; who reboots instead is asked again.
+    """
     make_private(down.parent)
     down.touch()
     deadline = time.monotonic() + grace_s
-    running = guests.ask_all_to_stop()
-    for guest in running:
+    asked: set[int] = set()
+    while (left := guests.ask_all_to_stop(asked)) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    for guest in left:
         try:
-            guests.halt(guest, state.fence(guest), max(0.0, deadline - time.monotonic()))
+            guests.halt(guest)
         except Exception as error:  # noqa: BLE001  (xenstore's errors are RuntimeErrors; the others must stop too)
             _say(f"{guest} was not stopped: {failure_of(error).message}")
 
 
 def _started(state: State, guests: Guests, guest: str) -> bool:
+    """Start a guest that should run; say whether it runs, or need not any more."""
     try:
-        domid = guests.start(guest, state.fence(guest))["domid"]
+        if guest not in wanted(state):
+            return True
+        domid = guests.start(guest, None)["domid"]
         _say(f"{guests.spec(guest).name} runs as domain {domid}")
     except Exception as error:  # noqa: BLE001  (xenstore's errors are RuntimeErrors; the others must start too)
         failure = failure_of(error)

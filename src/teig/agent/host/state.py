@@ -120,15 +120,19 @@ class State:
             raise host_fault("state_damaged", f"The file {file} on the host is damaged.") from error
 
     @contextlib.contextmanager
-    def changing(self, guest: str, fence: int, wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:
-        """Hold a guest for a whole verb and give its directory; Busy after `wait_s`, Fenced for a number too low."""
+    def changing(self, guest: str, fence: Optional[int], wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:
+        """Hold a guest for a whole verb and give its directory; Busy after `wait_s`, Fenced for a number too low.
+
+        None is for what the host does by itself when it goes down or comes up: it acts under whatever number there is.
+        """
         folder = self.guest_dir(guest)
         if guest in self.locked_here:
             yield folder
             return
         make_private(folder)
         with locked(folder / "lock", wait_s, f"Another operation holds guest {guest}."):
-            self.raise_fence(guest, fence)
+            if fence is not None:
+                self.raise_fence(guest, fence)
             yield folder
 
     def refuse_older(self, guest: str, fence: int) -> None:
