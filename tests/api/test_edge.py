@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 
 from teig.api.app import build
 from teig.api.edge import MOST_BODY, checked
-from teig.control import guests, images
+from teig.control import guests, images, operations
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import InvalidRequest
@@ -311,3 +313,28 @@ def test_what_a_killed_upload_left_is_swept(services: Services) -> None:
     os.utime(left, (time.time() - 3600,) * 2)
     images.sweep(services.image_dir)
     assert not left.exists()
+
+
+def test_uploads_that_wait_for_a_slow_disk_leave_the_threads_of_the_loop(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those wait there who wait for an operation, or open a console."""
+    go_on = threading.Event()
+    monkeypatch.setattr(os, "fsync", lambda _: go_on.wait(30))
+    image = images.announce(services, manifest("other")).id
+
+    async def body() -> AsyncIterator[bytes]:
+        yield CONTENTS["vmlinuz"]
+
+    async def both() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        sending = [asyncio.create_task(images.receive(services, image, "vmlinuz", body())) for _ in range(3)]
+        await asyncio.sleep(1)
+        await asyncio.wait_for(asyncio.to_thread(operations.listed, services, 1), 10)
+        go_on.set()
+        await asyncio.gather(*sending)
+
+    try:
+        asyncio.run(both())
+    finally:
+        go_on.set()

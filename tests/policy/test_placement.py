@@ -241,3 +241,12 @@ def _on_host() -> GuestOnHost:
     return GuestOnHost(
         id=SPEC.id, fence=1, spec=SPEC, domid=None, state="stopped", live=None, volumes=(), cpu_time_ns=0, answers=None
     )
+
+
+def test_guests_that_lie_in_another_group_make_no_room_in_this_one() -> None:
+    facts = seen("a", 8192)
+    group = replace(facts.volume_groups[0], free_bytes=9 * GIB, guests_bytes=100 * GIB)
+    facts = replace(facts, volume_groups=(group,))
+    elsewhere = replace(_on_host(), disks=(VolumeOnHost(0, "another", 5 * GIB),), volumes=(0,))
+    bare = replace(_on_host(), disks=(), volumes=())
+    assert capacity_of(facts, Inventory((elsewhere, bare), ()), ()).disk_bytes == 9 * GIB

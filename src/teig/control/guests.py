@@ -129,10 +129,7 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
     """
     plan = plans.named(services, plan_name)
     operation_id = _operation_id(services)
-    _, there_now = _with_host(services, name)
-    if services.db.read(lambda connection: observations.seen_at(connection, there_now.id)) is None:
-        with asking.needed(there_now.id, there_now.name):
-            observing.observe(services, there_now)  # nobody has since an upgrade or a restored backup
+    _see_host(services, name)
 
     def work(connection: sa.Connection) -> Operation:
         guest = guests.named(connection, name)
@@ -161,6 +158,14 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
         return operation
 
     return _submitted(services, operation_id, work)
+
+
+def _see_host(services: Services, name: str) -> None:
+    """Observe a guest's host if nobody has since an upgrade or a restored backup; Busy where many ask it already."""
+    _, host = _with_host(services, name)
+    if services.db.read(lambda connection: observations.seen_at(connection, host.id)) is None:
+        with asking.needed(host.id, host.name):
+            observing.observe(services, host)
 
 
 def delete(services: Services, name: str, force: bool) -> Operation:

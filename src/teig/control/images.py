@@ -14,9 +14,11 @@ import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from anyio import open_file
 
@@ -31,6 +33,8 @@ from teig.store.images import StoredImage
 _PARTIAL = ".partial"
 _CUT_SHORT_S = 600.0
 """Seconds without a byte after which nobody sends a file any more."""
+_FLUSHING: Final = ThreadPoolExecutor(4, "teig-flush")
+"""Waits for slow disks, so that those who wait for operations and consoles have the loop's own threads."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
                     break
                 await sink.write(chunk)
             await sink.flush()
-            await asyncio.to_thread(os.fsync, sink.wrapped.fileno())
+            await asyncio.get_running_loop().run_in_executor(_FLUSHING, os.fsync, sink.wrapped.fileno())
         if size != wanted.size or digest.hexdigest() != wanted.sha256:
             raise ImageCorrupt(
                 f"The file {name} of image {image.manifest.name} is not the one that the manifest promises: "

@@ -227,10 +227,10 @@ def _volumes_bytes(guests: Iterable[GuestOnHost], pool: VolumeGroup) -> int:
     for guest in guests:
         spec = guest.spec or guest.started
         if guest.disks or not guest.volumes or spec is None:
-            told += sum(disk.size_bytes for disk in guest.disks if disk.pool == pool.name)
+            there = sum(disk.size_bytes for disk in guest.disks if disk.pool == pool.name)
+            told += there + pool.extent_bytes if there else 0
         else:  # an older agent, which tells no sizes
-            told += entitled_to(spec, pool.extent_bytes).disk_bytes
-        told += pool.extent_bytes
+            told += entitled_to(spec, pool.extent_bytes).disk_bytes + pool.extent_bytes
     return min(told, pool.guests_bytes)
 
 
