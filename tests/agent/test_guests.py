@@ -444,7 +444,7 @@ def test_a_boot_ends_where_the_host_goes_down_meanwhile(
 
     def start(guest: str, *_: object) -> NoReturn:
         started.append(guest)
-        boot.stop_all(state, agent, grace_s=0, down=tmp_path / "run/down")
+        boot.stop_all(agent, grace_s=0, down=tmp_path / "run/down")
         raise host_fault("x", "It did not start.")
 
     monkeypatch.setattr(agent, "start", start)
@@ -467,5 +467,5 @@ def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     monkeypatch.setattr(agent, "halt", each)
     monkeypatch.setattr(agent, "ask_all_to_stop", lambda _: [GUEST, OTHER])
     assert set(boot.start_all(state, agent, rounds=1, down=tmp_path / "down")) == {GUEST, OTHER}
-    boot.stop_all(state, agent, grace_s=0, down=tmp_path / "down")
+    boot.stop_all(agent, grace_s=0, down=tmp_path / "down")
     assert sorted(done) == sorted([GUEST, OTHER] * 2)

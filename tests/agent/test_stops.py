@@ -103,7 +103,7 @@ def test_at_the_host_s_shutdown_all_guests_have_the_time_that_a_deaf_one_takes(h
     host.held.add(SECOND)
     host.running.pop()
     host.looked_after[THIRD] = 3.0  # it is rebooting
-    boot.stop_all(host.state, guests, 60, host.root / "going-down")
+    boot.stop_all(guests, 60, host.root / "going-down")
     assert host.cut_off == [1]
     assert host.now < 62
 
@@ -121,7 +121,7 @@ def test_a_guest_that_cannot_be_asked_keeps_no_other_from_being(
         ask(domid)
 
     monkeypatch.setattr(host, "ask_to_stop", odd)
-    boot.stop_all(host.state, guests, 10, host.root / "going-down")
+    boot.stop_all(guests, 10, host.root / "going-down")
     assert host.cut_off == [1]
 
 
@@ -129,7 +129,7 @@ def test_a_stop_that_ends_with_trouble_of_any_kind_takes_its_question_back(
     host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.run_guest(7, FIRST)
-    monkeypatch.setattr(host, "withdraw", lambda domid: host.asked.pop(domid), raising=False)
+    monkeypatch.setattr(host, "withdraw", host.asked.pop, raising=False)
 
     def trouble() -> None:
         raise RuntimeError(12, "Cannot allocate memory")

@@ -55,7 +55,7 @@ def seen(name: str, memory_mib: int = 8192, **changes: Any) -> HostFacts:
 
 
 def candidate(name: str, memory_mib: int = 8192, facts: HostFacts | None = None, **changes: Any) -> Candidate:
-    capacity = capacity_of(facts or seen(name, memory_mib), Inventory((), ()), ())
+    capacity = capacity_of(facts or seen(name, memory_mib), Inventory((), ()), {})
     made = Candidate(HostId(name), name, "oslo", capacity, PoolRating(RATE, together=True), NOTHING)
     return replace(made, **changes)
 
@@ -151,7 +151,7 @@ def test_foreign_domains_count() -> None:
     beside = SimulatedHost("b", cores=16)
     beside.foreign = (ForeignDomain(7, "old", "-", 2048, 8, 256),)
     facts = beside.facts()
-    assert capacity_of(facts, Inventory((), ()), ()).millicores == 1000 * (16 - facts.dom0_cores - 8), "counted once"
+    assert capacity_of(facts, Inventory((), ()), {}).millicores == 1000 * (16 - facts.dom0_cores - 8), "counted once"
 
 
 def test_a_host_that_moved_to_another_site_gets_no_more_bytes() -> None:
@@ -216,7 +216,7 @@ def test_what_a_domain_has_counts_though_nothing_else_is_told_of_it() -> None:
     machine = SimulatedHost("a")
     live = replace(SPEC.entitled, memory_mib=12000, vcpus=4)
     unreadable = replace(_on_host(), spec=None, live=live, domid=7)
-    room = capacity_of(machine.facts(), Inventory((unreadable,), ()), ())
+    room = capacity_of(machine.facts(), Inventory((unreadable,), ()), {})
     assert (room.unclaimed.memory_mib, room.unclaimed.millicores) == (memory_for(12000, 4), 4000)
     older = replace(unreadable, spec=SPEC)
     assert observed_of(older, 4 * MIB).memory_mib == memory_for(12000, 4)
@@ -226,9 +226,9 @@ def test_volumes_of_ours_that_no_guest_has_are_nobodys_room() -> None:
     facts = seen("a", 8192)
     group = replace(facts.volume_groups[0], free_bytes=9 * GIB, guests_bytes=100 * GIB)
     facts = replace(facts, volume_groups=(group,))
-    assert capacity_of(facts, Inventory((), ()), ()).disk_bytes == 9 * GIB
+    assert capacity_of(facts, Inventory((), ()), {}).disk_bytes == 9 * GIB
     has = replace(_on_host(), disks=(VolumeOnHost(0, group.name, 5 * GIB),), volumes=(0,))
-    assert capacity_of(facts, Inventory((has,), ()), ()).disk_bytes == 14 * GIB + group.extent_bytes
+    assert capacity_of(facts, Inventory((has,), ()), {}).disk_bytes == 14 * GIB + group.extent_bytes
 
 
 def test_less_is_given_whatever_has_become_of_the_pool() -> None:
@@ -249,4 +249,18 @@ def test_guests_that_lie_in_another_group_make_no_room_in_this_one() -> None:
     facts = replace(facts, volume_groups=(group,))
     elsewhere = replace(_on_host(), disks=(VolumeOnHost(0, "another", 5 * GIB),), volumes=(0,))
     bare = replace(_on_host(), disks=(), volumes=())
-    assert capacity_of(facts, Inventory((elsewhere, bare), ()), ()).disk_bytes == 9 * GIB
+    assert capacity_of(facts, Inventory((elsewhere, bare), ()), {}).disk_bytes == 9 * GIB
+
+
+def test_what_a_guest_has_in_another_group_than_is_reserved_is_not_sold_again() -> None:
+    facts = seen("a", 8192)
+    group = replace(
+        facts.volume_groups[0], free_bytes=9 * GIB, guests_bytes=5 * GIB + facts.volume_groups[0].extent_bytes
+    )
+    old = replace(group, name="old", size_bytes=group.size_bytes // 2)
+    facts = replace(facts, volume_groups=(group, old))
+    has = replace(_on_host(), disks=(VolumeOnHost(0, group.name, 5 * GIB),), volumes=(0,))
+    there, astray = (capacity_of(facts, Inventory((has,), ()), {has.id: {pool}}) for pool in (group.name, "old"))
+    assert (there.unclaimed, there.disk_bytes) == (Amounts(), 14 * GIB + group.extent_bytes)
+    assert astray.disk_bytes - astray.unclaimed.disk_bytes == 9 * GIB
+    assert astray.unclaimed.rates == observed_of(has, group.extent_bytes, group.name).rates != Amounts().rates

@@ -9,7 +9,7 @@ exact: whole MiB, bytes and operations, and thousandths of a core.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
@@ -234,13 +234,19 @@ def _volumes_bytes(guests: Iterable[GuestOnHost], pool: VolumeGroup) -> int:
     return min(told, pool.guests_bytes)
 
 
-def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestId]) -> Capacity:
-    """Return what a host has for guests. `claimed` are the guests that have a reservation there."""
+def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Mapping[GuestId, Collection[str]]) -> Capacity:
+    """Return what a host has for guests. `claimed` are the guests that have reservations there, and in which pools.
+
+    What a guest has in another pool than those, where somebody put its volumes, is nobody's.
+    """
     pool = pool_of(facts)
     extent = pool.extent_bytes if pool else 1
-    known = set(claimed)
-    nobodys = [guest for guest in inventory.guests if guest.id not in known]
-    unclaimed = NOTHING
+    nobodys = [guest for guest in inventory.guests if guest.id not in claimed]
+
+    def astray(group: VolumeGroup) -> list[GuestOnHost]:
+        return [one for one in inventory.guests if one.id in claimed and group.name not in claimed[one.id]]
+
+    unclaimed = in_pool(astray(pool), pool) if pool else NOTHING
     for guest in nobodys:
         unclaimed += observed_of(guest, extent, pool.name if pool else "")
     return Capacity(
@@ -256,7 +262,9 @@ def capacity_of(facts: HostFacts, inventory: Inventory, claimed: Iterable[GuestI
         unclaimed=unclaimed,
         refuses=_NOT_KEPT if not facts.kept else "",
         elsewhere={
-            group.name: in_pool(nobodys, group) for group in facts.volume_groups if pool and group.name != pool.name
+            group.name: in_pool((*nobodys, *astray(group)), group)
+            for group in facts.volume_groups
+            if pool and group.name != pool.name
         },
     )
 

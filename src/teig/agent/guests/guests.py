@@ -154,7 +154,7 @@ class Guests:
         return {}
 
     def ask_all_to_stop(self, asked: set[int]) -> list[str]:
-        """Ask each guest that runs to shut down, as `_ask` does; return those that have not ended. Trouble is left out."""
+        """Ask each guest that runs to shut down, as `_ask` does, whatever one says; return who has not ended."""
         ours = set(self._state.guests())
         running = [domain for domain in self._xen.domains() if domain.uuid in ours and lives(domain)]
         for domain in running:

@@ -57,7 +57,7 @@ def start_all(
     return left
 
 
-def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S, down: Path = GOING_DOWN) -> None:
+def stop_all(guests: Guests, grace_s: float = GRACE_S, down: Path = GOING_DOWN) -> None:
     """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted.
 
     All have that time, whoever else does not shut down; who reboots instead is asked again.

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from teig.agent.contract import arguments
 from teig.agent.contract.failure import Failure, host_fault
