@@ -21,6 +21,7 @@ import typer
 
 from teig.cli.main import Commands
 from teig.control import plans
+from teig.model.guest import GuestState
 from tests.cli.background import environment, server_running
 from tests.lab.prepared import prepared_lab
 
@@ -96,6 +97,12 @@ def test_the_command_lines_page_names_every_noun_and_verb() -> None:
         command = typer.main.get_command(importlib.import_module(noun.module).app)
         for verb, entry in getattr(command, "commands", {}).items():
             assert entry.hidden or re.search(rf"teig {name} [a-z|]*\b{verb}\b", page), f"{name} {verb} is not in cli.md"
+
+
+def test_all_words_for_what_a_guest_does_are_explained() -> None:
+    page = (ROOT / "docs/cli.md").read_text()
+    explained = re.findall(r"^\| ([a-z ]+) \| .+ \|$", page[page.index("| state |") :], re.MULTILINE)
+    assert set(explained) - {"state"} == {state.value for state in GuestState}
 
 
 def test_the_plan_that_is_shown_is_the_one_that_ships() -> None:

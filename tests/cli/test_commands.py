@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from teig.cli.streams import listen
-from teig.model.errors import Conflict, DatabaseFault, HostFault, NotFound, Refused, TeigError
+from teig.model.errors import Conflict, DatabaseFault, HostFault, NotFound, Refused, TeigError, TooLarge
 from tests.agent.given import SSH_KEY
 from tests.cli.conftest import Teig
 from tests.cli.fake_server import DETAIL, PLAN, FakeServer
@@ -100,6 +102,28 @@ def test_a_database_that_is_away_for_a_moment_ends_no_waiting(teig: Teig, server
     server.things[path] = lambda: answers.pop() if answers else left.pop(0) if len(left) > 1 else left[0]
     assert teig("guest", "start", "web").returncode == 0
     assert (answers, len(left)) == ([], 1)
+
+
+def test_what_is_too_large_for_the_server_is_told_so(teig: Teig, home: Path, tmp_path: Path) -> None:
+    """It answers while the body is still being sent, and reads no more of it."""
+    content = json.dumps({"error": TooLarge("The request's body is larger than 1 MiB.", "Send less.").as_record()})
+    plans, path = tmp_path / "plans.toml", home / "teig/server/teig.sock"
+    plans.write_text("# long\n" * 500_000)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def refuse() -> None:
+            with listening.accept()[0] as connection:
+                connection.recv(1000)
+                connection.sendall(f"HTTP/1.1 413 \r\nContent-Length: {len(content)}\r\n\r\n{content}".encode())
+
+        with ThreadPoolExecutor(1) as pool:
+            refused = pool.submit(refuse)
+            done = teig("plan", "apply", str(plans))
+            refused.result()
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: The request's body is larger than 1 MiB.")
 
 
 def test_no_wait_prints_the_operation_and_nothing_else(teig: Teig, server: FakeServer) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from teig.model.errors import Conflict
 from tests.cli.conftest import Teig
 from tests.cli.fake_server import FakeServer
@@ -53,6 +55,25 @@ def test_what_is_no_backup_is_refused_in_a_sentence(home: Path, teig: Teig) -> N
         done = teig("state", "restore", str(home / "backup.json"))
         assert done.returncode == 2
         assert "not a backup" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"tables": [1]},
+        {"tables": {"sites": 5}},
+        {"tables": {"sites": [None]}},
+        {"revision": []},
+        {"tables": {"sites": [{"name": 10**30, "record": {}}]}},
+        {"tables": {"hosts": [{"id": "a", "name": "a", "site": "none", "nome": "a"}]}},
+    ],
+)
+def test_a_damaged_backup_is_refused_in_a_sentence(home: Path, teig: Teig, damage: dict[str, object]) -> None:
+    backup = {"teig_backup": 1, "revision": "0005", "tables": {}} | damage
+    (home / "backup.json").write_text(json.dumps(backup))
+    done = teig("state", "restore", str(home / "backup.json"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: That backup of Teig's state is damaged: ")
 
 
 def test_a_password_on_the_command_line_is_refused_and_not_repeated(teig: Teig) -> None:

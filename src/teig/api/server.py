@@ -84,7 +84,7 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
     """Make a server's state from a backup, in `folder` or the PostgreSQL `database`; return how many rows there are."""
     try:
         untrusted = json.loads(untrusted_text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest("That is not a backup of Teig's state.") from error
     make_private(folder)
     with _only_server(folder):

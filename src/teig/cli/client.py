@@ -12,7 +12,7 @@ import http.client
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -139,7 +139,10 @@ class Api:
         kind = {"Content-Type": "application/json"} if isinstance(body, bytes) else {}
         connection = _UnixConnection(self._socket, timeout_s)
         try:
-            connection.request(method, target, body, {**kind, **(headers or {})})
+            with suppress(
+                BrokenPipeError, ConnectionResetError
+            ):  # refused while it was being sent: the answer says why
+                connection.request(method, target, body, {**kind, **(headers or {})})
             answer = connection.getresponse()
             status, content = answer.status, answer.read()
         except (http.client.HTTPException, OSError) as error:

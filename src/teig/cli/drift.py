@@ -47,7 +47,7 @@ def _print(found: list[dict[str, Any]]) -> None:
     if not found:
         typer.echo("Nothing differs.")
         return
-    columns = ("host", "guest", "what", ">entitled", ">set", ">live", "error")
+    columns = ("host", "guest", "what", ">entitled", ">set", ">read back", "error")
     rows = [
         (
             row["host"],

@@ -110,7 +110,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise NotFound(
             f"{printable(folder)} holds no image: {file.name} cannot be read.", "Give the folder that a build made."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"{printable(file)} is not JSON: {error}.", "Build the image again.") from error
     load(Manifest, untrusted)
     manifest: dict[str, Any] = untrusted

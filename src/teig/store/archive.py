@@ -19,6 +19,11 @@ from teig.store.database import RESTORING, Database, revisions, take_time
 from teig.store.schema import guests, metadata, operations
 
 FORM: Final = 1
+_NO_ROWS: Final = (
+    sa.exc.CompileError, sa.exc.DataError, sa.exc.IntegrityError, sa.exc.ProgrammingError,
+    OverflowError, TypeError, ValueError,
+)  # fmt: skip
+"""What becomes of rows that are none of a table's."""
 LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests", "observed_addresses"})
 _ERROR: Final = {
     "kind": "conflict",
@@ -58,11 +63,22 @@ def load_all(url: sa.URL, untrusted: Any, now: float, beside: Callable[[], None]
 def _checked(untrusted: Any) -> tuple[str, dict[str, list[dict[str, Any]]]]:
     if not isinstance(untrusted, dict) or untrusted.get("teig_backup") != FORM:
         raise InvalidRequest("That is not a backup of Teig's state.", "Make one with: teig state backup FILE")
-    if untrusted.get("revision") not in revisions():
+    revision, tables = untrusted.get("revision"), untrusted.get("tables")
+    if not isinstance(revision, str) or not isinstance(tables, dict) or not all(map(_are_rows, tables.values())):
+        raise _damaged("it has not the form of one")
+    if revision not in revisions():
         raise InvalidRequest(
             "That backup was made by a newer release of Teig than this one.", "Restore it with that release."
         )
-    return str(untrusted["revision"]), dict(untrusted["tables"])
+    return revision, tables
+
+
+def _are_rows(untrusted: object) -> bool:
+    return isinstance(untrusted, list) and all(isinstance(row, dict) for row in untrusted)
+
+
+def _damaged(why: str) -> InvalidRequest:
+    return InvalidRequest(f"That backup of Teig's state is damaged: {why}.", "Restore another one.")
 
 
 def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) -> None:
@@ -79,7 +95,10 @@ def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) ->
             )
     for table in there.sorted_tables:
         if tables.get(table.name):
-            connection.execute(table.insert(), tables[table.name])
+            try:
+                connection.execute(table.insert(), tables[table.name])
+            except _NO_ROWS as error:
+                raise _damaged(f"its {table.name} cannot be stored") from error
     connection.exec_driver_sql(f"CREATE TABLE {RESTORING} (made INTEGER)")
 
 
