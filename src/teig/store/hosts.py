@@ -111,7 +111,7 @@ def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple
             f"Delete them first. If the machine is lost for good: teig host remove {host.name} --force",
             code="host_in_use",
         )
-    if not force and (addresses := observations.addresses_on(connection, host.id)):
+    if not force and (addresses := observations.addresses_on(connection, host.id, host.site)):
         raise Conflict(
             f"On host {host.name} run guests that are not in the database, with the addresses "
             f"{', '.join(addresses[:5])}{', ...' * (len(addresses) > 5)}.",

@@ -19,7 +19,7 @@ from teig.model.names import GuestId, HostId
 from teig.policy.admission import Capacity
 from teig.policy.drift import Drift
 from teig.record import dump, recall
-from teig.store.schema import hosts, observations, observed_addresses, observed_guests
+from teig.store.schema import hosts, nics, observations, observed_addresses, observed_guests
 
 FRESH_S: Final = 90.0
 """A host that was not seen for so many seconds gets no new guest."""
@@ -200,10 +200,11 @@ def addresses_in_use(connection: sa.Connection) -> set[str]:
     return set(connection.execute(sa.select(observed_addresses.c.address)).scalars())
 
 
-def addresses_on(connection: sa.Connection, host: HostId) -> list[str]:
-    """Return the addresses of guests that run on a host and that nobody claims."""
-    mine = observed_addresses.c.host == host
-    return sorted(connection.execute(sa.select(observed_addresses.c.address).where(mine)).scalars())
+def addresses_on(connection: sa.Connection, host: HostId, site: str) -> list[str]:
+    """Return the addresses of guests that run on a host at a site and that no guest in the database has."""
+    kept = sa.select(nics.c.address).where(nics.c.site == site)
+    mine = (observed_addresses.c.host == host, observed_addresses.c.address.not_in(kept))
+    return sorted(connection.execute(sa.select(observed_addresses.c.address).where(*mine)).scalars())
 
 
 def drift_of(connection: sa.Connection, host: HostId) -> list[Drift]:
