@@ -36,7 +36,7 @@ from teig.model.pool import DiskRate
 Lane = tuple[LabOptions, list[Callable[[Bench], list[Figure]]]]
 SPIN_S = 30.0
 WARM_S = 5.0
-BEGIN_S = 60.0
+BEGIN_S = 120.0
 """Within which all guests must have begun."""
 BUSY_CORES = 0.03
 IOPS = 40  # low, so that an emulated guest on a busy machine is always held back by its limit and nothing else
