@@ -78,7 +78,7 @@ def stop_all(guests: Guests, grace_s: float = GRACE_S, down: Path = GOING_DOWN) 
 def _started(state: State, guests: Guests, guest: str) -> bool:
     """Start a guest that should run; say whether it runs, or need not any more."""
     try:
-        if guest not in wanted(state):
+        if _wanted_since(state, guest) is None:
             return True
         domid = guests.start(guest, None)["domid"]
         _say(f"{guests.spec(guest).name} runs as domain {domid}")
