@@ -8,6 +8,7 @@ from typing import Final
 
 from teig.model.errors import OperatorError
 
+SOCKET: Final = "teig.sock"
 MOST_SOCKET_PATH: Final = 107
 """Bytes of a unix socket's path that Linux takes (unix(7))."""
 _ELSEWHERE: Final = "XDG_STATE_HOME=/DIRECTORY"
@@ -30,7 +31,7 @@ def server_dir() -> Path:
 
 def socket_path() -> Path:
     """Return the unix socket that `teig serve` listens on and the command line talks to."""
-    return server_dir() / "teig.sock"
+    return server_dir() / SOCKET
 
 
 def check_socket(path: Path) -> None:

@@ -27,12 +27,11 @@ from teig.control.observing import observing
 from teig.fleet.driver import Fleet
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Conflict, Fenced, InvalidRequest
-from teig.paths import check_socket, make_private
+from teig.paths import SOCKET, check_socket, make_private
 from teig.store.archive import load_all
 from teig.store.database import shared_url, sqlite_url
 
 KEY = "id_ed25519"
-SOCKET = "teig.sock"
 _M_ARENA_MAX = -8  # malloc.h
 CLIENT_SILENT_S = 600.0
 """How long a client of a stream may be silent. One that sends to a guest that takes nothing is not heard meanwhile."""
