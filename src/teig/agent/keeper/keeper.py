@@ -286,7 +286,8 @@ class Keeper:
             domains = self._xen.domains()
             running = self._running(domains)
             self._ours = {domain.domid: (domain, spec) for domain, spec in running}
-            self._keep_disks(running)
+            with self._telling("disks"):
+                self._keep_disks(running)
             self._keep_processors(running)
             with self._telling("weights"):
                 self._keep_weights(running)
