@@ -13,7 +13,9 @@ disk.unlimited_s        from the start of a rebooted guest's back end until all 
 keeper.reconnect_share  the part of ten minutes, from its first reconnect on, in which a guest that connects its disks
                         anew as fast as it can is above its disk limit
 
-Three lab hosts run side by side, one for each of: everything under credit2, processors under credit, and reconnects.
+Two lab hosts run side by side, for everything under credit2 and for reconnects; a third one, for processors under
+credit, begins when these have been measured under credit2. A lab host has two processors, and so may this machine: what
+is left of them for Domain-0 while another lab host's guests spin says nothing of Teig.
 """
 
 from __future__ import annotations
@@ -24,21 +26,18 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Thread
+from dataclasses import dataclass, field
+from threading import Event, Thread
 
 import lab_reconnects
 from figures import Figure, options, report
-from lab_guests import Bench, bench
+from lab_guests import BEGIN_S, Bench, bench
 from teig.lab.options import LabOptions, Scheduler
 from teig.model.guest import GuestSpec
 from teig.model.pool import DiskRate
 
-Lane = tuple[LabOptions, list[Callable[[Bench], list[Figure]]]]
 SPIN_S = 30.0
 WARM_S = 5.0
-BEGIN_S = 120.0
-"""Within which all guests must have begun."""
-BUSY_CORES = 0.03
 IOPS = 40  # low, so that an emulated guest on a busy machine is always held back by its limit and nothing else
 BPS = 128 << 10
 AT_ONCE = 3  # as many streams as the driver gives one guest
@@ -49,8 +48,20 @@ FLOODS = (0.15, 0.15)
 """Shares of the guests that keep Domain-0 busy; all together are promised 0.9 of the pool's one processor."""
 FLOOD_RATE = DiskRate(2000, 1000, 64 << 20, 32 << 20)
 RECONNECT_RATE = DiskRate(40, 40, 160 << 10, 160 << 10)
-RECONNECT_DISKS_MIB = (64, 4, 4, 4, 4)
+RECONNECT_DISKS_MIB = (64, 4, 4)
 RECONNECT_S = 600.0
+
+
+@dataclass
+class Lane:
+    """What is measured on one lab host, once `after` has come; `until` comes at its end at the latest."""
+
+    options: LabOptions
+    parts: list[Callable[[Bench], list[Figure]]]
+    after: Event | None = None
+    until: Event = field(default_factory=Event)
+
+
 WATCH = """
 import os, sys, time
 queues = min(VCPUS, int(open("/sys/module/xen_blkback/parameters/max_queues").read()) or VCPUS)
@@ -90,17 +101,6 @@ def flooding(stands: Bench, guests: list[GuestSpec], seconds: float) -> ThreadPo
     return pool
 
 
-def until_busy(stands: Bench, domids: list[int]) -> None:
-    """Wait until all of some domains use the processor; SystemExit where one does not."""
-    deadline = time.monotonic() + BEGIN_S
-    while True:
-        elapsed, used = stands.sample(2.0)
-        if all(used[domid] / elapsed > BUSY_CORES for domid in domids):
-            return
-        if time.monotonic() > deadline:
-            raise SystemExit(f"not all guests have begun to spin or to flood: {used}")
-
-
 def deviation(guests: dict[int, GuestSpec], used: dict[int, float]) -> float:
     """Return the worst relative deviation of a guest's processor time from its part of theirs."""
     total, whole = sum(used[domid] for domid in guests), sum(guest.share_cores for guest in guests.values())
@@ -115,8 +115,8 @@ def shortfall(guests: dict[int, GuestSpec], used: dict[int, float], elapsed: flo
 def cap_error(stands: Bench, spin_s: float) -> float:
     """Return how far a guest with a ceiling of a quarter of a core is from it, in cores."""
     guest = stands.start(cap=25)
-    with spinning(stands, [guest], spin_s + 4 * WARM_S):
-        elapsed, used = stands.sample(spin_s)
+    with spinning(stands, [guest], spin_s + BEGIN_S):
+        elapsed, used = stands.sample(spin_s, [stands.domid(guest)])
     cores = used[stands.domid(guest)] / elapsed
     stands.stop(guest)
     return abs(cores - 0.25)
@@ -209,17 +209,19 @@ def cpu_figures(stands: Bench, scheduler: Scheduler, spin_s: float) -> list[Figu
     by_domid = {stands.domid(guest): guest for guest in guests}
     idle_s = round_trip(stands)
     with spinning(stands, guests, spin_s + BEGIN_S):
-        until_busy(stands, list(by_domid))
-        _, used = stands.sample(spin_s)
+        _, used = stands.sample(spin_s, by_domid)
     calm = deviation(by_domid, used)
     say(f"{scheduler}: shares within {calm:.3f}")
     floods = [stands.start(share=share, rate=FLOOD_RATE) for share in FLOODS]
     seconds = 2 * spin_s + BEGIN_S
-    # Spinning first: through a Domain-0 that is flooded, the request to spin may take longer than what is measured.
-    with spinning(stands, guests, seconds), flooding(stands, floods, seconds):
-        until_busy(stands, [*by_domid, *map(stands.domid, floods)])
-        elapsed, used = stands.sample(spin_s)
-        loaded_s = round_trip(stands)
+    busy_domids = [*by_domid, *map(stands.domid, floods)]
+    # Flooded last: what is asked through a Domain-0 that is flooded may take longer than what is measured.
+    with spinning(stands, guests, seconds), ThreadPoolExecutor(1) as aside:
+        sampled = aside.submit(stands.sample, spin_s, busy_domids)
+        time.sleep(2 * WARM_S)
+        with flooding(stands, floods, seconds):
+            elapsed, used = sampled.result()
+            loaded_s = round_trip(stands)
     busy = max(deviation(by_domid, used), shortfall(by_domid, used, elapsed))
     slower, busy_cores = loaded_s / idle_s, used[0] / elapsed
     say(f"{scheduler}: within {busy:.3f}; Domain-0 uses {busy_cores:.2f} cores and answers {slower:.1f} times as late")
@@ -264,29 +266,41 @@ def say(text: str) -> None:
 def lanes(only: str | None, spin_s: float) -> list[Lane]:
     """Return what is measured on each of the lab hosts, one after the other there."""
     credit, credit2 = (LabOptions(scheduler=scheduler) for scheduler in (Scheduler.CREDIT, Scheduler.CREDIT2))
+    measured = Event()
 
     def cap(stands: Bench) -> list[Figure]:
         return [Figure("cpu.cap.error", cap_error(stands, spin_s), "cores", "<= 0.03")]
 
     def shares(stands: Bench) -> list[Figure]:
-        return cpu_figures(stands, Scheduler.CREDIT2, spin_s)
+        figures = cpu_figures(stands, Scheduler.CREDIT2, spin_s)
+        measured.set()
+        return figures
 
-    under_credit = (credit, [lambda stands: cpu_figures(stands, Scheduler.CREDIT, spin_s)])
-    reconnects: Lane = (credit2, [reconnect_figures])
+    under_credit = Lane(credit, [lambda stands: cpu_figures(stands, Scheduler.CREDIT, spin_s)], after=measured)
+    reconnects = Lane(credit2, [reconnect_figures])
     parts: dict[str | None, list[Lane]] = {
-        None: [(credit2, [shares, cap, disk_figures]), under_credit, reconnects],
-        "cpu": [(credit2, [shares, cap]), under_credit],
-        "disk": [(credit2, [disk_figures])],
+        None: [Lane(credit2, [shares, cap, disk_figures], until=measured), under_credit, reconnects],
+        "cpu": [Lane(credit2, [shares, cap], until=measured), under_credit],
+        "disk": [Lane(credit2, [disk_figures])],
         "reconnect": [reconnects],
     }
     return parts[only]
 
 
-def measure(options_of_lab: LabOptions, parts: list[Callable[[Bench], list[Figure]]]) -> list[Figure]:
+def measure(lane: Lane) -> list[Figure]:
     """Have a lab host and measure some things on it."""
-    with bench(options_of_lab) as stands:
-        say(f"a lab host under {options_of_lab.scheduler} is there")
-        return [figure for part in parts for figure in part(stands)]
+    scheduler = lane.options.scheduler
+    try:
+        if lane.after:
+            lane.after.wait()
+        with bench(lane.options) as stands:
+            say(f"a lab host under {scheduler} is there")
+            return [figure for part in lane.parts for figure in part(stands)]
+    except BaseException as error:  # the other hosts are measured to their end first
+        say(f"{scheduler}: {error or type(error).__name__}")
+        raise
+    finally:
+        lane.until.set()
 
 
 def main() -> int:
@@ -296,7 +310,7 @@ def main() -> int:
     args = parser.parse_args()
     work, begin = lanes(args.only, args.spin), time.monotonic()
     with ThreadPoolExecutor(len(work)) as pool:
-        figures = [figure for done in [pool.submit(measure, *lane) for lane in work] for figure in done.result()]
+        figures = [figure for done in [pool.submit(measure, lane) for lane in work] for figure in done.result()]
     took = time.monotonic() - begin
     return report([*figures, Figure("guarantees.took_s", took, "s", "<= 900")], args.output)
 

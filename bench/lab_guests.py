@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,28 @@ SAMPLE = (
     XEN
     + """
 import json, time
+seconds, wait, cores = [float(word) for word in sys.argv[1:4]]
+busy = [int(word) for word in sys.argv[4:]]
 look = lambda: (time.monotonic(), {row["domid"]: row["cpu_time"] / 1e9 for row in xen.domain_getinfo()})
-(begin, first) = look()
-time.sleep(SECONDS)
-(end, last) = look()
-print(json.dumps([end - begin, {domid: last[domid] - first[domid] for domid in first if domid in last}]))
+def sample(seconds):
+    (begin, first) = look()
+    time.sleep(seconds)
+    (end, last) = look()
+    return end - begin, {domid: last[domid] - first[domid] for domid in first if domid in last}
+until = time.monotonic() + wait
+while busy:
+    elapsed, used = sample(2.0)
+    if all(used.get(domid, 0.0) > cores * elapsed for domid in busy):
+        time.sleep(10)  # until all of their vCPUs are
+        break
+    if time.monotonic() > until:
+        sys.exit("not all of domains %s have begun: %s in %.1f s" % (busy, used, elapsed))
+print(json.dumps(sample(seconds)))
 """
 )
+BEGIN_S = 90.0
+"""Within which all guests must have begun that are to be busy."""
+BUSY_CORES = 0.03
 
 
 @dataclasses.dataclass
@@ -147,10 +162,15 @@ class Bench:
                 found += data
             return found
 
-    def sample(self, seconds: float) -> tuple[float, dict[int, float]]:
-        """Return the seconds that passed, and the processor time that each domain used in them."""
-        program = SAMPLE.replace("SECONDS", str(seconds)).encode()
-        elapsed, used = json.loads(self.lab.run("python3 -", stdin=program, timeout_s=seconds + 120))
+    def sample(self, seconds: float, busy: Collection[int] = ()) -> tuple[float, dict[int, float]]:
+        """Return the seconds that passed, and the processor time that each domain used in them.
+
+        They begin when all domains in `busy` use the processor. That is waited for in Domain-0, so that it is seen at
+        once however busy that is.
+        """
+        words = " ".join(map(str, (seconds, BEGIN_S, BUSY_CORES, *busy)))
+        timeout_s = seconds + 2 * BEGIN_S
+        elapsed, used = json.loads(self.lab.run(f"python3 - {words}", stdin=SAMPLE.encode(), timeout_s=timeout_s))
         return elapsed, {int(domid): value for domid, value in used.items()}
 
 

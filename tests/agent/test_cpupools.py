@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from teig.agent.contract.failure import Failure
 from teig.agent.host.state import State, make_private
 from teig.agent.xen import cpupools
 from tests.agent.given import GUEST
@@ -139,3 +140,40 @@ def test_a_pool_that_somebody_made_too_small_is_mended(state: State, monkeypatch
     assert sorted(xen.sizes()["Pool-0"]) == [0, 1]
     xen.xl(["xl", "cpupool-cpu-remove", "teig-guests", "9"])
     assert mend(xen, state, monkeypatch) == ["CPU 9, which was in no cpupool, added to teig-guests"]
+
+
+def test_a_cpu_that_was_half_removed_goes_back_where_it_was(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    xen = CpuPools(4)
+    mend(xen, state, monkeypatch)
+    xen.pool[0], xen.free, xen.stuck = [], {0}, {0: 0}
+    xen.pool[0].append(xen.pool[1].pop())  # so that none is missing there
+    assert mend(xen, state, monkeypatch) == ["CPU 0, which was in no cpupool, added to Pool-0"]
+    assert (xen.free, sorted(xen.pool[0])) == (set(), [0, 3])
+
+
+def test_a_cpu_that_no_pool_takes_is_told_of(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    xen = CpuPools(4)
+    mend(xen, state, monkeypatch)
+    xen.free, xen.stuck = {xen.pool[1].pop()}, {3: 9}
+    before = xen.commands
+    with pytest.raises(Failure, match="CPU 3, which is in no cpupool, could not be added to teig-guests or Pool-0"):
+        mend(xen, state, monkeypatch)
+    assert xen.commands - before == 2
+
+
+@pytest.mark.parametrize("command", ["cpupool-cpu-remove", "cpupool-cpu-add"])
+def test_a_cpu_that_xen_does_not_move_is_told_of_and_stays(
+    state: State, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    xen = CpuPools(4)
+    xen.running.append(domain(5, STRANGER))
+    mend(xen, state, monkeypatch)
+    xen.running.pop()
+    before, xen.refuses = xen.sizes(), command
+    with pytest.raises(Failure, match="CPU 1 could not be"):
+        mend(xen, state, monkeypatch, 0)
+    if command == "cpupool-cpu-remove":
+        assert xen.sizes() == before
+    xen.refuses = ""
+    mend(xen, state, monkeypatch, 0)
+    assert xen.sizes() == {"Pool-0": [0], "teig-guests": [2, 3, 1]}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from teig.agent.guests import daemons
+from teig.agent.xen import daemons
 
 CONFIG = Path("/var/lib/teig/guests/11111111-2222-4333-8444-555555555555/xl.cfg")
 LOG = "/var/log/xen/xl-web.log"

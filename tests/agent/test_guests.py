@@ -14,7 +14,6 @@ import pytest
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume, Volumes
-from teig.agent.guests import daemons
 from teig.agent.guests import guests as module
 from teig.agent.guests.guests import Guests
 from teig.agent.guests.record import NO_LIMITS, state_word
@@ -25,7 +24,7 @@ from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.keeper import pauses
 from teig.agent.network import neighbours
-from teig.agent.xen import cpupools, own_cores
+from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Domain
 from tests.agent.given import GUEST, spec
 from tests.agent.processors import domain
@@ -444,7 +443,7 @@ def test_a_boot_ends_where_the_host_goes_down_meanwhile(
 
     def start(guest: str, *_: object) -> NoReturn:
         started.append(guest)
-        boot.stop_all(agent, grace_s=0, down=tmp_path / "run/down")
+        boot.stop_all(state, agent, grace_s=0, down=tmp_path / "run/down")
         raise host_fault("x", "It did not start.")
 
     monkeypatch.setattr(agent, "start", start)
@@ -467,5 +466,5 @@ def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     monkeypatch.setattr(agent, "halt", each)
     monkeypatch.setattr(agent, "ask_all_to_stop", lambda _: [GUEST, OTHER])
     assert set(boot.start_all(state, agent, rounds=1, down=tmp_path / "down")) == {GUEST, OTHER}
-    boot.stop_all(agent, grace_s=0, down=tmp_path / "down")
+    boot.stop_all(state, agent, grace_s=0, down=tmp_path / "down")
     assert sorted(done) == sorted([GUEST, OTHER] * 2)

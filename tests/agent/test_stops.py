@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from teig.agent.disks.volumes import Volumes
-from teig.agent.guests import daemons
 from teig.agent.guests import guests as module
+from teig.agent.guests.asked import LET_GO
 from teig.agent.guests.guests import Guests
+from teig.agent.guests.wanted import RUNNING, STOPPED, since, want
 from teig.agent.host import boot, progress
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private
 from teig.agent.keeper import pauses
+from teig.agent.xen import daemons
+from teig.agent.xen.hypervisor import Domain
 from tests.agent.processors import domain
 from tests.keeper.given import Xen
 
@@ -103,7 +108,7 @@ def test_at_the_host_s_shutdown_all_guests_have_the_time_that_a_deaf_one_takes(h
     host.held.add(SECOND)
     host.running.pop()
     host.looked_after[THIRD] = 3.0  # it is rebooting
-    boot.stop_all(guests, 60, host.root / "going-down")
+    boot.stop_all(host.state, guests, 60, host.root / "going-down")
     assert host.cut_off == [1]
     assert host.now < 62
 
@@ -121,7 +126,7 @@ def test_a_guest_that_cannot_be_asked_keeps_no_other_from_being(
         ask(domid)
 
     monkeypatch.setattr(host, "ask_to_stop", odd)
-    boot.stop_all(guests, 10, host.root / "going-down")
+    boot.stop_all(host.state, guests, 10, host.root / "going-down")
     assert host.cut_off == [1]
 
 
@@ -156,3 +161,105 @@ def test_what_cannot_be_read_at_a_boot_keeps_no_guest_from_being_started(host: H
     (host.state.guest_dir(FIRST) / "wanted").mkdir()
     (host.state.guest_dir(SECOND) / "wanted").write_text("running\n")
     assert boot.wanted(host.state) == [SECOND, FIRST]
+
+
+def test_a_guest_that_reconnects_while_it_is_asked_is_let_go_some_times_and_then_destroyed(
+    host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[float] = []
+    release = pauses.release
+
+    def count(*args: Any) -> bool:
+        found = release(*args)
+        released.extend([host.now] * found)
+        return found
+
+    monkeypatch.setattr(pauses, "release", count)
+    host.run_guest(7, FIRST)
+    host.held.add(FIRST)
+    host.deaf.add(7)
+    guests.stop(FIRST, 1, 3600)
+    assert host.cut_off == [7]
+    assert len(released) == LET_GO + 1  # once more when it is destroyed
+    assert released[LET_GO - 1] < 10
+
+
+def test_what_cannot_be_read_at_the_host_s_shutdown_cuts_nobody_off(
+    host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for domid, guest in enumerate((FIRST, SECOND, THIRD), 1):
+        host.run_guest(domid, guest)
+    host.running.pop()
+    (host.state.guest_dir(THIRD) / "spec.json").mkdir()
+    domains, odd = host.domains, [2, 3]
+
+    def sometimes() -> list[Domain]:
+        odd[:] = [count - 1 for count in odd]
+        if 0 in odd:
+            raise RuntimeError(12, "Cannot allocate memory")
+        return domains()
+
+    monkeypatch.setattr(host, "domains", sometimes)
+    boot.stop_all(host.state, guests, 60, host.root / "going-down")
+    assert (host.running[1:], host.cut_off) == ([], [])
+    assert host.now < 5
+
+
+def test_a_host_that_cannot_be_read_at_all_stops_what_it_can(
+    host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.run_guest(1, FIRST)
+    monkeypatch.setattr(guests, "ask_all_to_stop", lambda _: 1 / 0)
+    boot.stop_all(host.state, guests, 5, host.root / "going-down")
+    assert host.cut_off == [1]
+
+
+def test_a_shutdown_reads_all_processes_once_for_each_guest_that_has_ended(
+    host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for domid, guest in enumerate((FIRST, SECOND, THIRD), 1):
+        host.run_guest(domid, guest)
+    host.running[-2:] = []
+    host.deaf.add(1)
+    asked: list[str] = []
+
+    def of(config: Path, _: str) -> list[int]:
+        asked.append(config.parent.name)
+        return []
+
+    monkeypatch.setattr(daemons, "of", of)
+    boot.stop_all(host.state, guests, 60, host.root / "going-down")
+    assert sorted(asked) == [SECOND, THIRD]
+
+
+def test_a_guest_that_somebody_works_on_is_destroyed_before_its_host_is_down(host: Host, guests: Guests) -> None:
+    host.run_guest(7, FIRST)
+    host.deaf.add(7)
+    with host.state.changing(FIRST, 1):
+        folder = State(host.state.root)
+        boot.stop_all(folder, Guests(folder, host, Volumes()), 5, host.root / "going-down")  # type: ignore[arg-type]
+    assert host.cut_off == [7]
+
+
+def test_a_guest_that_is_stopped_while_its_host_boots_stays_so(host: Host, guests: Guests) -> None:
+    folder = host.state.guest_dir(FIRST)
+    make_private(folder)
+    (folder / "spec.json").touch()
+    want(folder, RUNNING)
+    assert boot.wanted(host.state) == [FIRST]
+    want(folder, STOPPED)
+    assert guests.start(FIRST, None) == {"domid": None}
+
+
+def test_a_wish_that_cannot_be_read_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spec.json").touch()
+    want(tmp_path, RUNNING)
+
+    def broken(_: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", broken)
+        assert since(tmp_path) == math.inf
+        want(tmp_path, STOPPED)
+    assert since(tmp_path) is None

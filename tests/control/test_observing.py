@@ -134,6 +134,19 @@ def test_a_host_that_was_put_back_to_an_earlier_state_is_seen_as_it_is_now(
     wait(services, guests.create(services, wish("web")))
 
 
+def test_facts_that_are_older_replace_none_whatever_comes_with_them(services: Services, host: SimulatedHost) -> None:
+    """A host is asked twice, and somebody else has asked it whole in between."""
+    [at] = services.db.read(stored_hosts.listed)
+    early = host.facts()
+    host.groups["vg0"].size_bytes //= 2
+    seen = observing.observe(services, at)
+    late = observations.Seen(early, host.inventory(), services.now())
+    services.db.update(lambda connection: observing.store(connection, at, late))
+    known = services.db.read(lambda connection: observations.of_host(connection, at.id))
+    assert known is not None
+    assert known.facts == seen.facts
+
+
 def test_an_answer_from_where_a_host_was_is_not_stored(services: Services, fleet: Moving, host: SimulatedHost) -> None:
     before = stored(services)
     seen = observations.Seen(host.facts(), host.inventory(), services.now())

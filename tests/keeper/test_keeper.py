@@ -301,7 +301,7 @@ def test_all_guests_are_asked_to_stop_before_any_is_waited_for(host: Host) -> No
     did: list[str] = []
 
     class Guests:
-        def ask_all_to_stop(self, _: set[int]) -> list[str]:
+        def ask_all_to_stop(self, _: object) -> list[str]:
             did.append("asked")
             return [OTHER, GUEST]
 
@@ -311,7 +311,7 @@ def test_all_guests_are_asked_to_stop_before_any_is_waited_for(host: Host) -> No
                 raise Failure("busy", "Another verb holds it.")
 
     _want(host, GUEST, "running", 1)
-    boot.stop_all(Guests(), grace_s=0, down=host.root / "down")  # type: ignore[arg-type]
+    boot.stop_all(host.state, Guests(), grace_s=0, down=host.root / "down")  # type: ignore[arg-type]
     assert did == ["asked", OTHER, GUEST]
     assert boot.wanted(host.state) == [GUEST]
 

@@ -7,6 +7,7 @@ import pytest
 from teig.agent.contract.spec import DiskRate
 from teig.agent.keeper.control_groups import UNLIMITED, io_max_line, parse_io_max
 from teig.agent.keeper.limits import places_of, shared_out
+from teig.agent.xen.backends import Disk
 from tests.agent.given import GUEST
 from tests.keeper.given import Host
 
@@ -85,7 +86,7 @@ def test_a_limit_that_was_lifted_shows_and_is_set_again(host: Host) -> None:
 def test_disks_on_different_devices_share_the_rate(host: Host) -> None:
     host.disk("8:0")
     host.disk("253:5", "8:0")
-    assert shared_out(RATE, ["253:0", "253:5"], host.root / "block") == {
+    assert shared_out(RATE, [Disk("253:0", 1), Disk("253:5", 1)], host.root / "block") == {
         "253:0": DiskRate(250, 125, 8 << 20, 4 << 20),
         "253:5": DiskRate(250, 125, 8 << 20, 4 << 20),
     }
@@ -134,3 +135,17 @@ def test_io_max_as_the_kernel_writes_it() -> None:
     text = "254:16 rbps=max wbps=1048576 riops=max wiops=100\n8:0 rbps=5 wbps=max riops=max wiops=max\n"
     assert parse_io_max(text) == {"254:16": DiskRate(0, 100, 0, 1048576), "8:0": DiskRate(0, 0, 5, 0)}
     assert io_max_line("8:0", DiskRate(0, 100, 0, 7)) == "8:0 riops=max wiops=100 rbps=max wbps=7"
+
+
+def test_a_seed_takes_little_of_its_guest_s_rates(host: Host) -> None:
+    for number in (0, 1):
+        host.disk(f"8:{number}")
+    host.disk("253:5", "8:0", "8:1")
+    host.disk("253:6", "8:0")
+    host.run(7, ("253:5", "253:6"))
+    host.xen.store["/local/domain/0/backend/vbd/7/1/dev"] = "xvdz"
+    host.limits.hold(host.define(), 7)
+    rates = host.groups.rates(GUEST)
+    assert all(rate >= 0.97 * whole for rate, whole in zip(rates["253:5"], RATE, strict=True))
+    assert all(rate >= 1 for rate in rates["253:6"])
+    assert host.limits.held(GUEST, 7, {}) == RATE

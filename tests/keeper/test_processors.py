@@ -12,7 +12,7 @@ from teig.agent.keeper import processors
 from teig.agent.keeper.keeper import Keeper, record
 from teig.agent.keeper.processors import ABANDONED_S, Processors
 from teig.agent.network import shaping
-from teig.agent.xen import cpupools, own_cores
+from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Share
 from tests.agent.given import GUEST
 from tests.agent.processors import CpuPools, domain
@@ -101,6 +101,17 @@ def test_a_pool_that_is_there_for_a_while_costs_domain_0_nothing(host: Host, xen
         xen.names[7] = name
         assert pass_by(kept, 10) == []
     assert xen.sizes()["Pool-0"] == [0, 1]
+
+
+def test_nor_does_a_cpu_that_is_away_for_a_while(host: Host, xen: CpuPools) -> None:
+    xen.pool[0], xen.cores = list(range(8)), [(0, number // 2) for number in range(8)]
+    xen.online.clear()
+    kept = Processors(host.xen, host.state, Clock())  # type: ignore[arg-type]
+    pass_by(kept, 0)
+    xen.pool[0].remove(1)
+    xen.pool[7], xen.names[7] = [1], "somebody-else-s"
+    assert pass_by(kept, 10) == []
+    assert "2 vCPUs set to 1" in pass_by(kept, ABANDONED_S)[-1]
 
 
 def test_a_kernel_that_keeps_its_vcpus_is_told_of(host: Host, xen: CpuPools) -> None:
@@ -199,6 +210,19 @@ def test_the_pool_of_a_guest_that_is_being_started_stays(host: Host, xen: CpuPoo
         assert pass_by(own, ABANDONED_S) == []
     assert OWN in xen.sizes()
     assert pass_by(own, 1)
+
+
+def test_the_pool_of_a_guest_stays_whose_xl_waits_for_its_turn_to_make_it_anew(
+    host: Host, xen: CpuPools, own: Processors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are being made, one after the other, for longer than a pool is empty otherwise."""
+    there = [99]
+    monkeypatch.setattr(daemons, "of", lambda config, _: there if config.parent.name == GUEST else [])
+    assert pass_by(own, ABANDONED_S) == []
+    assert pass_by(own, 10 * ABANDONED_S) == []
+    assert OWN in xen.sizes()
+    there.clear()
+    assert pass_by(own, 10)
 
 
 def test_a_pool_that_somebody_was_killed_over_is_removed(host: Host, xen: CpuPools) -> None:

@@ -12,7 +12,7 @@ from teig.agent.contract.spec import DiskRate
 from teig.agent.keeper import keeper as keeper_module
 from teig.agent.keeper import pauses
 from teig.agent.keeper.keeper import Keeper
-from teig.agent.keeper.reconnects import BURST_S, PART
+from teig.agent.keeper.reconnects import BURST_S, MOST_AT_ONCE_S, PART
 from teig.agent.network import shaping
 from teig.agent.xen.hypervisor import Changes
 from tests.agent.given import GUEST
@@ -120,6 +120,78 @@ def test_a_guest_that_reconnects_all_the_time_is_above_its_limit_for_two_percent
     run(guest)
     assert guest.acts > 2
     assert guest.outside_s / TEN_MINUTES < 0.02
+
+
+def to(state: str, changes: int) -> Callable[[Guest], list[str]]:
+    """Have a guest that connects and goes on to a state before the keeper reads it, told as so many changes."""
+
+    def act(guest: Guest) -> list[str]:
+        guest.reconnect()
+        guest.host.submitted(7, 0, wr_sect=(64 << 20) // 512)
+        guest.host.xen.store[state_of(7)] = state
+        return [state_of(7)] * changes
+
+    return act
+
+
+@pytest.mark.parametrize(("state", "changes"), [("5", 4), ("5", 1), ("6", 3), ("2", 4)])
+@pytest.mark.parametrize("slow", [0.0, 0.3])
+def test_so_is_one_whose_connections_are_over_before_they_are_read(
+    host: Host, run: Callable[[Guest], Keeper], slow: float, state: str, changes: int
+) -> None:
+    """blkback's threads go on in state 5; each connection asks for 64 MiB, where it may write 8 MiB a second."""
+    host.run(7)
+    host.submitted(7, 0)
+    phases = iter(range(10**9))
+
+    def act(guest: Guest) -> list[str]:
+        if changes == 1 and next(phases) % 2:  # it is told of each change by itself
+            guest.host.xen.store[state_of(7)] = "2"
+            return [state_of(7)]
+        return to(state, changes)(guest)
+
+    guest = Guest(host, 0.01, slow, act)
+    run(guest)
+    assert guest.outside_s / TEN_MINUTES < 0.02
+    connections = guest.acts / (2 if changes == 1 else 1)
+    assert 5 < connections < 1.2 * TEN_MINUTES / 8 + BURST_S / PART / 8
+
+
+def test_a_shutdown_and_a_reload_of_the_disk_driver_cost_little(host: Host, run: Callable[[Guest], Keeper]) -> None:
+    """Told in every way: 5 and 6 together; 5, 6 and 2; one by one."""
+    host.run(7)
+    host.submitted(7, 0)
+    told = iter([("4", 3), ("6", 2), ("2", 1), ("4", 1), ("2", 3), ("4", 1), ("5", 1), ("6", 1), ("2", 1), ("4", 1)])
+
+    def act(guest: Guest) -> list[str]:
+        state, changes = next(told, ("4", 0))
+        if state == "4" and changes:
+            guest.reconnect()
+        guest.host.xen.store[state_of(7)] = state
+        return [state_of(7)] * changes
+
+    guest = Guest(host, 20.0, 0.1, act)
+    keeping = run(guest)
+    assert host.xen.pauses == {}
+    assert next(told, None) is None
+    assert keeping._reconnects.left(GUEST, START + 20) > 3
+
+
+def test_a_stop_that_lets_a_guest_go_again_and_again_leads_to_no_pause_of_an_hour(
+    host: Host, run: Callable[[Guest], Keeper]
+) -> None:
+    host.run(7)
+    guest = Guest(host, 0.05, 0.3, reconnect)
+    guest.end = START + 60
+    wait = guest.wait
+
+    def let_go(seconds: float) -> Changes:
+        pauses.release(host.xen, GUEST, host.root / "run")  # type: ignore[arg-type]
+        return wait(min(seconds, 0.1))
+
+    guest.wait = let_go  # type: ignore[method-assign]
+    keeping = run(guest)
+    assert BURST_S - keeping._reconnects.left(GUEST, guest.now) <= BURST_S + MOST_AT_ONCE_S
 
 
 def test_what_was_before_the_keeper_heard_of_it_counts_when_it_finds_out(

@@ -6,7 +6,8 @@
                 arguments  checks of single values     spec         a guest's description, an image's manifest
                 failure    the one error that is told
     guests/     guests     define, start, stop, show   streams      a guest's port and console
-                record     what is told of a guest     daemons      xl, which makes guests anew that reboot
+                record     what is told of a guest     asked        who is being asked to shut down
+                wanted     who is to run after a boot
     disks/      volumes    logical volumes             images       kernels and root file systems
                 pools      volume groups, their health pool_bench   what their disks can do
                 seed       first-boot data for cloud-init
@@ -14,7 +15,7 @@
     xen/        hypervisor Xen, read through its own Python bindings
                 credit2    that scheduler's figures    processor    weights and caps
                 own_cores  cpupools                    backends     xenstore's devices and their kernel threads
-                xlcfg      xl.cfg from a description
+                xlcfg      xl.cfg from a description   daemons      xl, which makes guests anew that reboot
     keeper/     keeper     teig-keeper, the service    limits       disk rates, held and read
                 control_groups  the kernel's groups and io.max
     host/       facts      what the host is and has    boot         starting guests after a boot

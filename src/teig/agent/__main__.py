@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
         leave_group()
     state = State(Path(argv[1]) if len(argv) == 2 else DEFAULT_ROOT)
     if argv == ["shutdown"]:
-        stop_all(Guests(state, Hypervisor(), Volumes()))
+        stop_all(state, Guests(state, Hypervisor(), Volumes()))
         return 0
     if argv == ["boot"]:
         start_all(state, Guests(state, Hypervisor(), Volumes()))

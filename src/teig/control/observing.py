@@ -113,7 +113,9 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
 
     Nothing is stored of a host that was removed, or enrolled at another address, since it was asked.
     """
-    if not hosts.is_current(connection, host) or not observations.is_newer(connection, host.id, seen.inventory):
+    if not hosts.is_current(connection, host):
+        return []
+    if not observations.is_newer(connection, host.id, seen.inventory, seen.facts):
         return []
     placed = guests.listed(connection, host.id)
     inventory = _merged(connection, host.id, seen.inventory, placed)

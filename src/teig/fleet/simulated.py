@@ -116,6 +116,8 @@ class SimulatedHost(SimulatedMachine):
                 agent_version=self.agent_version,
                 keeper_version=self.keeper_version,
                 capabilities=CAPABILITIES,
+                boot=self.boot,
+                uptime_ns=self.uptime_ns(),
             )
         return self._sent(HostFacts, found)
 
@@ -435,8 +437,8 @@ class SimulatedHost(SimulatedMachine):
 
     def _loses_answer(self) -> bool:
         with self.lock:
-            self._lost_answers, lost = max(0, self._lost_answers - 1), self._lost_answers > 0
-            return lost
+            self._lost_answers -= 1
+            return self._lost_answers >= 0
 
     def _silent(self) -> Unreachable:
         return Unreachable(f"Host {self.name} does not answer.", "Look whether it runs.")

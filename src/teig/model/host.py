@@ -75,7 +75,8 @@ class HostFacts:
     everything, None where it does not run. `dom0_cores` are the CPUs of Pool-0 where guests have a cpupool of their
     own, 0 where Domain-0 and the guests share theirs; `guest_cores` the CPUs on which guests are scheduled, those that
     guests have for themselves included. `agent_version` and `keeper_version` are empty where they are not told,
-    `capabilities` what this agent can do beyond the first one.
+    `capabilities` what this agent can do beyond the first one. Measured `uptime_ns` after the boot with the id `boot`,
+    which is empty where that is not told.
     """
 
     hostname: str
@@ -103,6 +104,8 @@ class HostFacts:
     agent_version: str = ""
     keeper_version: str = ""
     capabilities: tuple[str, ...] = ()
+    boot: str = ""
+    uptime_ns: int = 0
 
     @property
     def kept(self) -> bool:

@@ -106,17 +106,31 @@ def silent_before(connection: sa.Connection, when: float) -> set[HostId]:
     return {HostId(host) for host in connection.execute(query).scalars()}
 
 
-def is_newer(connection: sa.Connection, host: HostId, seen: Inventory | GuestOnHost) -> bool:
+def is_newer(
+    connection: sa.Connection, host: HostId, seen: Inventory | GuestOnHost, facts: HostFacts | None = None
+) -> bool:
     """Return whether something was read after what is stored of its host, which stays so until the transaction ends.
 
-    On SQLite a transaction begins with its first change, so one is made that changes nothing.
+    Where that comes with `facts`, which are asked for apart from it, they must be newer too. On SQLite a transaction
+    begins with its first change, so one is made that changes nothing.
     """
-    columns, mine = (observations.c.boot, observations.c.uptime_ns), observations.c.host == host
+    columns, mine = (observations.c.boot, observations.c.uptime_ns, observations.c.facts), observations.c.host == host
     if connection.dialect.name == "sqlite":
         row = connection.execute(observations.update().where(mine).values(host=host).returning(*columns)).first()
     else:
         row = connection.execute(sa.select(*columns).where(mine).with_for_update()).first()
-    return row is None or row.boot != seen.boot or not seen.boot or row.uptime_ns <= seen.uptime_ns
+    if row is None:
+        return True
+    known = row.facts or {}
+    return not (
+        _is_older(seen.boot, seen.uptime_ns, row.boot, row.uptime_ns)
+        or (facts and _is_older(facts.boot, facts.uptime_ns, known.get("boot", ""), known.get("uptime_ns", 0)))
+    )
+
+
+def _is_older(boot: str, uptime_ns: int, known_boot: str, known_uptime_ns: int) -> bool:
+    """Return whether one moment was before another one that is known; two boots cannot be compared."""
+    return boot == known_boot != "" and uptime_ns < known_uptime_ns
 
 
 def put(

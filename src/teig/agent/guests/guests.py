@@ -18,10 +18,11 @@ from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.contract.spec import Disk, Spec, device, dump_spec, parse_spec
 from teig.agent.disks import images, seed, volumes
 from teig.agent.disks.volumes import Volume, Volumes
-from teig.agent.guests import daemons
 from teig.agent.guests.answering import answering
+from teig.agent.guests.asked import Asked
 from teig.agent.guests.record import NO_LIMITS, Read, live, lives, maxmem_mib, record
 from teig.agent.guests.start_failures import TOO_SLOW, going_down, no_memory, not_started
+from teig.agent.guests.wanted import RUNNING, STOPPED, since, want
 from teig.agent.host import progress
 from teig.agent.host.clock import Clock, clock
 from teig.agent.host.process import Done, must, run
@@ -29,7 +30,7 @@ from teig.agent.host.state import GOING_DOWN, LOCK_WAIT_S, State, read_json, syn
 from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import neighbours, shaping
-from teig.agent.xen import own_cores, processor
+from teig.agent.xen import daemons, own_cores, processor
 from teig.agent.xen.hypervisor import Domain, Hypervisor, Share
 from teig.agent.xen.xlcfg import render
 
@@ -43,9 +44,6 @@ GONE_WAIT_S = 120.0
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
 _KEPT = ("fence", "lock")
-WANTED = "wanted"
-RUNNING = "running"
-STOPPED = "stopped"
 
 
 class Guests:
@@ -115,20 +113,18 @@ class Guests:
         return not self._is_looked_after(guest) and self._xen.find(guest) is None
 
     def _is_looked_after(self, guest: str) -> bool:
-        return bool(daemons.of(self._state.guest_dir(guest) / "xl.cfg", self._name(guest)))
-
-    def _name(self, guest: str) -> str:
-        """Return a guest's name, empty where its description is gone or damaged."""
-        with contextlib.suppress(Failure):
-            stored = read_json(self._state.guest_dir(guest) / "spec.json")
-            return str(stored.get("name", "")) if isinstance(stored, dict) else ""
-        return ""
+        return bool(daemons.of_guest(self._state.guest_dir(guest)))
 
     def start(self, guest: str, fence: Optional[int]) -> dict[str, Any]:
-        """Start a guest; one that runs is left alone. Once it has, it is started after each boot of the host too."""
+        """Start a guest; one that runs is left alone. Once it has, it is started after each boot of the host too.
+
+        Without a fence it is the host's boot: a guest that was stopped since that looked who is to run stays so.
+        """
         with self._state.changing(guest, fence) as folder:
+            if fence is None and since(folder) is None:
+                return {"domid": None}
             domid = self._start(guest, folder)
-            _want(folder, RUNNING)
+            want(folder, RUNNING)
             return {"domid": domid}
 
     def enforce(self, guest: str, fence: int) -> dict[str, Any]:
@@ -150,24 +146,36 @@ class Guests:
         """Stop a guest: asked first, destroyed after `grace_s` seconds. One that is cancelled leaves it as it was."""
         with self._state.changing(guest, fence) as folder:
             self._stop(guest, grace_s)
-            _want(folder, STOPPED)
+            want(folder, STOPPED)
         return {}
 
-    def ask_all_to_stop(self, asked: set[int]) -> list[str]:
-        """Ask each guest that runs to shut down, as `_ask` does, whatever one says; return who has not ended."""
+    def ask_all_to_stop(self, asked: Asked) -> list[str]:
+        """Ask each guest that runs to shut down, whatever one says; return who has not ended."""
         ours = set(self._state.guests())
         running = [domain for domain in self._xen.domains() if domain.uuid in ours and lives(domain)]
         for domain in running:
             with contextlib.suppress(Exception):
-                self._ask(domain, asked)
+                asked.ask(self._xen, domain)
         left = [domain.uuid for domain in running]
         # One that is just rebooting has no domain, and would have one before the host is down.
-        between = (guest for guest in ours - set(left) if (self._state.guest_dir(guest) / STARTED).exists())
-        return [*left, *(guest for guest in between if self._is_looked_after(guest))]
+        between = {guest for guest in ours - set(left) - asked.ended if self._is_between(guest)}
+        asked.ended |= ours - set(left) - between  # of each it is asked once: that reads all processes
+        return [*left, *between]
+
+    def _is_between(self, guest: str) -> bool:
+        """Say whether a guest that has no domain is to get one, as far as that can be read."""
+        with contextlib.suppress(Exception):
+            return (self._state.guest_dir(guest) / STARTED).exists() and self._is_looked_after(guest)
+        return False
 
     def halt(self, guest: str) -> None:
-        """Destroy what is left of a guest for as long as its host is down: it is started again after the next boot."""
-        with self._state.changing(guest, None, LOCK_WAIT_S):  # it may be stopping already
+        """Destroy what is left of a guest for as long as its host is down: it is started again after the next boot.
+
+        So is one that somebody works on, who can do nothing more for it.
+        """
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(Failure):
+                stack.enter_context(self._state.changing(guest, None, LOCK_WAIT_S))
             self._destroy(guest)
 
     def reboot(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
@@ -176,7 +184,7 @@ class Guests:
             self.spec(guest)
             self._stop(guest, grace_s)
             domid = self._start(guest, folder)
-            _want(folder, RUNNING)
+            want(folder, RUNNING)
             return {"domid": domid}
 
     def _start(self, guest: str, folder: Path) -> int:
@@ -300,35 +308,20 @@ class Guests:
         reboot, and has its next domain before that is seen, is asked again, and destroyed when its grace is over.
         """
         deadline = time.monotonic() + grace_s
-        asked: set[int] = set()
+        asked = Asked()
         try:
             while time.monotonic() < deadline and (domain := self._xen.find(guest)) and not domain.shutdown:
-                self._ask(domain, asked)
+                asked.ask(self._xen, domain)
                 progress.step()
                 time.sleep(_POLL_S)
-        except BaseException:  # whatever it is: a guest does what it is still asked
-            for domid in asked:
-                with contextlib.suppress(Exception):
-                    self._xen.withdraw(domid)
+        except BaseException:  # whatever it is
+            asked.withdraw(self._xen)
             raise
         self._destroy(guest)
 
-    def _ask(self, domain: Domain, asked: set[int]) -> None:
-        """Let a guest go on that the keeper holds back, and ask it to shut down where it is not among `asked` yet.
-
-        What it used stays used, so the keeper pauses it again for whatever it does: it is let go each time.
-        """
-        pauses.release(self._xen, domain.uuid)
-        if domain.domid not in asked:
-            self._xen.ask_to_stop(domain.domid)
-            asked.add(domain.domid)
-
-    def _end_daemon(self, guest: str) -> None:
-        daemons.end(self._state.guest_dir(guest) / "xl.cfg", self._name(guest))
-
     def _destroy(self, guest: str, *, forget: bool = True) -> None:
         """Destroy a guest's domain and see that it is gone for good; then nothing of its start or its pause is left."""
-        self._end_daemon(guest)
+        daemons.end_of_guest(self._state.guest_dir(guest))
         said = ""
         deadline = time.monotonic() + GONE_WAIT_S
         tried: set[int] = set()
@@ -468,13 +461,6 @@ class Guests:
         except (Failure, OSError, LookupError, TypeError, ValueError):
             return None
         return (address, port) if type(port) is int and 0 < port < 65536 else None
-
-
-def _want(folder: Path, state: str) -> None:
-    """Remember whether a guest is to run after the host's next boot. The file's age gives the order of starting."""
-    file = folder / WANTED
-    if not file.exists() or file.read_text().strip() != state:
-        write_whole(file, f"{state}\n".encode())
 
 
 def _enforce_memory(spec: Spec, domain: Domain) -> None:

@@ -7,14 +7,14 @@ all others had their turn: a bridge or a volume group may come late.
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from pathlib import Path
-from typing import Optional
 
 from teig.agent.contract.failure import failure_of
-from teig.agent.guests.guests import RUNNING, WANTED, Guests
+from teig.agent.guests.asked import Asked
+from teig.agent.guests.guests import Guests
+from teig.agent.guests.wanted import since
 from teig.agent.host.state import GOING_DOWN, State, make_private
 
 ROUNDS = 5
@@ -25,20 +25,8 @@ _LOOK_S = 0.5
 
 def wanted(state: State) -> list[str]:
     """Return the guests that should run, in the order in which they are to be started."""
-    found = [(since, guest) for guest in state.guests() if (since := _wanted_since(state, guest)) is not None]
+    found = [(when, guest) for guest in state.guests() if (when := since(state.guest_dir(guest))) is not None]
     return [guest for _, guest in sorted(found)]
-
-
-def _wanted_since(state: State, guest: str) -> Optional[float]:
-    """Return when a guest was first wanted to run, None where it is not; one that cannot be read comes last."""
-    file = state.guest_dir(guest) / WANTED
-    try:
-        runs = file.read_bytes().strip() == RUNNING.encode() and (file.parent / "spec.json").exists()
-        return file.stat().st_mtime if runs else None
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return math.inf
 
 
 def start_all(
@@ -53,35 +41,46 @@ def start_all(
     for attempt in range(rounds):
         if attempt and left and not down.exists():
             time.sleep(pause_s)
-        left = [guest for guest in left if down.exists() or not _started(state, guests, guest)]
+        left = [guest for guest in left if down.exists() or not _started(guests, guest)]
     return left
 
 
-def stop_all(guests: Guests, grace_s: float = GRACE_S, down: Path = GOING_DOWN) -> None:
+def stop_all(state: State, guests: Guests, grace_s: float = GRACE_S, down: Path = GOING_DOWN) -> None:
     """Ask all guests to shut down, and destroy those that still run after `grace_s` seconds. They stay wanted.
 
     All have that time, whoever else does not shut down; who reboots instead is asked again.
     """
     make_private(down.parent)
     down.touch()
-    deadline = time.monotonic() + grace_s
-    asked: set[int] = set()
-    while (left := guests.ask_all_to_stop(asked)) and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
-    for guest in left:
+    for guest in _not_ended(state, guests, time.monotonic() + grace_s):
         try:
             guests.halt(guest)
         except Exception as error:  # noqa: BLE001  (xenstore's errors are RuntimeErrors; the others must stop too)
             _say(f"{guest} was not stopped: {failure_of(error).message}")
 
 
-def _started(state: State, guests: Guests, guest: str) -> bool:
+def _not_ended(state: State, guests: Guests, deadline: float) -> list[str]:
+    """Ask until all have ended or the time is over; return who has not, which is anybody where that is not known."""
+    asked, said = Asked(), ""
+    while True:
+        try:
+            left = guests.ask_all_to_stop(asked)
+        except Exception as error:  # noqa: BLE001  (whatever it is may pass, and guests must have their time)
+            left = state.guests()
+            said, before = failure_of(error).message, said
+            if said != before:
+                _say(f"The guests cannot be asked to shut down now: {said}")
+        if not left or time.monotonic() >= deadline:
+            return left
+        time.sleep(_LOOK_S)
+
+
+def _started(guests: Guests, guest: str) -> bool:
     """Start a guest that should run; say whether it runs, or need not any more."""
     try:
-        if _wanted_since(state, guest) is None:
-            return True
         domid = guests.start(guest, None)["domid"]
-        _say(f"{guests.spec(guest).name} runs as domain {domid}")
+        if domid is not None:
+            _say(f"{guests.spec(guest).name} runs as domain {domid}")
     except Exception as error:  # noqa: BLE001  (xenstore's errors are RuntimeErrors; the others must start too)
         failure = failure_of(error)
         _say(f"{guest} did not start: {failure.message} {failure.todo}".strip())

@@ -27,8 +27,10 @@ _XL_CONF = Path("/etc/xen/xl.conf")
 
 def host_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
     """Measure the host. Where Xen does not run, its version is empty and its figures are 0."""
+    now = clock()
     missing = tuple(program for program in PROGRAMS if shutil.which(program) is None)
     return {
+        **now._asdict(),
         "hostname": socket.gethostname(),
         "machine_id": Path("/etc/machine-id").read_text().strip(),
         "kernel": os.uname().release,

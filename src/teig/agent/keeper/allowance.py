@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 
 class Allowance:
-    """`burst` at once, and `per_second` for ever; in whatever is counted. Times are of any one clock, in seconds."""
+    """`burst` at once, and `per_second` for ever; in whatever is counted. Times are of any one clock, in seconds.
 
-    def __init__(self, burst: float, per_second: float, used: float = 0.0, at: float = 0.0) -> None:
+    Who uses more than `most` waits no longer for it than who uses that.
+    """
+
+    def __init__(
+        self, burst: float, per_second: float, used: float = 0.0, at: float = 0.0, *, most: float = math.inf
+    ) -> None:
         self._burst = burst
         self._per_second = per_second
-        self._used = used
+        self._most = most
+        self._used = min(used, most)
         self._at = at
 
     def used(self, now: float) -> float:
@@ -18,7 +26,7 @@ class Allowance:
 
     def use(self, amount: float, now: float) -> None:
         """Use something. Nobody is kept from using more than there is; see `wait`."""
-        self._used = self.used(now) + amount
+        self._used = min(self.used(now) + amount, self._most)
         self._at = now
 
     def wait(self, now: float) -> float:

@@ -44,6 +44,9 @@ _SETTLE_S = 2.0
 _AGAIN_S = 2.0
 _MANY_CHANGES = 20
 _CHANGES_OF_FIRST = 4
+_CHANGES_TO_CLOSED = 3
+_CHANGES_OF_WHOLE = 4
+"""A connection is told as 2, 4, 5, 6; so its end alone is two changes, 5 and 6, and a third one if 2 follows."""
 _REMEMBERED = 10
 _WATCHED = (f"{backends.BACKENDS}/vbd", f"{backends.BACKENDS}/vif")
 
@@ -156,19 +159,23 @@ class Keeper:
             return
         kind, domid, _ = device
         self._changes[domid] += count
-        connected = self._xen.read(path) == backends.CONNECTED
-        if not connected:
+        state = self._xen.read(path)
+        served = state in backends.SERVED
+        if not served:
             self._left.add(device)
-        elif count > 1 or device in self._left:
-            self._left.discard(device)
+        # Of one that is not served now, so many changes are more than the end of a connection: there was another one.
+        whole = served or count >= (_CHANGES_TO_CLOSED if state == backends.CLOSED else _CHANGES_OF_WHOLE)
+        if whole and (count > 1 or device in self._left):
             self._anew.add(device)
             if device in self._seen or count > _CHANGES_OF_FIRST:
                 self._again.add(domid)
             self._seen.add(device)
-        if kind == "vif" and connected and domid not in self._shaped:
+        if served:
+            self._left.discard(device)
+        if kind == "vif" and served and domid not in self._shaped:
             self._unshaped.add(domid)
         # Two changes can be a whole reconnect: its thread has begun since the first of them, and may have gone again.
-        if connected or count > 1 or self._changes[domid] >= _MANY_CHANGES:
+        if served or count > 1 or self._changes[domid] >= _MANY_CHANGES:
             known = self._hurried.get(domid, _Hurried(None, boottime(), 0.0))
             unseen = since if count > 1 and kind == "vbd" else None
             first = min((value for value in (known.since, unseen) if value is not None), default=None)

@@ -2,12 +2,14 @@
 
 One limit is for all disks of a guest together. It is set on the device that all of them lie on, the volume group's
 disk: the kernel accounts what blkback submits to a logical volume there too, to the same group. Where a guest's disks
-lie on different devices, or one of them on several, there is no such place, and each disk gets an equal part.
+lie on different devices, or one of them on several, there is no such place, and each disk gets an equal part; a guest's
+seed gets a fiftieth of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -16,9 +18,11 @@ from teig.agent.host.processes import PROC
 from teig.agent.keeper.control_groups import UNLIMITED, ControlGroups
 from teig.agent.keeper.submitted import DEVICES, Submitted
 from teig.agent.xen import backends
+from teig.agent.xen.backends import Disk
 from teig.agent.xen.hypervisor import Hypervisor
 
 BLOCK = Path("/sys/dev/block")
+_DISK_WEIGHT = 50
 Threads = dict[int, list[int]]
 
 
@@ -62,7 +66,7 @@ class Limits:
         """Hold a running guest to its rates: its group, the limits there, and all threads that there are yet."""
         did = ["io handed down to the guests' groups"] if self.groups.prepare() else []
         disks = backends.disks(self._xen, domid, backends.most_queues(self._module))
-        wanted = shared_out(spec.disk_rate, [disk.device for disk in disks if disk.device], self._block)
+        wanted = shared_out(spec.disk_rate, [disk for disk in disks if disk.device], self._block)
         # A domain that is just being taken down has no disks any more; its limits stay for the one that comes after.
         did += [f"io.max {line}" for line in (self.groups.limit(spec.id, wanted) if wanted else [])]
         serving = (self.threads() if threads is None else threads).get(domid, [])
@@ -90,12 +94,18 @@ class Limits:
         return DiskRate(*(sum(column) if all(column) else 0 for column in columns))
 
 
-def shared_out(rate: DiskRate, devices: Sequence[str], block: Path = BLOCK) -> dict[str, DiskRate]:
-    """Return what to limit each device to, so that all together have `rate`, and each at least 1."""
-    places, parts = places_of(devices, block)
+def shared_out(rate: DiskRate, disks: Sequence[Disk], block: Path = BLOCK) -> dict[str, DiskRate]:
+    """Return what to limit each device to, so that all together have `rate`, and each at least 1.
+
+    Where that is divided, a seed has a little: it is read once.
+    """
+    places, parts = places_of([disk.device for disk in disks], block)
+    seeds = {disk.device for disk in disks if disk.seed}
+    weights = [1 if parts > 1 and place in seeds else _DISK_WEIGHT for place in places]
+    ends = list(accumulate(weights, initial=0))
     return {
-        place: DiskRate(*(max(1, value // parts + (number < value % parts)) for value in rate))
-        for number, place in enumerate(places)
+        place: DiskRate(*(max(1, value * end // ends[-1] - value * begin // ends[-1]) for value in rate))
+        for place, begin, end in zip(places, ends, ends[1:])  # noqa: B905  (Python 3.9)
     }
 
 

@@ -15,11 +15,12 @@ from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.contract.spec import Spec
 from teig.agent.host.process import must
 from teig.agent.host.state import State, locked
-from teig.agent.xen import cpupools, own_cores, processor
+from teig.agent.xen import cpupools, daemons, own_cores, processor
 from teig.agent.xen.hypervisor import Domain, Hypervisor
 
 ABANDONED_S = 60.0
-"""How long a pool must be empty. xl makes a guest's next domain 2 s after the last one's end (xl_vmcontrol.c)."""
+"""How long a pool must be empty. xl makes a guest's next domain 2 s after the last one's end (xl_vmcontrol.c), or when
+its turn comes: as long as the process of xl is there, so is the pool."""
 
 
 class Processors:
@@ -32,6 +33,7 @@ class Processors:
         self._began = clock()
         self._empty: dict[str, float] = {}
         self._strangers: dict[int, float] = {}
+        self._dom0_cpus: dict[int, float] = {}
 
     def divide(self) -> list[str]:
         """Divide the host's CPUs as they should be; return what was done.
@@ -43,7 +45,7 @@ class Processors:
             return cpupools.mend(self._xen, self._state, beside) if alone else []
 
     def fit_dom0(self) -> list[str]:
-        """Leave Domain-0 no more vCPUs than it has CPUs; return what was done.
+        """Leave Domain-0 no more vCPUs than it has CPUs, or had a short while ago; return what was done.
 
         With more, one that holds a lock of the kernel's waits for its turn while another spins on it (docs/keeper.md).
         A host fault where Domain-0's kernel has kept more online than it was left the last time.
@@ -51,7 +53,7 @@ class Processors:
         found, dom0 = cpupools.division(self._xen), self._xen.domains()[0]
         if found.guests is None:
             return []
-        cpus = cpupools.dom0_cpus(self._xen, found, dom0)
+        cpus = max(self._lately(self._dom0_cpus, cpupools.dom0_cpus(self._xen, found, dom0)))
         vcpus = self._xen.vcpus(dom0)
         if vcpus > cpus:
             must(["xl", "vcpu-set", "0", str(cpus)], "xl_failed")
@@ -70,10 +72,15 @@ class Processors:
 
         None while that is not known yet: one of them may be rebooting, and be away just now.
         """
-        now = self._clock()
-        self._strangers[cpupools.strangers(self._xen.domains(), set(self._state.guests()))] = now
-        self._strangers = {count: when for count, when in self._strangers.items() if now - when < ABANDONED_S}
-        return max(self._strangers) if now - self._began >= ABANDONED_S else None
+        counts = self._lately(self._strangers, cpupools.strangers(self._xen.domains(), set(self._state.guests())))
+        return max(counts) if self._clock() - self._began >= ABANDONED_S else None
+
+    def _lately(self, seen: dict[int, float], count: int) -> list[int]:
+        """Note a count with the time in `seen`; return all that were there in the last minute."""
+        now = seen[count] = self._clock()
+        for old in [old for old, when in seen.items() if now - when >= ABANDONED_S]:
+            del seen[old]
+        return list(seen)
 
     def place(self, domain: Domain, spec: Spec) -> list[str]:
         """Move a guest that shares cores from Domain-0's pool to the guests'; return what was done.
@@ -124,11 +131,11 @@ class Processors:
             yield True
 
     def _in_use(self, guest: str, stack: contextlib.ExitStack) -> bool:
-        """Lock a guest until the stack's end; say whether somebody else has it, who may be about to start it."""
+        """Lock a guest until the stack's end; say whether somebody else has it, or xl is to make it anew."""
         folder = self._state.guest_dir(guest)
         try:
             if folder.is_dir():
                 stack.enter_context(locked(folder / "lock", 0.0, "busy"))
         except Failure:
             return True
-        return False
+        return bool(daemons.of_guest(folder))

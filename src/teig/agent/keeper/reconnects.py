@@ -23,6 +23,9 @@ MOST_FIRST_S = 2.0
 """What the first connections of all of a domain's disks count for together: a host may be slow to see to a boot."""
 MOST_AT_ONCE_S = 5.0
 """What is counted at once at most."""
+MOST_S = BURST_S + MOST_AT_ONCE_S
+"""What is remembered at most, so that no pause lasts longer than some ten minutes: a guest that is stopped is let go
+for it, whatever it does then, and its owner has mended it perhaps."""
 CHANGE_S = 0.02
 """What one change of state counts for at least."""
 LEAST_PAUSE_S = 10.0
@@ -42,7 +45,7 @@ class Reconnects:
         """Take up what `stored` gave to a keeper before this one; what cannot be read counts as nothing."""
         for guest, pair in stored.items() if isinstance(stored, dict) else ():
             if isinstance(pair, list) and len(pair) == 2 and all(isinstance(value, (int, float)) for value in pair):
-                self._allowances[str(guest)] = Allowance(BURST_S, PART, float(pair[0]), float(pair[1]))
+                self._allowances[str(guest)] = _allowance(float(pair[0]), float(pair[1]))
 
     def stored(self, now: float) -> dict[str, tuple[float, float]]:
         """Return what guests have used, for the next keeper; those that have all of it again are forgotten."""
@@ -54,7 +57,7 @@ class Reconnects:
     def count(self, guest: str, seconds: float, now: float) -> None:
         """Count a time in which a guest may have been without limits."""
         if seconds > 0:
-            self._allowances.setdefault(guest, Allowance(BURST_S, PART)).use(seconds, now)
+            self._allowances.setdefault(guest, _allowance()).use(seconds, now)
 
     def left(self, guest: str, now: float) -> float:
         """Return how many seconds a guest may still use at once."""
@@ -106,3 +109,7 @@ class Reconnects:
             f"Paused until {until} UTC: it connects its disks anew more often than a guest needs to, and each time "
             "they are without limits for a moment. A guest that reboots or reloads its disk driver in a loop does that."
         )
+
+
+def _allowance(used: float = 0.0, at: float = 0.0) -> Allowance:
+    return Allowance(BURST_S, PART, used, at, most=MOST_S)

@@ -15,7 +15,11 @@ from teig.agent.host import processes
 from teig.agent.host.processes import PROC
 from teig.agent.xen.hypervisor import Hypervisor
 
-CONNECTED = "4"  # xen/include/public/io/xenbus.h, XenbusStateConnected
+SERVED = ("4", "5")
+"""The states, Connected and Closing, in which there are threads: blkback ends them when it is Closed (6)
+(xen/include/public/io/xenbus.h; drivers/block/xen-blkback/xenbus.c, frontend_changed)."""
+CLOSED = "6"
+SEED = "xvdz"
 BACKENDS = "/local/domain/0/backend"
 MODULE = Path("/sys/module/xen_blkback/parameters")
 _MOST_QUEUES = 128
@@ -28,11 +32,12 @@ _PATH = re.compile(r"/local/domain/0/backend/(vbd|vif)/(\d+)/(\d+)/state")
 class Disk(NamedTuple):
     """A disk as its back end has it: the block device (`major:minor`, empty before it is known), and its queues.
 
-    `queues` is how many threads must serve it: 0 while the front end is not connected.
+    `queues` is how many threads must serve it: 0 while it is not connected. A guest's `seed` is only read, and once.
     """
 
     device: str
     queues: int
+    seed: bool = False
 
 
 def disks(xen: Hypervisor, domid: int, most_queues: int = _MOST_QUEUES) -> list[Disk]:
@@ -44,12 +49,13 @@ def disks(xen: Hypervisor, domid: int, most_queues: int = _MOST_QUEUES) -> list[
 def _disk(xen: Hypervisor, path: str, most_queues: int) -> Disk:
     number = re.fullmatch(r"([0-9a-f]{1,8}):([0-9a-f]{1,8})", xen.read(f"{path}/physical-device") or "")
     device = f"{int(number[1], 16)}:{int(number[2], 16)}" if number else ""
-    if xen.read(f"{path}/state") != CONNECTED:
-        return Disk(device, 0)
+    seed = xen.read(f"{path}/dev") == SEED
+    if xen.read(f"{path}/state") not in SERVED:
+        return Disk(device, 0, seed)
     # The guest's own word: it may be anything, and only says how long to wait for threads.
     untrusted_queues = xen.read(f"{xen.read(f'{path}/frontend')}/multi-queue-num-queues") or "1"
     known = re.fullmatch(r"[0-9]{1,3}", untrusted_queues, re.ASCII)
-    return Disk(device, max(1, min(int(untrusted_queues), most_queues)) if known else 1)
+    return Disk(device, max(1, min(int(untrusted_queues), most_queues)) if known else 1, seed)
 
 
 def most_queues(module: Path = MODULE) -> int:

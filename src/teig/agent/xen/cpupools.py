@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-from teig.agent.contract.failure import Failure
+from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.host.process import must, run
 from teig.agent.host.state import State, locked, make_private
 from teig.agent.xen.hypervisor import Domain, Hypervisor, Pool
@@ -106,14 +106,16 @@ def mend(xen: Hypervisor, state: State, beside: Optional[int] = None) -> list[st
     if found.guests is None:
         return _divide(xen, found, least + strangers(domains, set(state.guests())))
     if found.free:
-        return _assign(found, POOL_0 if len(found.pool_0.cpus) < least else GUESTS) + mend(xen, state, beside)
+        pools = [POOL_0, GUESTS] if len(found.pool_0.cpus) < least else [GUESTS, POOL_0]
+        return [_add(xen, cpu, pools) for cpu in found.free] + mend(xen, state, beside)
     order = by_core(found.cpus, xen.core_of())
     most = len(order) if beside is None else least + beside
     surplus = [cpu for cpu in order if cpu in found.pool_0.cpus][most:]
     lent = [cpu for cpu in order if cpu in found.guests.cpus][: max(0, least - len(found.pool_0.cpus))]
     if found.guests.domains:
         lent = lent[: len(found.guests.cpus) - 1]
-    return [*(_move(cpu, POOL_0, GUESTS) for cpu in surplus), *(_move(cpu, GUESTS, POOL_0) for cpu in lent)]
+    moves = [*((cpu, POOL_0, GUESTS) for cpu in surplus), *((cpu, GUESTS, POOL_0) for cpu in lent)]
+    return [_move(xen, *move) for move in moves]
 
 
 def home(xen: Hypervisor) -> str:
@@ -148,13 +150,13 @@ def _divide(xen: Hypervisor, found: Division, keep: int) -> list[str]:
     """Make the guests' pool of what Domain-0 and the domains that are not ours leave, if there is anything."""
     given = by_core(found.cpus, xen.core_of())[keep:]
     if found.others or not given:
-        return _assign(found, POOL_0)
-    did = [_add(cpu, POOL_0) for cpu in found.free if cpu not in given]
-    create(GUESTS, given, POOL_0, [cpu for cpu in given if cpu in found.pool_0.cpus])
+        return [_add(xen, cpu, [POOL_0]) for cpu in found.free]
+    did = [_add(xen, cpu, [POOL_0]) for cpu in found.free if cpu not in given]
+    create(xen, GUESTS, given, POOL_0, [cpu for cpu in given if cpu in found.pool_0.cpus])
     return [*did, f"cpupool {GUESTS} made of CPUs {', '.join(map(str, given))}; Domain-0 keeps {keep}"]
 
 
-def create(name: str, cpus: Sequence[int], source: str, taken: Sequence[int]) -> None:
+def create(xen: Hypervisor, name: str, cpus: Sequence[int], source: str, taken: Sequence[int]) -> None:
     """Make a pool of CPUs, of which `taken` are still in the pool `source`; they go back there where it fails.
 
     It has the host's own scheduler, so weights and caps mean the same in it.
@@ -162,7 +164,7 @@ def create(name: str, cpus: Sequence[int], source: str, taken: Sequence[int]) ->
     listed = ", ".join(f'"{cpu}"' for cpu in cpus)
     try:
         for cpu in taken:
-            must(["xl", "cpupool-cpu-remove", source, str(cpu)], "xl_failed")
+            _take(xen, cpu, source)
         must(["xl", "cpupool-create", f'name="{name}"', f"cpus=[{listed}]"], "xl_failed")
     except Failure:
         for cpu in taken:
@@ -170,19 +172,37 @@ def create(name: str, cpus: Sequence[int], source: str, taken: Sequence[int]) ->
         raise
 
 
-def _assign(found: Division, pool: str) -> list[str]:
-    return [_add(cpu, pool) for cpu in found.free]
+def _add(xen: Hypervisor, cpu: int, pools: Sequence[str]) -> str:
+    """Add a CPU that is in no pool to the first of some that takes it: one that was half removed goes back only."""
+    for pool in pools:
+        if _put(xen, cpu, pool):
+            return f"CPU {cpu}, which was in no cpupool, added to {called(pool)}"
+    raise _refused(f"CPU {cpu}, which is in no cpupool, could not be added to {' or '.join(map(called, pools))}")
 
 
-def _add(cpu: int, pool: str) -> str:
-    must(["xl", "cpupool-cpu-add", pool, str(cpu)], "xl_failed")
-    return f"CPU {cpu}, which was in no cpupool, added to {called(pool)}"
-
-
-def _move(cpu: int, source: str, target: str) -> str:
-    must(["xl", "cpupool-cpu-remove", source, str(cpu)], "xl_failed")
-    must(["xl", "cpupool-cpu-add", target, str(cpu)], "xl_failed")
+def _move(xen: Hypervisor, cpu: int, source: str, target: str) -> str:
+    _take(xen, cpu, source)
+    if not _put(xen, cpu, target):
+        _put(xen, cpu, source)
+        raise _refused(f"CPU {cpu} could not be moved from {called(source)} to {called(target)}")
     return f"CPU {cpu} moved from {called(source)} to {called(target)}"
+
+
+def _take(xen: Hypervisor, cpu: int, pool: str) -> None:
+    """Take a CPU out of a pool. What became of it is read back: xl ends well whatever Xen said (xl_cpupool.c)."""
+    must(["xl", "cpupool-cpu-remove", pool, str(cpu)], "xl_failed")
+    if cpu not in xen.free_cpus():
+        raise _refused(f"CPU {cpu} could not be taken out of {called(pool)}")
+
+
+def _put(xen: Hypervisor, cpu: int, pool: str) -> bool:
+    """Add a CPU that is in no pool to one; return whether it is there, as `_take` does."""
+    must(["xl", "cpupool-cpu-add", pool, str(cpu)], "xl_failed")
+    return cpu not in xen.free_cpus()
+
+
+def _refused(what: str) -> Failure:
+    return host_fault("cpu_refused", f"{what}: Xen refused it.", "Look at the host's pools: xl cpupool-list -c")
 
 
 def called(pool: str) -> str:

@@ -92,7 +92,7 @@ def _make(xen: Hypervisor, spec: Spec) -> None:
             f"{len(source.cpus)}" + (f", of which {others} one." if source.domains else "."),
             "Look at the host's pools: xl cpupool-list -c",
         )
-    cpupools.create(pool_name(spec.id), cpus, name, cpus)
+    cpupools.create(xen, pool_name(spec.id), cpus, name, cpus)
 
 
 def chosen(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from teig.agent.contract.failure import invalid
 from teig.agent.contract.spec import Manifest, Spec
 from teig.agent.xen import own_cores
+from teig.agent.xen.backends import SEED
 
 
 def quoted(text: str) -> str:
@@ -97,9 +98,9 @@ def _disks(spec: Spec, volumes: Sequence[str], seed: str | None) -> list[str]:
         for disk in spec.disks
     ]
     if seed:
-        lines.append(quoted(f"format=raw, backendtype=phy, vdev=xvdz, access=ro, target={seed}"))
+        lines.append(quoted(f"format=raw, backendtype=phy, vdev={SEED}, access=ro, target={seed}"))
     sizes = ", ".join(f"{disk.device} {disk.size_bytes >> 20} MiB" for disk in spec.disks)
-    about = "; xvdz is read-only and holds what the guest needs at its first boot" if seed else ""
+    about = f"; {SEED} is read-only and holds what the guest needs at its first boot" if seed else ""
     return [f"# Plan {spec.plan}: disk_bytes; further disks are the guest's own: {sizes}{about}.", *_rates(spec),
             "disk = [", *(f"    {line}," for line in lines), "]", ""]  # fmt: skip
 

@@ -8,6 +8,7 @@ by its log, /var/log/xen/xl-NAME.log. Somebody else's domain may have the same n
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from teig.agent.contract.failure import host_fault
 from teig.agent.host import processes
 from teig.agent.host.processes import PROC
+from teig.agent.host.state import read_json
 
 LOG = "/var/log/xen/xl-{name}.log"
 _TERM_S = 3.0
@@ -27,6 +29,24 @@ def of(config: Path, name: str, proc: Path = PROC) -> list[int]:
     """Return the processes of xl that look after a guest: made from `config`, or writing the log of that name."""
     others = (number for number in processes.numbers(proc) if number != os.getpid())
     return sorted(number for number in others if _looks_after(number, config, name, proc))
+
+
+def of_guest(folder: Path) -> list[int]:
+    """Return the processes of xl that look after the guest whose files are in a folder."""
+    return of(folder / "xl.cfg", _name(folder))
+
+
+def _name(folder: Path) -> str:
+    """Return a guest's name, empty where its description is gone or damaged."""
+    with contextlib.suppress(Exception):  # it may be damaged in every way
+        stored = read_json(folder / "spec.json")
+        return str(stored.get("name", "")) if isinstance(stored, dict) else ""
+    return ""
+
+
+def end_of_guest(folder: Path) -> list[int]:
+    """End the processes of xl that look after the guest whose files are in a folder, as `end` does."""
+    return end(folder / "xl.cfg", _name(folder))
 
 
 def _looks_after(number: int, config: Path, name: str, proc: Path) -> bool:
