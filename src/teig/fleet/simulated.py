@@ -63,9 +63,7 @@ class SimulatedHost(SimulatedMachine):
         super().__init__(memory_mib, disk_bytes, cores, clock)
         self.name = name
         self.disk_iops = 1_000_000
-        self.silence_s = 0.0
-        self.call_s = 0.0
-        self.job_s = 0.0
+        self.silence_s = self.call_s = self.job_s = 0.0
         self.verb_s: dict[str, float] = {}
         self.failures: dict[str, TeigError] = {}
         self.ready_s = 0.0
