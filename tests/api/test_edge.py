@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import json
 import os
 import threading
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import APIRoute
@@ -210,7 +212,7 @@ def test_a_plan_s_figures_are_taken_as_they_are_or_refused_by_their_names(client
      ("read_mib_s = 0.01", "read_mib_s must be from 0.0625 to 9.53674e+08 MiB/s, not 0.01."),
      ("write_iops = 1", "write_iops must be from 10 to 1e+09 operations a second, not 1."),
      ("vcpus = 1.5", "vcpus must be a whole number, not 1.5."),
-     ("memory_mib = 1e30", "memory_mib is more than any plan can say: 1e+30.")],
+     ("memory_mib = 1e30", "memory_mib is more than any plan can say: 1E+30.")],
 )  # fmt: skip
 def test_a_plan_is_refused_in_the_units_of_its_file(client: TestClient, change: str, said: str) -> None:
     key = change.split(" = ", 1)[0]
@@ -315,21 +317,46 @@ def test_what_a_killed_upload_left_is_swept(services: Services) -> None:
     assert not left.exists()
 
 
-def test_uploads_that_wait_for_a_slow_disk_leave_the_threads_of_the_loop(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those wait there who wait for an operation, or open a console."""
+class Hanging(io.FileIO):
+    """A file on a disk that does not answer."""
+
     go_on = threading.Event()
-    monkeypatch.setattr(os, "fsync", lambda _: go_on.wait(30))
+
+    def write(self, data: Any) -> int:
+        """Wait."""
+        self.go_on.wait(30)
+        return super().write(data)
+
+
+OPEN = Path.open
+
+
+def hanging(path: Path, *args: Any, **options: Any) -> Any:
+    """Open what is uploaded on a disk that hangs."""
+    return Hanging(path, "wb") if path.name.endswith(".partial") else OPEN(path, *args, **options)
+
+
+@pytest.mark.parametrize("what", ["fsync", "write"])
+def test_uploads_that_wait_for_a_slow_disk_leave_the_threads_of_the_loop(
+    services: Services, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Those wait there who wait for an operation, or open a console; in the others, of anyio, all plain requests."""
+    Hanging.go_on = go_on = threading.Event()
     image = images.announce(services, manifest("other")).id
+    if what == "fsync":
+        monkeypatch.setattr(os, "fsync", lambda _: go_on.wait(30))
+    else:
+        monkeypatch.setattr(Path, "open", hanging)
 
     async def body() -> AsyncIterator[bytes]:
         yield CONTENTS["vmlinuz"]
 
     async def both() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 2
         sending = [asyncio.create_task(images.receive(services, image, "vmlinuz", body())) for _ in range(3)]
         await asyncio.sleep(1)
+        await asyncio.wait_for(anyio.to_thread.run_sync(int), 10)
         await asyncio.wait_for(asyncio.to_thread(operations.listed, services, 1), 10)
         go_on.set()
         await asyncio.gather(*sending)

@@ -66,6 +66,8 @@ def test_what_is_no_backup_is_refused_in_a_sentence(home: Path, teig: Teig) -> N
         {"revision": []},
         {"tables": {"sites": [{"name": 10**30, "record": {}}]}},
         {"tables": {"hosts": [{"id": "a", "name": "a", "site": "none", "nome": "a"}]}},
+        {"tables": {"sites": [{"name": "a", "record": {}, "project": None}, {"name": "b"}]}},
+        {"tables": {"sites": [{"name": "a", "record": {}, "project": ["x"]}]}},
     ],
 )
 def test_a_damaged_backup_is_refused_in_a_sentence(home: Path, teig: Teig, damage: dict[str, object]) -> None:
@@ -76,8 +78,11 @@ def test_a_damaged_backup_is_refused_in_a_sentence(home: Path, teig: Teig, damag
     assert done.stderr.startswith("error: That backup of Teig's state is damaged: ")
 
 
-def test_a_password_on_the_command_line_is_refused_and_not_repeated(teig: Teig) -> None:
-    done = teig("serve", "--database", "postgresql://teig:secret@db1/teig")
+@pytest.mark.parametrize(
+    "url", ["//teig:secret@db1/teig", "//teig@db1/teig?password=secret", "//teig@db1/teig?sslpassword=secret"]
+)
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(teig: Teig, url: str) -> None:
+    done = teig("serve", "--database", f"postgresql:{url}")
     assert done.returncode == 2
     assert "~/.pgpass" in done.stderr
     assert "secret" not in done.stdout + done.stderr
@@ -90,14 +95,32 @@ def test_a_database_that_is_none_is_told_before_anything_begins(home: Path, teig
     assert "postgresql://USER@HOST/DATABASE" in done.stderr
 
 
-def test_a_password_that_others_can_read_is_refused_and_not_repeated(home: Path, teig: Teig) -> None:
-    (home / "url").write_text("postgresql://teig:secret@db1/teig\n")
+@pytest.mark.parametrize(
+    "url", ["//teig:secret@db1/teig", "//teig@db1/teig?password=secret", "//teig:[secret@db1/teig"]
+)
+def test_a_password_that_others_can_read_is_refused_and_not_repeated(home: Path, teig: Teig, url: str) -> None:
+    (home / "url").write_text(f"postgresql:{url}\n")
     (home / "url").chmod(0o644)
     done = teig("serve", "--database-file", str(home / "url"))
     assert done.returncode == 2
     assert f"Others can read the password in {home}/url." in done.stderr
     assert f"chmod 600 {home}/url" in done.stderr
     assert "secret" not in done.stdout + done.stderr
+
+
+def test_a_file_that_has_no_address_in_it_is_told_in_a_sentence(home: Path, teig: Teig) -> None:
+    (home / "url").touch(mode=0o600)
+    (home / "url").write_bytes(b"\xff\xfe")
+    done = teig("serve", "--database-file", str(home / "url"))
+    assert done.returncode == 2
+    assert "no text in UTF-8" in done.stderr
+
+
+def test_a_backup_to_a_name_that_cannot_be_is_told_in_a_sentence(home: Path, teig: Teig, server: FakeServer) -> None:
+    server.things["/state"] = BACKUP
+    done = teig("state", "backup", str(home / ("x" * 300)))
+    assert done.returncode == 1
+    assert "The backup cannot be written: File name too long" in done.stderr
 
 
 def test_a_damaged_database_is_named_with_the_way_out(home: Path, teig: Teig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -13,10 +14,10 @@ from typing import Any, NoReturn
 import pytest
 import sqlalchemy as sa
 
-from teig.control import drift, guests, hosts, observing, placing
+from teig.control import asking, drift, guests, hosts, observing, placing
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
-from teig.model.errors import Refused, Unreachable
+from teig.model.errors import Busy, Refused, Unreachable
 from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
 from teig.store import observations
@@ -145,6 +146,46 @@ def test_facts_that_are_older_replace_none_whatever_comes_with_them(services: Se
     known = services.db.read(lambda connection: observations.of_host(connection, at.id))
     assert known is not None
     assert known.facts == seen.facts
+
+
+def test_what_was_read_to_add_a_host_again_replaces_nothing_that_was_seen_since(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, seen = host.inventory, []
+
+    def slow(*args: Any) -> Any:
+        found = sound(*args)
+        monkeypatch.setattr(host, "inventory", sound)
+        [at] = services.db.read(stored_hosts.listed)
+        seen.append(observing.observe(services, at))
+        return found
+
+    monkeypatch.setattr(host, "inventory", slow)
+    hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
+    [at] = services.db.read(stored_hosts.listed)
+    known = services.db.read(lambda connection: observations.of_host(connection, at.id))
+    assert known is not None
+    assert known.facts == seen[0].facts
+
+
+def test_creates_that_wait_for_a_host_to_be_seen_again_are_told_to_try_later(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has room, and is asked: after an outage of the server, say."""
+    monkeypatch.setattr(asking, "MOST_AT_ONE", 0)
+    now = services.now
+    object.__setattr__(services, "now", lambda: now() + 2 * observations.FRESH_S)
+    with pytest.raises(Busy, match="Many requests wait for hosts at site lab"):
+        guests.create(services, wish("web"))
+
+
+def test_hosts_behind_one_address_keep_no_other_from_being_asked(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(asking.MOST_AT_ONE):
+            assert stack.enter_context(asking.place("sim1 2201"))
+        hosts.add(services, "sim1", "sim1", 22, HOST_KEY, SITE.name)
 
 
 def test_an_answer_from_where_a_host_was_is_not_stored(services: Services, fleet: Moving, host: SimulatedHost) -> None:

@@ -9,7 +9,7 @@ import pytest
 from teig.control import adopting, drift, guests, hosts, observing, plans, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
-from teig.model.errors import Refused
+from teig.model.errors import InvalidRequest, Refused
 from teig.model.operation import OperationState
 from teig.model.pool import DiskRate, Medium, PoolRating, Redundancy
 from teig.model.units import GIB, MIB
@@ -191,3 +191,32 @@ def test_what_nobody_claims_in_a_pool_that_is_not_the_largest_counts_there_too(t
         again = services.db.read(lambda connection: stored_hosts.candidate(connection, rows[0], "vg0"))
         assert again is not None
         assert (again.reserved.rates[0], again.capacity.unclaimed.rates[0]) == (1000, 0)
+
+
+def test_a_volume_that_somebody_moved_into_another_group_is_no_room_there(
+    services: Services, host: SimulatedHost
+) -> None:
+    """It counted as if its guest had a claim to that group."""
+    group, host.memory_mib = host.groups["vg0"], 8192
+    observe(services)
+    wait(services, guests.create(services, wish("web")))
+    larger = host.add_group("larger", 200 * GIB + group.size_bytes)
+    observe(services)
+    pools.bench(services, "sim1")
+    wait(services, guests.create(services, wish("shop")))
+    [volume] = larger.volumes
+    larger.volumes.clear()
+    group.volumes.append(volume)
+    volume.group, volume.size_bytes = group, 40 * GIB
+    host.others_bytes = group.size_bytes - group.guests_bytes  # and it is full
+    observe(services)
+    with pytest.raises(Refused, match=r"disk|pool"):
+        guests.resize(services, "web", "small")
+
+
+def test_a_figure_may_have_as_many_decimals_as_its_unit_has_parts() -> None:
+    for mbit, kbit in ((1.001, 1001), (2.01, 2010), (8.03, 8030), (32.005, 32005)):
+        assert plans.parse(PLANS.replace("out_mbit = 50", f"out_mbit = {mbit}"))["wide"].out_kbit == kbit
+    for wrong in ("1.0001", "nan", "inf", "-inf", "1e400", "1e-400"):
+        with pytest.raises(InvalidRequest, match="out_mbit"):
+            plans.parse(PLANS.replace("out_mbit = 50", f"out_mbit = {wrong}"))

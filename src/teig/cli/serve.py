@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import typer
 
@@ -61,7 +61,7 @@ def serve(database: Database = None, database_file: DatabaseFile = None) -> None
 
 def address(database: str | None, file: Path | None) -> str | None:
     """Return the URL of the database that servers share, None where there is none."""
-    if database is not None and urlsplit(database).password:
+    if database is not None and _has_password(database):
         raise InvalidRequest(
             "Everybody on this machine can read a password that stands on a command line.",
             "Put it into ~/.pgpass, or the URL into a file of yours: --database-file FILE",
@@ -76,8 +76,19 @@ def address(database: str | None, file: Path | None) -> str | None:
             url, mode = source.read().strip(), os.fstat(source.fileno()).st_mode
     except OSError as error:
         raise InvalidRequest(f"The file of the database's URL cannot be read: {error.strerror} ({file}).") from error
-    if mode & 0o077 and urlsplit(url).password:
+    except ValueError as error:
+        raise InvalidRequest(f"The file of the database's URL is no text in UTF-8: {file}.") from error
+    if mode & 0o077 and _has_password(url):
         raise InvalidRequest(
             f"Others can read the password in {file}.", f"Let only its owner: chmod 600 {file}", code="password_shown"
         )
     return url
+
+
+def _has_password(url: str) -> bool:
+    """Return whether there is a password in a database's URL, in either of libpq's places; or something like one."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.password) or any(key.endswith("password") for key, _ in parse_qsl(parts.query))
+    except ValueError:  # no URL, in which anything may stand
+        return True

@@ -27,7 +27,7 @@ def backup_state(file: File) -> None:
 
     The server's SSH key is in it, so only its owner may read the file: keep it like a password.
     """
-    if file.exists():
+    if os.path.lexists(file):  # which says no where it cannot be looked at: writing will tell
         raise Conflict(f"{file} is there already.", "Name another file.")
     found = Api().get("/state")
     key = paths.server_dir() / KEY

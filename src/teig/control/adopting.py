@@ -136,5 +136,9 @@ def _checked(found: GuestOnHost) -> GuestSpec:
     if found.spec.id != found.id:
         raise Conflict(f"its files on the host are those of guest {found.spec.id}.")
     if found.fence > guests.MOST_FENCE:
-        raise Conflict(f"its fencing number on the host cannot be: {found.fence}.", code="bad_fence")
+        raise Conflict(
+            f"its fencing number on the host cannot be: {found.fence}. Where no other server works on it, remove there "
+            f"/var/lib/teig/guests/{found.id}/fence.",
+            code="bad_fence",
+        )
     return found.spec

@@ -45,5 +45,6 @@ def needed(what: str, name: str) -> Iterator[None]:
     """Ask a host, or several, for what nothing stored can stand for; Busy where there is no place. `name` is shown."""
     with place(what) as free:
         if not free:
-            raise Busy(f"Many requests wait for {name} to answer already.", "Try again later.", code="asked_enough")
+            of = name if _asked[what] >= MOST_AT_ONE else "hosts"
+            raise Busy(f"Many requests wait for {of} to answer already.", "Try again later.", code="asked_enough")
         yield

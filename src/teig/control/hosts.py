@@ -81,7 +81,7 @@ def add(
     host_id = known.id if known else HostId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
     began = services.now()
     asked = services.fleet.host(HostAddress(host_id, name, address, port, host_key))
-    with asking.needed(address, name):
+    with asking.needed(f"{address} {port}", name):
         facts = _kept(asked)
         fitness = judge(facts, at.bridge)
         if fitness.missing:
@@ -94,7 +94,8 @@ def add(
         (hosts.replace if again else hosts.add)(connection, stored)
         if known is not None and known.machine_id != stored.machine_id:
             pools.remove(connection, host_id)  # it may have other disks
-        observations.forget(connection, host_id)  # a machine that was put back to an earlier state has an earlier clock
+            observations.forget(connection, host_id)
+        observations.forget_before(connection, host_id, began)  # put back to an earlier state, it has an earlier clock
         observing.store(connection, stored, seen)
 
     services.db.write(work)

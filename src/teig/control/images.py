@@ -13,14 +13,12 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-from anyio import open_file
+from typing import Any, Final
 
 from teig.control.services import Services
 from teig.model.errors import Conflict, HostFault, ImageCorrupt, NotFound
@@ -33,8 +31,8 @@ from teig.store.images import StoredImage
 _PARTIAL = ".partial"
 _CUT_SHORT_S = 600.0
 """Seconds without a byte after which nobody sends a file any more."""
-_FLUSHING: Final = ThreadPoolExecutor(4, "teig-flush")
-"""Waits for slow disks, so that those who wait for operations and consoles have the loop's own threads."""
+_UPLOADS: Final = ThreadPoolExecutor(4, "teig-uploads")
+"""Write what is uploaded, so that all other requests, operations and consoles have threads whatever a disk does."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +77,12 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
     image, wanted = await asyncio.to_thread(_expected, services, image_id, name)
     target = services.image_dir / image.id / name
     partial = target.with_name(f".{name}.{uuid.uuid4().hex}{_PARTIAL}")  # nobody else's: two may send it at once
-    digest, size = hashlib.sha256(), 0
     try:
-        async with await open_file(partial, "wb") as sink:
-            async for chunk in chunks:
-                digest.update(chunk)
-                size += len(chunk)
-                if size > wanted.size:
-                    break
-                await sink.write(chunk)
-            await sink.flush()
-            await asyncio.get_running_loop().run_in_executor(_FLUSHING, os.fsync, sink.wrapped.fileno())
-        if size != wanted.size or digest.hexdigest() != wanted.sha256:
+        digest, size = await _written(partial, chunks, wanted.size)
+        if size != wanted.size or digest != wanted.sha256:
             raise ImageCorrupt(
                 f"The file {name} of image {image.manifest.name} is not the one that the manifest promises: "
-                f"{size} bytes with SHA-256 {digest.hexdigest()[:12]}…, not {wanted.size} bytes with "
+                f"{size} bytes with SHA-256 {digest[:12]}…, not {wanted.size} bytes with "
                 f"{wanted.sha256[:12]}….",
                 "Build or download the image again.",
             )
@@ -103,6 +92,29 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
     finally:
         partial.unlink(missing_ok=True)
     return await asyncio.to_thread(_register_if_whole, services, image)
+
+
+async def _written(file: Path, chunks: AsyncIterator[bytes], most: int) -> tuple[str, int]:
+    """Write what comes into a file; return its SHA-256 and its size. It ends where that is more than `most`."""
+    digest, size = hashlib.sha256(), 0
+    sink = await _aside(file.open, "wb")
+    try:
+        async for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+            if size > most:
+                break
+            await _aside(sink.write, chunk)
+        await _aside(sink.flush)
+        await _aside(os.fsync, sink.fileno())
+    finally:
+        await _aside(sink.close)
+    return digest.hexdigest(), size
+
+
+async def _aside(work: Callable[..., Any], *args: object) -> Any:
+    """Do what may wait for a slow disk in one of the uploads' own threads."""
+    return await asyncio.get_running_loop().run_in_executor(_UPLOADS, work, *args)
 
 
 def listed(services: Services) -> list[StoredImage]:

@@ -46,6 +46,8 @@ ANSWER_S: Final = 20.0
 _NEARLY: Final = 0.9
 """What part of the time that there was must be over for silence to be for want of more: timers are not exact."""
 CLOSE_S: Final = 5.0
+_NEAR: Final = 100_000
+"""Operations on one guest since a copy was made, at the most: a restored backup's numbers are 10^12 higher."""
 
 _STORING: Final = threading.BoundedSemaphore(1)
 """SQLite lets one write at a time; and threads that all compute at once take the interpreter from each other at every
@@ -140,10 +142,13 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift
 
 
 def _raise_fences(connection: sa.Connection, inventory: Inventory, placed: list[StoredGuest]) -> None:
-    """Let no guest's next operation have a number that its host has seen: the database may be an earlier one's copy."""
+    """Let no guest's next operation have a number that its host has seen: the database may be an earlier one's copy.
+
+    Where the host's is far ahead, a backup of this database was restored elsewhere: the guest is that server's.
+    """
     known = {guest.id: guest.fence for guest in placed}
     for guest in inventory.guests:
-        if guest.fence > known.get(guest.id, guest.fence):
+        if 0 < guest.fence - known.get(guest.id, guest.fence) <= _NEAR:
             guests.raise_fence(connection, guest.id, guest.fence)
 
 

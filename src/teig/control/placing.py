@@ -111,10 +111,9 @@ def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:
     found = services.db.read(stale)[:OBSERVED_AT_ONCE]
     if not found:
         return False
-    with asking.place(site.name) as free:
-        if free:
-            observe_all(services, found, OBSERVE_S)
-        return free
+    with asking.needed(site.name, f"hosts at site {site.name}"):
+        observe_all(services, found, OBSERVE_S)
+    return True
 
 
 def _only_stale(seen: Observation, now: float) -> bool:

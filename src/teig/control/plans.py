@@ -6,10 +6,10 @@ A guest keeps what it was promised when its plan changes; the new figures are fo
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from math import isnan
 from typing import Final, NamedTuple, TypeVar
 
 from teig.agent.contract import spec
@@ -34,13 +34,13 @@ class _Figure(NamedTuple):
     grain_is: str = "a whole number"
     grain: int = 1
 
-    def read(self, key: str, value: float) -> int:
+    def read(self, key: str, value: int | Decimal) -> int:
         """Return a figure in our unit; InvalidRequest where it cannot be one."""
         if not self.least <= value * self.factor <= self.most:
             bounds = f"{self.least / self.factor:g} to {self.most / self.factor:g}"
-            raise InvalidRequest(f"{key} must be from {f'{bounds} {self.unit}'.strip()}, not {value!r}.")
+            raise InvalidRequest(f"{key} must be from {f'{bounds} {self.unit}'.strip()}, not {value}.")
         if value * self.factor % self.grain:
-            raise InvalidRequest(f"{key} must be {self.grain_is}, not {value!r}.")
+            raise InvalidRequest(f"{key} must be {self.grain_is}, not {value}.")
         return int(value * self.factor)
 
 
@@ -92,8 +92,8 @@ def apply(services: Services, untrusted_text: str) -> list[Plan]:
 def parse(untrusted_text: str) -> dict[str, Plan]:
     """Return the plans in a TOML file by name; InvalidRequest says where it is wrong."""
     try:
-        table = tomllib.loads(untrusted_text)
-    except (ValueError, RecursionError) as error:  # a number of more than 4300 digits is no TOMLDecodeError
+        table = tomllib.loads(untrusted_text, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError) as error:  # of 4300 digits a number is no TOMLDecodeError
         raise InvalidRequest(
             f"The file of plans is not TOML: {error}.", "Correct it there.", code="bad_plan"
         ) from error
@@ -140,11 +140,12 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
         raise InvalidRequest(f"Plan {name}: own_cores must be true or false.", "Correct it.", code="bad_plan")
     for key in _NUMBERS:
         value = values[key]
-        nan = isinstance(value, float) and isnan(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or nan:
-            raise InvalidRequest(f"Plan {name}: {key} must be a number, not {value!r:.40}.", code="bad_plan")
+        shown = f"{str(value) if isinstance(value, Decimal) else repr(value):.40}"
+        nan = isinstance(value, Decimal) and value.is_nan()
+        if isinstance(value, bool) or not isinstance(value, int | Decimal) or nan:
+            raise InvalidRequest(f"Plan {name}: {key} must be a number, not {shown}.", code="bad_plan")
         if not -MOST < value < MOST:
-            raise InvalidRequest(f"Plan {name}: {key} is more than any plan can say: {value!r:.40}.", code="bad_plan")
+            raise InvalidRequest(f"Plan {name}: {key} is more than any plan can say: {shown}.", code="bad_plan")
 
 
 def _word(kind: type[W], name: str, untrusted: object) -> W:

@@ -37,8 +37,9 @@ from teig.model.errors import (
 from teig.model.operation import Operation, OperationState
 from teig.operations import closing
 from teig.operations.peers import join
-from teig.operations.work import CANCELLED, Dropped, Parts, Run, Sequence, Step, Work
+from teig.operations.work import CANCELLED, OF_THE_PAST, Dropped, Parts, Run, Sequence, Step, Work
 from teig.operations.workflows import Workflows
+from teig.policy.guest_life import Phase
 from teig.store import guests, operations, servers
 from teig.store.database import fault_of
 from teig.store.operations import Lease, Left
@@ -293,12 +294,25 @@ class Engine:
         for number, step in enumerate(sequence.steps):
             heeds = number == 0 or sequence.heeds_at(step)
             error = DBOS.run_step({"name": step.name}, self._do, run, step, heeds)
+            if error is not None and error["code"] == OF_THE_PAST:
+                return self._leave(run, error)
             if error is not None and step.optional and error["code"] != CANCELLED.reason:
                 log.warning("an optional step failed", operation=run.operation, step=step.name, error=error["message"])
             elif error is not None:
                 return self._undo(run, sequence, number, error)
         run.end(OperationState.DONE, None, sequence.done)
         return OperationState.DONE
+
+    def _leave(self, run: Run, error: dict[str, Any]) -> OperationState:
+        """End an operation whose guest is another's by now: nothing of it may be undone."""
+        del error[FURTHER]
+        phase = Phase.RUNNING if run.runs_by_another else Phase.STOPPED
+
+        def close(connection: sa.Connection, work: Work) -> None:
+            guests.settle(connection, work.guest_id, phase, error["message"])
+
+        run.end(OperationState.STUCK, error, close)
+        return OperationState.STUCK
 
     def _undo(self, run: Run, sequence: Sequence, number: int, error: dict[str, Any]) -> OperationState:
         """Undo the steps up to `number`, which may be half done; all where an earlier run may have come further."""
@@ -354,6 +368,7 @@ class Engine:
             try:
                 if number:
                     work.wait_while_silent()
+                work.run.check_of_today(work)
                 body(work)
                 work.run.wait(False)
             except DatabaseFault as error:

@@ -45,6 +45,7 @@ from teig.store.operations import Lease
 T = TypeVar("T")
 log = structlog.get_logger()
 CANCELLED: Final = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
+OF_THE_PAST: Final = "of_the_past"
 JOB_PAUSES_S: Final = (0.05, 1.0)
 """How long a step waits before it asks after its host's job again: at first, and at the most."""
 CANCEL_LOOKED_FOR_S: Final = 1.0
@@ -88,6 +89,9 @@ class Run:
         self._steps = lease.operation.steps
         self._on_wait = on_wait
         self._waits = False
+        self._is_of_today = lease.fresh
+        self.runs_by_another: bool | None = None
+        """Whether its guest runs, where `check_of_today` has found that it was worked on since."""
 
     @property
     def operation(self) -> OperationId:
@@ -102,6 +106,28 @@ class Run:
             return change(connection)
 
         return self._note(checked)
+
+    def check_of_today(self, work: Work) -> None:
+        """Raise Conflict where the guest's host has seen this run's fencing number: that was another operation's.
+
+        So it is where the database is an earlier one's copy, which its own means made: the guest has gone on since. Who
+        has a lease as soon as they ask means the guest as it is now.
+        """
+        if self._is_of_today:
+            return
+        try:
+            seen = work.host.guest(work.guest_id)
+        except NotFound:
+            seen = None
+        if seen is not None and seen.fence >= self.lease.fence:
+            self.runs_by_another = seen.domid is not None or seen.started is not None
+            raise Conflict(
+                f"Guest {work.guest.spec.name} was worked on since this operation was asked for, by a server that does "
+                "not know of it: the database was put back to an earlier state, or is another's copy.",
+                "See what came of the guest: teig guest show NAME, teig drift",
+                code=OF_THE_PAST,
+            )
+        self._is_of_today = True
 
     def begin(self, step: str, state: OperationState, *, heeds: bool) -> Work | None:
         """Write down that a step begins, and so that the one before is done, and return what it works with.

@@ -15,15 +15,10 @@ import sqlalchemy as sa
 from teig.model.errors import Conflict, InvalidRequest
 from teig.model.operation import OperationState
 from teig.policy.guest_life import Phase
-from teig.store.database import RESTORING, Database, revisions, take_time
+from teig.store.database import RESTORING, Database, fault_of, revisions, take_time
 from teig.store.schema import guests, metadata, operations
 
 FORM: Final = 1
-_NO_ROWS: Final = (
-    sa.exc.CompileError, sa.exc.DataError, sa.exc.IntegrityError, sa.exc.ProgrammingError,
-    OverflowError, TypeError, ValueError,
-)  # fmt: skip
-"""What becomes of rows that are none of a table's."""
 LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests", "observed_addresses"})
 _ERROR: Final = {
     "kind": "conflict",
@@ -53,7 +48,7 @@ def load_all(url: sa.URL, untrusted: Any, now: float, beside: Callable[[], None]
     """
     revision, tables = _checked(untrusted)
     with Database(url, revision, restoring=True) as db:
-        db.update(lambda connection: _fill(connection, tables))
+        db.update(lambda connection: _fill(connection, revision, tables))
         db.migrate()
         beside()
         db.update(lambda connection: _settle(connection, now))
@@ -81,7 +76,7 @@ def _damaged(why: str) -> InvalidRequest:
     return InvalidRequest(f"That backup of Teig's state is damaged: {why}.", "Restore another one.")
 
 
-def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) -> None:
+def _fill(connection: sa.Connection, revision: str, tables: dict[str, list[dict[str, Any]]]) -> None:
     """Load the rows. Until `_settle` has ended, the database is marked as half restored, and no server opens it."""
     take_time(connection)
     there = sa.MetaData()
@@ -93,13 +88,25 @@ def _fill(connection: sa.Connection, tables: dict[str, list[dict[str, Any]]]) ->
                 "Restore into a new one, or move the server's directory out of the way.",
                 code="not_empty",
             )
+    if connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one() != revision:
+        raise Conflict(
+            "The backup was made by an earlier release of Teig than the one that has opened this database already.",
+            "Restore into a new one, or move the server's directory out of the way.",
+            code="not_empty",
+        )
     for table in there.sorted_tables:
         if tables.get(table.name):
-            try:
-                connection.execute(table.insert(), tables[table.name])
-            except _NO_ROWS as error:
-                raise _damaged(f"its {table.name} cannot be stored") from error
+            _insert(connection, table, tables[table.name])
     connection.exec_driver_sql(f"CREATE TABLE {RESTORING} (made INTEGER)")
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    try:
+        connection.execute(table.insert(), rows)
+    except (sa.exc.SQLAlchemyError, OverflowError, TypeError, ValueError) as error:
+        if isinstance(error, sa.exc.SQLAlchemyError) and fault_of(error) is not None:
+            raise  # the database's own
+        raise _damaged(f"its {table.name} cannot be stored") from error
 
 
 def _settle(connection: sa.Connection, now: float) -> None:

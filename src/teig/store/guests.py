@@ -193,7 +193,8 @@ def _check_all_readable(connection: sa.Connection, site: str) -> None:
         raise Refused(
             f"A guest that the database does not know runs on {', '.join(there)} whose addresses cannot be read: any "
             f"free one at site {site} may be in use.",
-            "See which it is (teig drift), and end its domain on the host, or put its files right: teig host adopt",
+            "Put its files there right (teig host adopt), or end its domain (xl destroy). If the machine is lost for "
+            "good: teig host remove NAME --force",
             code="address_unknown",
         )
 
@@ -235,9 +236,14 @@ def images_in_use(connection: sa.Connection) -> dict[str, str]:
 
 
 def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
-    """Keep a guest's fencing number from being lower than the one that its host has seen, unless that cannot be."""
+    """Keep a guest's fencing number from being lower than the one that its host has seen, unless that cannot be.
+
+    While an operation is open it stays: with a higher number, one of the past would be let through.
+    """
     if fence <= MOST_FENCE:
-        connection.execute(guests.update().where(guests.c.id == guest, guests.c.fence < fence).values(fence=fence))
+        mine = (guests.c.id == guest, guests.c.fence < fence)
+        is_open = sa.exists().where(operations.c.guest == guest, operations.c.ended.is_(None))
+        connection.execute(guests.update().where(*mine, ~is_open).values(fence=fence))
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:

@@ -112,9 +112,10 @@ def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple
             code="host_in_use",
         )
     if not force and (addresses := observations.addresses_on(connection, host.id, host.site)):
+        told = ["one that cannot be read" if one == observations.UNREADABLE else one for one in addresses]
         raise Conflict(
             f"On host {host.name} run guests that are not in the database, with the addresses "
-            f"{', '.join(addresses[:5])}{', ...' * (len(addresses) > 5)}.",
+            f"{', '.join(told[:5])}{', ...' * (len(told) > 5)}.",
             f"Take them over: teig host adopt {host.name}. If the machine is lost for good: "
             f"teig host remove {host.name} --force",
             code="host_in_use",
@@ -172,7 +173,9 @@ def candidate(
         group = next((one for one in seen.facts.volume_groups if one.name == pool), None) if seen else None
         if group is None:
             return None
-        claimed = [known.guest for known in observations.rows_of(connection, host.id).values()]
+        kept = stored_reservations.of_host(connection, host.id)
+        rows = observations.rows_of(connection, host.id)
+        claimed = [row.guest for ident, row in rows.items() if pool in kept.get(ident, {})]
         capacity = capacity_in(capacity, group, (*claimed, *also))
     reserved, guests_there = stored_reservations.on_host(connection, host.id, capacity.pool)
     rating = pools.of_host(connection, host.id).get(capacity.pool)

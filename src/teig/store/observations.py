@@ -202,6 +202,13 @@ def forget(connection: sa.Connection, host: HostId) -> None:
     connection.execute(observations.delete().where(observations.c.host == host))
 
 
+def forget_before(connection: sa.Connection, host: HostId, when: float) -> None:
+    """Forget what was seen of a host, unless that was after some time (seconds since 1970)."""
+    at = seen_at(connection, host)
+    if at is None or at <= when:
+        forget(connection, host)
+
+
 def hosts_with_unreadable(connection: sa.Connection, site: str) -> list[str]:
     """Return the names of a site's hosts where a guest runs that nobody claims and whose addresses cannot be read."""
     there = sa.select(hosts.c.name).join(observed_addresses, observed_addresses.c.host == hosts.c.id)

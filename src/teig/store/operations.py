@@ -8,7 +8,7 @@ lost an operation cannot write as if it had it. That the steps go on after a cra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -79,7 +79,8 @@ _WORKED_ON = sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(No
 class Lease:
     """A server's right to work on an operation, as long as nobody has raised `fence` since.
 
-    `taken_over`: another lease was before this one, and has come some way.
+    `taken_over`: another lease was before this one, and has come some way. `fresh`: it was given as soon as the
+    operation was asked for.
     """
 
     operation: Operation
@@ -87,6 +88,7 @@ class Lease:
     params: dict[str, Any]
     fence: int
     taken_over: bool
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def claim_next(connection: sa.Connection, server: str, *, silent: bool = False) 
 def claim(connection: sa.Connection, operation: str, server: str) -> Lease | None:
     """Give a new operation to a server; None where enough is worked on at its host, or where that does not answer."""
     row = connection.execute(_NEXT.where(operations.c.id == operation, ~_SILENT)).first()
-    return _give(connection, row, server) if row else None
+    return replace(_give(connection, row, server), fresh=True) if row else None
 
 
 def failing_hosts(connection: sa.Connection, since: float) -> set[HostId]:

@@ -375,10 +375,11 @@ class Guests:
 
     def show(self, guest: str) -> dict[str, Any]:
         """Return one guest as teig.model.host.GuestOnHost; NotFound where nothing of it is here."""
+        now = clock()  # of before anything is read: what is seen later must not count as older
         domain = self._xen.find(guest)
         shares = self._xen.shares([domain.domid]) if domain else {}
         threads = self._limits.threads() if domain else {}
-        found = self.describe(guest, domain, shares, Read(volumes.mapped(), threads, keeper.held_back(), clock()))
+        found = self.describe(guest, domain, shares, Read(volumes.mapped(), threads, keeper.held_back(), now))
         if found is None:
             raise Failure("not_found", f"The host has no guest {guest}.", code="no_guest")
         return self._with_answers([found])[0]

@@ -140,8 +140,9 @@ class State:
         stored = self.fence(guest)
         if fence < stored:
             raise Failure(
-                "fenced", f"Guest {guest} is under fence {stored}, and this request carries {fence}: it is too old."
-            )
+                "fenced", f"Guest {guest} is under fence {stored}, and this request carries {fence}: it is too old.",
+                "Another Teig server works on it, or has. If that one is gone for good: teig host adopt",
+            )  # fmt: skip
 
     def raise_fence(self, guest: str, fence: int) -> None:
         """Remember a number that acts on a guest; Fenced where it is too low."""
