@@ -161,11 +161,18 @@ class Stand(abc.ABC):
             self.pause(LOOK_S)
 
     def in_gap(self, spec: GuestSpec) -> GuestOnHost:
-        """Let a guest reboot by itself; return it as it is while its domain has gone and is not there anew."""
+        """Let a guest reboot by itself; return it as it is while its domain has gone and is not there anew.
+
+        On a slow host that time may pass between two looks: then it reboots again.
+        """
+        began, before = self.now(), self.host.guest(spec.id).domid
         self.reboot_inside(spec)
-        began = self.now()
         while (seen := self.host.guest(spec.id)).domid is not None:
             assert self.now() - began < self.deadline_s, "the old domain did not end"
+            if seen.domid != before:
+                self.until(lambda: self.host.guest(spec.id).answers, "its answer")
+                before = seen.domid
+                self.reboot_inside(spec)
             self.pause(0.1)
         return seen
 
