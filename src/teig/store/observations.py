@@ -114,18 +114,25 @@ def is_newer(
     Where that comes with `facts`, which are asked for apart from it, they must be newer too. On SQLite a transaction
     begins with its first change, so one is made that changes nothing.
     """
-    columns, mine = (observations.c.boot, observations.c.uptime_ns, observations.c.facts), observations.c.host == host
+    columns = (observations.c.boot, observations.c.uptime_ns, *(_FACTS_AT if facts else ()))
+    mine = observations.c.host == host
     if connection.dialect.name == "sqlite":
         row = connection.execute(observations.update().where(mine).values(host=host).returning(*columns)).first()
     else:
         row = connection.execute(sa.select(*columns).where(mine).with_for_update()).first()
     if row is None:
         return True
-    known = row.facts or {}
     return not (
         _is_older(seen.boot, seen.uptime_ns, row.boot, row.uptime_ns)
-        or (facts and _is_older(facts.boot, facts.uptime_ns, known.get("boot", ""), known.get("uptime_ns", 0)))
+        or (facts and _is_older(facts.boot, facts.uptime_ns, row.facts_boot or "", int(row.facts_uptime_ns or 0)))
     )
+
+
+_FACTS_AT = (
+    observations.c.facts["boot"].as_string().label("facts_boot"),
+    observations.c.facts["uptime_ns"].as_string().label("facts_uptime_ns"),
+)
+"""When the facts were measured, without reading all of them: every observation asks it."""
 
 
 def _is_older(boot: str, uptime_ns: int, known_boot: str, known_uptime_ns: int) -> bool:
