@@ -242,8 +242,7 @@ def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
     """
     if fence <= MOST_FENCE:
         mine = (guests.c.id == guest, guests.c.fence < fence)
-        is_open = sa.exists().where(operations.c.guest == guest, operations.c.ended.is_(None))
-        connection.execute(guests.update().where(*mine, ~is_open).values(fence=fence))
+        connection.execute(guests.update().where(*mine, ~sa.exists().where(_OPEN)).values(fence=fence))
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:
