@@ -19,6 +19,8 @@ from tests.simulated import wish
 
 pytestmark = pytest.mark.lab
 GROUP = "/sys/fs/cgroup/teig/{}"
+SERVING = "pgrep -c '^[0-9]+[.]xvda' | grep -v '^0$'; wc -l <{}/cgroup.procs"
+"""How many threads serve the one guest's disks, and how many are in its group."""
 CUT_S = 60
 """How long the way to the host is cut: longer than its server waits for signs of life."""
 
@@ -42,6 +44,8 @@ def test_what_is_changed_by_hand_is_found_and_mended(clean: Stand) -> None:
     assert clean.create("web").state is OperationState.DONE
     group = GROUP.format(_id(clean, "web"))
     await_that(clean.drift, lambda found: not found)
+    # A guest connects its disks when its kernel boots; one that does so after the keeper's end is not held to anything.
+    await_that(lambda: clean.host.run(SERVING.format(group)).split(), lambda found: len(found) == 2 and len({*found}) == 1)
     clean.host.run("systemctl stop teig-keeper")  # which would put it right before anybody looks
 
     clean.host.run("xl sched-credit2 -d web -w 1 && xl mem-max web 128")
