@@ -27,6 +27,11 @@ def dump(value: object) -> Any:
     return _adapter(type(value)).dump_python(value, mode="json")
 
 
+def text(value: object, but: Any = None) -> bytes:
+    """Return a noun as JSON, `but` for some fields (pydantic's `exclude`): the same for the same, to be compared."""
+    return _adapter(type(value)).dump_json(value, exclude=but)
+
+
 def load(kind: type[T], untrusted: object) -> T:
     """Return the noun that plain values stand for; InvalidRequest names the first field that does not fit."""
     try:

@@ -125,7 +125,7 @@ def test_a_host_that_was_put_back_to_an_earlier_state_is_seen_as_it_is_now(
     later = dataclasses.replace(inventory, uptime_ns=inventory.uptime_ns + 10**15)
     before = stored(services)
     seen = observations.Seen(host.facts(), later, services.now())
-    services.db.write(lambda connection: observing.store(connection, before, seen))
+    services.db.write(lambda connection: observing.store(connection, before, seen, services.looks))
     fleet.go_on.set()
     fleet.address = "elsewhere"
     with pytest.raises(Unreachable):
@@ -142,7 +142,7 @@ def test_facts_that_are_older_replace_none_whatever_comes_with_them(services: Se
     host.groups["vg0"].size_bytes //= 2
     seen = observing.observe(services, at)
     late = observations.Seen(early, host.inventory(), services.now())
-    services.db.update(lambda connection: observing.store(connection, at, late))
+    services.db.update(lambda connection: observing.store(connection, at, late, services.looks))
     known = services.db.read(lambda connection: observations.of_host(connection, at.id))
     assert known is not None
     assert known.facts == seen.facts
@@ -194,7 +194,7 @@ def test_an_answer_from_where_a_host_was_is_not_stored(services: Services, fleet
     fleet.address = "elsewhere"
     hosts.add(services, "sim1", "elsewhere", 22, HOST_KEY, SITE.name)
     at = services.db.read(lambda connection: observations.seen_at(connection, before.id))
-    services.db.write(lambda connection: observing.store(connection, before, seen))
+    services.db.write(lambda connection: observing.store(connection, before, seen, services.looks))
     assert services.db.read(lambda connection: observations.seen_at(connection, before.id)) == at
 
 
@@ -202,16 +202,17 @@ def test_an_answer_of_a_removed_host_is_not_stored(services: Services, host: Sim
     before = stored(services)
     seen = observations.Seen(host.facts(), host.inventory(), services.now())
     hosts.remove(services, "sim1")
-    services.db.write(lambda connection: observing.store(connection, before, seen))
+    services.db.write(lambda connection: observing.store(connection, before, seen, services.looks))
     assert services.db.read(observations.of_hosts) == {}
 
 
 def test_an_answer_that_nothing_can_be_made_of_is_that_host_s_trouble_alone(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def impossible(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
+    host.groups["vg0"].size_bytes //= 2  # so that there is something to be judged
     monkeypatch.setattr(observing, "capacity_of", impossible)
     observing.observe_all(services, services.db.read(stored_hosts.listed))
     [why] = services.db.read(observations.silent).values()

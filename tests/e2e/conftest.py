@@ -126,7 +126,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Itera
 
 @pytest.fixture
 def clean(stand: Stand) -> Iterator[Stand]:
-    """The same with no guest at the beginning, and none left at the end; the keeper runs, whatever the last test did."""
+    """The same with no guest at the beginning, and none left at the end. The keeper runs, whatever was done to it."""
     stand.host.run("systemctl start teig-keeper")
     stand.delete_all()
     yield stand

@@ -45,7 +45,9 @@ def test_what_is_changed_by_hand_is_found_and_mended(clean: Stand) -> None:
     group = GROUP.format(_id(clean, "web"))
     await_that(clean.drift, lambda found: not found)
     # A guest connects its disks when its kernel boots; one that does so after the keeper's end is not held to anything.
-    await_that(lambda: clean.host.run(SERVING.format(group)).split(), lambda found: len(found) == 2 and len({*found}) == 1)
+    await_that(
+        lambda: clean.host.run(SERVING.format(group)).split(), lambda found: len(found) == 2 and len({*found}) == 1
+    )
     clean.host.run("systemctl stop teig-keeper")  # which would put it right before anybody looks
 
     clean.host.run("xl sched-credit2 -d web -w 1 && xl mem-max web 128")

@@ -64,7 +64,7 @@ def adopt(services: Services, name: str) -> Adopted:
             for pool, amounts in (has or {}).items():
                 taken[pool] = taken.get(pool, NOTHING) + amounts
             (known if has is None else adopted).append(name)
-        observing.store(connection, host, seen)
+        observing.store(connection, host, seen, services.looks)
 
     services.db.write(work)
     return Adopted(tuple(adopted), tuple(known), tuple(problems))

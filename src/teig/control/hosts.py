@@ -96,7 +96,7 @@ def add(
             pools.remove(connection, host_id)  # it may have other disks
             observations.forget(connection, host_id)
         observations.forget_before(connection, host_id, began)  # put back to an earlier state, it has an earlier clock
-        observing.store(connection, stored, seen)
+        observing.store(connection, stored, seen, services.looks)
 
     services.db.write(work)
     return services.db.read(lambda connection: _view(connection, services.now(), stored))

@@ -18,6 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
+from teig.control.looks import Looks
 from teig.control.services import Services
 from teig.model.errors import Busy, DatabaseFault, HostFault, TeigError, Unreachable
 from teig.model.host import GuestOnHost, Inventory
@@ -68,7 +69,7 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
     try:
         seen = Seen(asked.facts(timeout_s), asked.inventory(timeout_s), began)
         with _STORING:
-            new = services.db.update(lambda connection: store(connection, host, seen), lasting=False)
+            new = services.db.update(lambda connection: store(connection, host, seen, services.looks), lasting=False)
     except (Busy, DatabaseFault):  # ours, and no silence of the host's
         raise
     except Exception as error:
@@ -110,15 +111,27 @@ def observe_all(services: Services, known: Iterable[StoredHost], timeout_s: floa
             done.result()
 
 
-def store(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift]:
+def store(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks) -> list[Drift]:
     """Store an observation with the drift that is in it, unless a newer one is there; return what drift is new.
 
     Nothing is stored of a host that was removed, or enrolled at another address, since it was asked.
     """
     if not hosts.is_current(connection, host):
         return []
-    if not observations.is_newer(connection, host.id, seen.inventory, seen.facts):
+    stored = observations.lock(connection, host.id)
+    if stored is not None and not stored.older_than(seen):
         return []
+    digest = looks.digest(connection, host, seen)
+    known = looks.is_known(host, digest, stored)
+    looks.judged(host, digest, seen)
+    if known:
+        observations.put_stamp(connection, host.id, seen)
+        return []
+    return _judge(connection, host, seen)
+
+
+def _judge(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift]:
+    """Store an observation that tells something new; return what drift is new."""
     placed = guests.listed(connection, host.id)
     inventory = _merged(connection, host.id, seen.inventory, placed)
     _raise_fences(connection, inventory, placed)

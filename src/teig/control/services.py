@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from teig.control.looks import Looks
 from teig.fleet.driver import Fleet
 from teig.operations.engine import Engine
 from teig.store.database import Database
@@ -26,3 +27,4 @@ class Services:
     now: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     server: str = ""
+    looks: Looks = field(default_factory=Looks)

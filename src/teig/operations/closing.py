@@ -31,9 +31,9 @@ def observe(work: Work) -> None:
         return
 
     def write(connection: sa.Connection) -> None:
-        newest = observations.is_newer(connection, host, seen)
+        last = observations.lock(connection, host)
         known = observations.of_guest(connection, work.guest_id, host)
-        if newest and not (known and known.newer_than(seen)):
+        if (last is None or last.before(seen)) and not (known and known.newer_than(seen)):
             observations.put_guest(connection, host, seen, known, fence)
         elif known is not None:
             observations.put_guest(connection, host, known.guest, known, fence)

@@ -106,33 +106,57 @@ def silent_before(connection: sa.Connection, when: float) -> set[HostId]:
     return {HostId(host) for host in connection.execute(query).scalars()}
 
 
-def is_newer(
-    connection: sa.Connection, host: HostId, seen: Inventory | GuestOnHost, facts: HostFacts | None = None
-) -> bool:
-    """Return whether something was read after what is stored of its host, which stays so until the transaction ends.
+@dataclass(frozen=True)
+class Stamp:
+    """When a host was seen last: at the server that asked it, by the host's own clock, and when its facts were."""
 
-    Where that comes with `facts`, which are asked for apart from it, they must be newer too. On SQLite a transaction
-    begins with its first change, so one is made that changes nothing.
+    seen_at: float
+    boot: str
+    uptime_ns: int
+    facts_boot: str
+    facts_uptime_ns: int
+
+    @classmethod
+    def of(cls, seen: Seen) -> Stamp:
+        """Return the stamp of an observation."""
+        at, facts = seen.inventory, seen.facts
+        return cls(seen.seen_at, at.boot, at.uptime_ns, facts.boot, facts.uptime_ns)
+
+    def older_than(self, seen: Seen) -> bool:
+        """Return whether all of an observation was read after this; two boots cannot be compared."""
+        facts = seen.facts
+        return self.before(seen.inventory) and not _is_older(
+            facts.boot, facts.uptime_ns, self.facts_boot, self.facts_uptime_ns
+        )
+
+    def before(self, seen: Inventory | GuestOnHost) -> bool:
+        """Return whether something was read after what is stored of its host, its facts excepted."""
+        return not _is_older(seen.boot, seen.uptime_ns, self.boot, self.uptime_ns)
+
+
+def lock(connection: sa.Connection, host: HostId) -> Stamp | None:
+    """Return when a host was seen last, which stays so until the transaction ends; None where it never was asked.
+
+    On SQLite a transaction begins with its first change, so one is made that changes nothing.
     """
-    columns = (observations.c.boot, observations.c.uptime_ns, *(_FACTS_AT if facts else ()))
     mine = observations.c.host == host
     if connection.dialect.name == "sqlite":
-        row = connection.execute(observations.update().where(mine).values(host=host).returning(*columns)).first()
+        row = connection.execute(observations.update().where(mine).values(host=host).returning(*_STAMP)).first()
     else:
-        row = connection.execute(sa.select(*columns).where(mine).with_for_update()).first()
+        row = connection.execute(sa.select(*_STAMP).where(mine).with_for_update()).first()
     if row is None:
-        return True
-    return not (
-        _is_older(seen.boot, seen.uptime_ns, row.boot, row.uptime_ns)
-        or (facts and _is_older(facts.boot, facts.uptime_ns, row.facts_boot or "", int(row.facts_uptime_ns or 0)))
-    )
+        return None
+    return Stamp(row.seen_at, row.boot, row.uptime_ns, row.facts_boot or "", int(row.facts_uptime_ns or 0))
 
 
-_FACTS_AT = (
+_STAMP = (
+    observations.c.seen_at,
+    observations.c.boot,
+    observations.c.uptime_ns,
     observations.c.facts["boot"].as_string().label("facts_boot"),
     observations.c.facts["uptime_ns"].as_string().label("facts_uptime_ns"),
 )
-"""When the facts were measured, without reading all of them: every observation asks it."""
+"""Without reading all of the facts: every observation asks for it."""
 
 
 def _is_older(boot: str, uptime_ns: int, known_boot: str, known_uptime_ns: int) -> bool:
@@ -145,16 +169,11 @@ def put(
 ) -> None:
     """Store what was seen of a host, its guests excepted. `addresses` are those of guests that nobody claims."""
     values = {
-        "seen_at": seen.seen_at,
-        "boot": seen.inventory.boot,
-        "uptime_ns": seen.inventory.uptime_ns,
-        "facts": dump(seen.facts),
+        **_answered(seen),
         "capacity": dump(capacity),
         "memory_mib": capacity.memory_mib - capacity.unclaimed.memory_mib,
         "drift": dump(tuple(drift)),
         "differs": bool(drift),
-        "error": None,
-        "silent_since": None,
     }
     mine = observations.c.host == host
     if connection.execute(observations.update().where(mine).values(values)).rowcount == 0:
@@ -163,6 +182,22 @@ def put(
     if addresses:
         rows = [{"host": host, "address": address} for address in sorted(addresses)]
         connection.execute(observed_addresses.insert(), rows)
+
+
+def put_stamp(connection: sa.Connection, host: HostId, seen: Seen) -> None:
+    """Store that a host was seen, and nothing of it is new but its facts' passing figures."""
+    connection.execute(observations.update().where(observations.c.host == host).values(_answered(seen)))
+
+
+def _answered(seen: Seen) -> dict[str, Any]:
+    return {
+        "seen_at": seen.seen_at,
+        "boot": seen.inventory.boot,
+        "uptime_ns": seen.inventory.uptime_ns,
+        "facts": dump(seen.facts),
+        "error": None,
+        "silent_since": None,
+    }
 
 
 def put_silence(
@@ -310,10 +345,10 @@ def put_guest(
 
 
 def _lasting(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key not in _PASSING}
+    return {key: value for key, value in record.items() if key not in PASSING}
 
 
-_PASSING: Final = frozenset({"cpu_time_ns", "uptime_ns", "ran_s"})
+PASSING: Final = frozenset({"cpu_time_ns", "uptime_ns", "ran_s"})
 
 
 def forget_guests(connection: sa.Connection, host: HostId, gone: Iterable[GuestId]) -> None:
