@@ -118,6 +118,17 @@ def respecified(services: Services, _: SimulatedHost) -> None:
     services.db.write(work)
 
 
+def larger(services: Services, _: SimulatedHost) -> None:
+    """A change in the middle of something long."""
+
+    def work(connection: sa.Connection) -> None:
+        [row] = connection.execute(guests_table.select())
+        disks = [{**disk, "size_bytes": 2 * disk["size_bytes"]} for disk in row.spec["disks"]]
+        connection.execute(guests_table.update().values(spec={**row.spec, "disks": disks}))
+
+    services.db.write(work)
+
+
 CHANGES: dict[str, Change] = {
     "less disk": halved,
     "a foreign domain": set_on("foreign", (FOREIGN,)),
@@ -130,6 +141,7 @@ CHANGES: dict[str, Change] = {
     "another fence here": table(guests_table, fence=0),
     "another phase": table(guests_table, phase="stopped"),
     "another spec": respecified,
+    "a larger disk": larger,
     "reserved less": table(reservations, memory_mib=1),
     "reserved elsewhere": table(reservations, pool="vg9"),
     "another observation of the guest": table(observed_guests, boot="other", state="stopped", domid=None, record={}),

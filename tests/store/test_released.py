@@ -226,7 +226,8 @@ def test_a_host_of_an_earlier_release_has_its_guests_counted(filling: Filling) -
     def work(connection: sa.Connection) -> None:
         for host in hosts.listed(connection):
             there = stored_guests.listed(connection, host.id)
-            kept, count = reservations.on_host(connection, host.id, POOL)
+            found = reservations.on_hosts(connection, [host.id])[host.id]
+            kept, count = found.beside(POOL), found.guests
             assert count == len(there)
             assert kept.memory_mib >= sum(stored.spec.memory_mib for stored in there)
 

@@ -73,7 +73,7 @@ def create(services: Services, wish: Wish) -> Operation:
     there: list[StoredHost] = []
 
     def reserve(connection: sa.Connection) -> Operation:
-        candidates = [found for host in there if (found := hosts.candidate(connection, host))]
+        candidates = list(hosts.candidates(connection, there).values())
         decision = decide(guest_id, demand, site.name, candidates, wish.host)
         [chosen] = [candidate for candidate in candidates if candidate.id == decision.host]
         nics = nics_for(connection, services.random_bytes, site, wish.nics or plan.addresses)

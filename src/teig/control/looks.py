@@ -33,9 +33,9 @@ class Looks:
     def digest(self, connection: sa.Connection, host: StoredHost, seen: Seen) -> bytes:
         """Return a digest of all that a look is judged by."""
         at = seen.inventory
-        rows = basis.of_host(connection, host.id, host.site)
-        newer = [row.guest for row in rows.seen if row.boot == at.boot != "" and row.uptime_ns > at.uptime_ns]
-        parts = (text(_lasting(seen.facts)), text(at, _PASSING), repr((host, rows, newer)).encode())
+        there = basis.of_host(connection, host.id, host.site)
+        newer = [ident for ident, boot, uptime_ns in there.seen if boot == at.boot != "" and uptime_ns > at.uptime_ns]
+        parts = (text(_lasting(seen.facts)), text(at, _PASSING), repr((host, there.rows, newer)).encode())
         return hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
 
     def is_known(self, host: StoredHost, digest: bytes, stored: Stamp | None) -> bool:

@@ -7,6 +7,7 @@ however many hosts there are. Where others were faster, it is chosen anew.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import sqlalchemy as sa
@@ -35,11 +36,7 @@ OBSERVE_S: Final = 5.0
 
 def unseen(connection: sa.Connection, now: float, site: Site) -> list[StoredHost]:
     """Return the hosts at a site of which nobody knows yet what runs there, but those that are silent for long."""
-    seen = observations.seen_hosts(connection)
-    if len(seen) >= hosts.count(connection):
-        return []
-    known = seen | observations.silent_before(connection, now - SILENT_S)
-    return [host for host in hosts.listed(connection) if host.site == site.name and host.id not in known]
+    return hosts.never_seen(connection, site.name, now - SILENT_S)
 
 
 def see_all(services: Services, site: Site, found: list[StoredHost]) -> None:
@@ -81,14 +78,13 @@ def _fitting(connection: sa.Connection, now: float, site: Site, wanted: str | No
     last: list[StoredHost] = []
     need = memory_for(demand.memory_mib, demand.vcpus)
     worse = operations.failing_hosts(connection, now - FAILED_S) | operations.full_hosts(connection)
-    for ident in hosts.ranked(connection, site.name, now - FRESH_S, need, wanted):
-        host = hosts.by_id(connection, ident)
-        candidate = hosts.candidate(connection, host)
-        if candidate is not None and refusal(candidate, demand) is None:
-            (last if ident in worse else found).append(host)
-        if len(found) == ENOUGH:
-            break
-    return found or last[:ENOUGH]
+    ranked = hosts.ranked(connection, site.name, now - FRESH_S, need, wanted)
+    while len(found) < ENOUGH and (some := list(islice(ranked, ENOUGH))):
+        known = hosts.candidates(connection, some)
+        fit = [host for host in some if host.id in known and refusal(known[host.id], demand) is None]
+        for host in fit:
+            (last if host.id in worse else found).append(host)
+    return (found or last)[:ENOUGH]
 
 
 def _observed_anew(services: Services, site: Site, wanted: str | None) -> bool:

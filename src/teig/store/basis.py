@@ -30,15 +30,18 @@ _SEEN = sa.select(*_plain(observed_guests)).where(observed_guests.c.host == _ON)
 
 
 class Basis(NamedTuple):
-    """The rows: the site's, the guests', what is reserved for them, and what was last seen of them."""
+    """The rows, as tuples, for a row's own `repr` is cut short; and of each guest that was seen its id and when."""
 
-    site: list[Any]
-    guests: list[Any]
-    reserved: list[Any]
-    seen: list[Any]
+    rows: list[list[tuple[Any, ...]]]
+    seen: list[tuple[str, str, int]]
 
 
 def of_host(connection: sa.Connection, host: HostId, site: str) -> Basis:
     """Return what the database says of a host, its guests and its site."""
     at: dict[str, str] = {"on": host, "site": site}
-    return Basis(*(list(connection.execute(query, at)) for query in (_SITE, _GUESTS, _RESERVED, _SEEN)))
+    found = [list(connection.execute(query, at)) for query in (_SITE, _GUESTS, _RESERVED, _SEEN)]
+    return Basis([[tuple(row) for row in rows] for rows in found], [_when(row) for row in found[-1]])
+
+
+def _when(row: Any) -> tuple[str, str, int]:
+    return row.guest, row.boot, row.uptime_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from teig.model.errors import Conflict, NotFound
 from teig.model.host import GuestOnHost
 from teig.model.names import HostId
-from teig.policy.admission import Amounts, Candidate, Capacity, capacity_in
+from teig.policy.admission import NOTHING, Candidate, Capacity, capacity_in
 from teig.record import recall
 from teig.store import guests as guest_rows
 from teig.store import observations, pools
 from teig.store import reservations as stored_reservations
 from teig.store.pools import Rating
+from teig.store.reservations import Reserved
 from teig.store.schema import hosts, reservations
 from teig.store.schema import observations as observations_table
 
@@ -76,9 +77,17 @@ def named(connection: sa.Connection, name: str) -> StoredHost:
     return _stored(row)
 
 
-def count(connection: sa.Connection) -> int:
-    """Return how many hosts there are."""
-    return connection.execute(sa.select(sa.func.count()).select_from(hosts)).scalar_one()
+def never_seen(connection: sa.Connection, site: str, silent_since: float) -> list[StoredHost]:
+    """Return the hosts at a site that have never answered, but those that were silent before some time already."""
+    seen = observations_table.c
+    query = (
+        hosts.select()
+        .outerjoin(observations_table, seen.host == hosts.c.id)
+        .where(hosts.c.site == site, sa.or_(seen.host.is_(None), seen.seen_at <= observations.NEVER))
+        .where(sa.or_(seen.silent_since.is_(None), seen.silent_since >= silent_since))
+        .order_by(hosts.c.name)
+    )
+    return [_stored(row) for row in connection.execute(query)]
 
 
 def names(connection: sa.Connection) -> dict[HostId, str]:
@@ -131,7 +140,7 @@ def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple
 
 def ranked(
     connection: sa.Connection, site: str, since: float, least_mib: int, name: str | None = None
-) -> Iterator[HostId]:
+) -> Iterator[StoredHost]:
     """Yield the hosts at a site that answer, were seen `since` and have `least_mib` MiB of room, the roomiest first.
 
     With a `name`, only the one that is called so.
@@ -143,7 +152,7 @@ def ranked(
     )
     room = observations_table.c.memory_mib - sa.func.coalesce(taken.c.mib, 0)
     query = (
-        sa.select(hosts.c.id)
+        hosts.select()
         .join(observations_table, observations_table.c.host == hosts.c.id)
         .outerjoin(taken, taken.c.host == hosts.c.id)
         .where(hosts.c.site == site, observations_table.c.seen_at >= since, room >= least_mib)
@@ -152,8 +161,7 @@ def ranked(
     )
     if name is not None:
         query = query.where(hosts.c.name == name)
-    for ident in connection.execute(query).scalars():
-        yield HostId(ident)
+    yield from map(_stored, connection.execute(query))
 
 
 def candidate(
@@ -164,44 +172,43 @@ def candidate(
     Where a `pool` is named, disks are those of that one, None where the host has no such; guests in `also` have a claim
     to theirs.
     """
-    row = connection.execute(_CAPACITY, {"ident": host.id}).first()
-    if row is None or row.capacity is None:
+    found = candidates(connection, [host]).get(host.id)
+    if found is None or pool in {None, found.capacity.pool}:
+        return found
+    seen = observations.of_host(connection, host.id)
+    group = next((one for one in seen.facts.volume_groups if one.name == pool), None) if seen else None
+    if group is None:
         return None
-    capacity = recall(Capacity, row.capacity)
-    if pool not in {None, capacity.pool}:
-        seen = observations.of_host(connection, host.id)
-        group = next((one for one in seen.facts.volume_groups if one.name == pool), None) if seen else None
-        if group is None:
-            return None
-        kept = stored_reservations.of_host(connection, host.id)
-        rows = observations.rows_of(connection, host.id)
-        claimed = [row.guest for ident, row in rows.items() if pool in kept.get(ident, {})]
-        capacity = capacity_in(capacity, group, (*claimed, *also))
-    reserved, guests_there = stored_reservations.on_host(connection, host.id, capacity.pool)
-    rating = pools.of_host(connection, host.id).get(capacity.pool)
-    return _candidate(host, capacity, rating, reserved, guests_there)
+    kept = stored_reservations.of_host(connection, host.id)
+    rows = observations.rows_of(connection, host.id)
+    claimed = [row.guest for ident, row in rows.items() if pool in kept.get(ident, {})]
+    reserved = stored_reservations.on_hosts(connection, [host.id]).get(host.id)
+    rating = pools.of_host(connection, host.id).get(group.name)
+    return _candidate(host, capacity_in(found.capacity, group, (*claimed, *also)), rating, reserved)
 
 
-def candidates(connection: sa.Connection) -> dict[HostId, Candidate]:
-    """Return all hosts that were ever seen, with all that is reserved on each."""
-    reserved = stored_reservations.on_hosts(connection)
-    ratings = pools.ratings(connection)
-    known = {host.id: host for host in listed(connection)}
+def candidates(connection: sa.Connection, only: Collection[StoredHost] | None = None) -> dict[HostId, Candidate]:
+    """Return all hosts, or some, that were ever seen, with all that is reserved on each."""
+    known = {host.id: host for host in (listed(connection) if only is None else only)}
+    named = None if only is None else list(known)
+    query = sa.select(observations_table.c.host, observations_table.c.capacity)
+    if named is not None:
+        query = query.where(observations_table.c.host.in_(named))
+    reserved = stored_reservations.on_hosts(connection, named)
+    ratings = pools.ratings(connection, named)
     found = {}
-    for row in connection.execute(sa.select(observations_table.c.host, observations_table.c.capacity)):
-        if row.capacity is None:
-            continue
-        host, capacity = known[HostId(row.host)], recall(Capacity, row.capacity)
-        there, count = stored_reservations.in_pool(reserved.get(host.id, {}), capacity.pool)
-        found[host.id] = _candidate(host, capacity, ratings.get(host.id, {}).get(capacity.pool), there, count)
+    for row in connection.execute(query):
+        if row.capacity is not None:
+            host, capacity = known[HostId(row.host)], recall(Capacity, row.capacity)
+            rating = ratings.get(host.id, {}).get(capacity.pool)
+            found[host.id] = _candidate(host, capacity, rating, reserved.get(host.id))
     return found
 
 
-_CAPACITY = sa.select(observations_table.c.capacity).where(observations_table.c.host == sa.bindparam("ident"))
-
-
-def _candidate(host: StoredHost, capacity: Capacity, rating: Rating | None, reserved: Amounts, count: int) -> Candidate:
-    return Candidate(host.id, host.name, host.site, capacity, rating.capacity if rating else None, reserved, count)
+def _candidate(host: StoredHost, capacity: Capacity, rating: Rating | None, reserved: Reserved | None) -> Candidate:
+    taken = reserved.beside(capacity.pool) if reserved else NOTHING
+    guests_there = reserved.guests if reserved else 0
+    return Candidate(host.id, host.name, host.site, capacity, rating.capacity if rating else None, taken, guests_there)
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredHost:

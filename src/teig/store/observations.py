@@ -100,12 +100,6 @@ def seen_hosts(connection: sa.Connection) -> set[HostId]:
     return {HostId(host) for host in connection.execute(query).scalars()}
 
 
-def silent_before(connection: sa.Connection, when: float) -> set[HostId]:
-    """Return the hosts that have been silent since before some time (seconds since 1970)."""
-    query = sa.select(observations.c.host).where(observations.c.silent_since < when)
-    return {HostId(host) for host in connection.execute(query).scalars()}
-
-
 @dataclass(frozen=True)
 class Stamp:
     """When a host was seen last: at the server that asked it, by the host's own clock, and when its facts were."""
@@ -139,11 +133,8 @@ def lock(connection: sa.Connection, host: HostId) -> Stamp | None:
 
     On SQLite a transaction begins with its first change, so one is made that changes nothing.
     """
-    mine = observations.c.host == host
-    if connection.dialect.name == "sqlite":
-        row = connection.execute(observations.update().where(mine).values(host=host).returning(*_STAMP)).first()
-    else:
-        row = connection.execute(sa.select(*_STAMP).where(mine).with_for_update()).first()
+    locked = _TOUCH if connection.dialect.name == "sqlite" else _LOCK
+    row = connection.execute(locked, {"mine": host}).first()
     if row is None:
         return None
     return Stamp(row.seen_at, row.boot, row.uptime_ns, row.facts_boot or "", int(row.facts_uptime_ns or 0))
@@ -157,6 +148,12 @@ _STAMP = (
     observations.c.facts["uptime_ns"].as_string().label("facts_uptime_ns"),
 )
 """Without reading all of the facts: every observation asks for it."""
+_MINE = observations.c.host == sa.bindparam("mine")
+_LOCK = sa.select(*_STAMP).where(_MINE).with_for_update()
+_TOUCH = observations.update().where(_MINE).values(host=sa.bindparam("mine")).returning(*_STAMP)
+_ANSWERED = ("seen_at", "boot", "uptime_ns", "facts", "error", "silent_since")
+_PUT_STAMP = observations.update().where(_MINE).values({name: sa.bindparam(f"its_{name}") for name in _ANSWERED})
+_SEEN_AT = sa.select(observations.c.seen_at).where(_MINE)
 
 
 def _is_older(boot: str, uptime_ns: int, known_boot: str, known_uptime_ns: int) -> bool:
@@ -186,7 +183,8 @@ def put(
 
 def put_stamp(connection: sa.Connection, host: HostId, seen: Seen) -> None:
     """Store that a host was seen, and nothing of it is new but its facts' passing figures."""
-    connection.execute(observations.update().where(observations.c.host == host).values(_answered(seen)))
+    values = {f"its_{name}": value for name, value in _answered(seen).items()}
+    connection.execute(_PUT_STAMP, {"mine": host, **values})
 
 
 def _answered(seen: Seen) -> dict[str, Any]:
@@ -234,7 +232,7 @@ def _insert(connection: sa.Connection, table: sa.Table) -> Any:
 
 def seen_at(connection: sa.Connection, host: HostId) -> float | None:
     """Return when a host has last answered; None where it never has."""
-    return connection.execute(sa.select(observations.c.seen_at).where(observations.c.host == host)).scalar() or None
+    return connection.execute(_SEEN_AT, {"mine": host}).scalar() or None
 
 
 def forget(connection: sa.Connection, host: HostId) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -36,10 +37,11 @@ def put(connection: sa.Connection, host: HostId, name: str, rating: Rating) -> N
     )
 
 
-def ratings(connection: sa.Connection) -> dict[HostId, dict[str, Rating]]:
-    """Return the ratings of all pools, by their hosts and names."""
+def ratings(connection: sa.Connection, only: Collection[HostId] | None = None) -> dict[HostId, dict[str, Rating]]:
+    """Return the ratings of all pools, or those of some hosts, by their hosts and names."""
+    query = pools.select() if only is None else pools.select().where(pools.c.host.in_(only))
     found: dict[HostId, dict[str, Rating]] = {}
-    for row in connection.execute(pools.select()):
+    for row in connection.execute(query):
         found.setdefault(HostId(row.host), {})[row.name] = _rating(row)
     return found
 

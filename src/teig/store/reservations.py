@@ -7,6 +7,8 @@ operation whose step has read the host; `rename` changes no amount. Nothing else
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,32 +65,41 @@ def release(connection: sa.Connection, guest: GuestId) -> None:
     connection.execute(reservations.delete().where(reservations.c.guest == guest))
 
 
-def on_host(connection: sa.Connection, host: HostId, pool: str) -> tuple[Amounts, int]:
-    """Return the sum of what is reserved on a host, disk and rates in one pool only, and for how many guests."""
-    here = reservations.c.host == host
-    count = sa.func.count(reservations.c.guest.distinct()).label("guests")
-    whole = connection.execute(sa.select(count, *_SUMS).where(here)).one()
-    in_pool = connection.execute(sa.select(*_SUMS).where(here, reservations.c.pool == pool)).one()
-    found = _amounts(in_pool)
-    return Amounts(int(whole.memory_mib), int(whole.millicores), found.disk_bytes, found.rates), int(whole.guests)
+@dataclass(frozen=True)
+class Reserved:
+    """What is reserved on a host, in each pool, and for how many guests."""
+
+    pools: dict[str, Amounts]
+    guests: int
+
+    def beside(self, pool: str) -> Amounts:
+        """Return the sum, disk and rates in one pool only."""
+        whole = sum(self.pools.values(), NOTHING)
+        mine = self.pools.get(pool, NOTHING)
+        return Amounts(whole.memory_mib, whole.millicores, mine.disk_bytes, mine.rates)
 
 
-def on_hosts(connection: sa.Connection) -> dict[HostId, dict[str, tuple[Amounts, int]]]:
-    """Return the sum of what is reserved on each host in each pool, and for how many guests."""
-    key = (reservations.c.host, reservations.c.pool)
-    found: dict[HostId, dict[str, tuple[Amounts, int]]] = {}
-    for row in connection.execute(sa.select(*key, sa.func.count().label("guests"), *_SUMS).group_by(*key)):
-        found.setdefault(HostId(row.host), {})[row.pool] = (_amounts(row), int(row.guests))
-    return found
+def on_hosts(connection: sa.Connection, only: Collection[HostId] | None = None) -> dict[HostId, Reserved]:
+    """Return what is reserved on each host, or on some; one on which nothing is has none."""
+    pools: dict[HostId, dict[str, Amounts]] = {}
+    for row in connection.execute(*_some(_SUMS_OF, only)):
+        pools.setdefault(HostId(row.host), {})[row.pool] = _amounts(row)
+    counts = {row.host: row.guests for row in connection.execute(*_some(_COUNTS, only))}
+    return {host: Reserved(found, int(counts[host])) for host, found in pools.items()}
 
 
-def in_pool(there: dict[str, tuple[Amounts, int]], pool: str) -> tuple[Amounts, int]:
-    """Return what `on_hosts` found for a host as `on_host` does."""
-    whole, guests = NOTHING, 0
-    for amounts, count in there.values():
-        whole, guests = whole + amounts, guests + count
-    mine = there.get(pool, (NOTHING, 0))[0]
-    return Amounts(whole.memory_mib, whole.millicores, mine.disk_bytes, mine.rates), guests
+def _some(query: sa.Select[Any], only: Collection[HostId] | None) -> tuple[Any, ...]:
+    if only is None:
+        return (query,)
+    return query.where(reservations.c.host.in_(sa.bindparam("only", expanding=True))), {"only": list(only)}
+
+
+_SUMS_OF = sa.select(reservations.c.host, reservations.c.pool, *_SUMS).group_by(
+    reservations.c.host, reservations.c.pool
+)
+_COUNTS = sa.select(reservations.c.host, sa.func.count(reservations.c.guest.distinct()).label("guests")).group_by(
+    reservations.c.host
+)
 
 
 def of_host(connection: sa.Connection, host: HostId) -> dict[GuestId, dict[str, Amounts]]:
