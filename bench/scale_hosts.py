@@ -34,7 +34,6 @@ from teig.model.names import GuestId, HostId, ImageId
 from teig.policy.placement import _SEAL, PlacementDecision
 from teig.record import dump, load
 
-
 DOWN_EVERY = 97
 """One guest of so many does not run though it should: it is what lists of drift have to tell."""
 
