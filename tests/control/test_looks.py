@@ -18,7 +18,6 @@ from teig.model.host import ForeignDomain
 from teig.store import hosts as stored_hosts
 from teig.store import observations
 from teig.store.hosts import StoredHost
-from teig.store.observations import Seen
 from teig.store.schema import guests as guests_table
 from teig.store.schema import observations as observations_table
 from teig.store.schema import observed_addresses, observed_guests, operations, reservations, sites
@@ -36,9 +35,9 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     sound = observing._judge
 
-    def counted(connection: sa.Connection, host: StoredHost, seen: Seen) -> Any:
+    def counted(connection: sa.Connection, host: StoredHost, *known: Any) -> Any:
         found.append(host.name)
-        return sound(connection, host, seen)
+        return sound(connection, host, *known)
 
     monkeypatch.setattr(observing, "_judge", counted)
     return found

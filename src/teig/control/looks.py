@@ -12,11 +12,9 @@ import hashlib
 from dataclasses import replace
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from teig.model.host import HostFacts
 from teig.record import text
-from teig.store import basis
+from teig.store.basis import Basis
 from teig.store.hosts import StoredHost
 from teig.store.observations import PASSING, Seen, Stamp
 
@@ -30,12 +28,11 @@ class Looks:
         """Remember nothing yet."""
         self._judged: dict[str, tuple[bytes, Stamp]] = {}
 
-    def digest(self, connection: sa.Connection, host: StoredHost, seen: Seen) -> bytes:
+    def digest(self, host: StoredHost, seen: Seen, basis: Basis) -> bytes:
         """Return a digest of all that a look is judged by."""
         at = seen.inventory
-        there = basis.of_host(connection, host.id, host.site)
-        newer = [ident for ident, boot, uptime_ns in there.seen if boot == at.boot != "" and uptime_ns > at.uptime_ns]
-        parts = (text(_lasting(seen.facts)), text(at, _PASSING), repr((host, there.rows, newer)).encode())
+        rest = repr((host, basis.newer_than(at.boot, at.uptime_ns))).encode()
+        parts = (text(_lasting(seen.facts)), text(at, _PASSING), rest, basis.plain())
         return hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
 
     def is_known(self, host: StoredHost, digest: bytes, stored: Stamp | None) -> bool:

@@ -28,10 +28,11 @@ from teig.policy.admission import beyond, capacity_of, moved
 from teig.policy.drift import Drift, Promise, compare
 from teig.policy.fitness import judge
 from teig.policy.guest_life import Phase
-from teig.store import guests, hosts, observations, reservations, servers, sites
+from teig.store import basis, guests, hosts, observations, reservations, servers
+from teig.store.basis import Basis
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
-from teig.store.observations import Seen
+from teig.store.observations import GuestRow, Seen
 
 EVERY_S: Final = 30.0
 TICK_S: Final = 0.5
@@ -121,7 +122,8 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks)
     stored = observations.lock(connection, host.id)
     if stored is not None and not stored.older_than(seen):
         return []
-    digest = looks.digest(connection, host, seen)
+    known_of_it = basis.of_host(connection, host.id, host.site)
+    digest = looks.digest(host, seen, known_of_it)
     known = looks.is_known(host, digest, stored)
     looks.judged(host, digest, seen)
     if known:
@@ -132,10 +134,10 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks)
 
 def _judge(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift]:
     """Store an observation that tells something new; return what drift is new."""
-    placed = guests.listed(connection, host.id)
-    inventory = _merged(connection, host.id, seen.inventory, placed)
+    placed = there.guests()
+    inventory = _merged(connection, host.id, seen.inventory, placed, there.seen())
     _raise_fences(connection, inventory, placed)
-    claimed = reservations.of_host(connection, host.id)
+    claimed = there.reserved()
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
     for ident, old, pool in moved(inventory, claimed, seen.facts):
         reservations.rename(connection, ident, host.id, old, pool)
@@ -143,7 +145,7 @@ def _judge(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drif
     for guest, pool, has in beyond(inventory, claimed, extents):
         reservations.raise_to(connection, guest, host.id, pool, has)
     capacity = capacity_of(seen.facts, inventory, claimed)
-    missing = judge(seen.facts, sites.named(connection, host.site).bridge).missing
+    missing = judge(seen.facts, there.site().bridge).missing
     if missing:  # it was a host once, and something has gone since
         capacity = replace(capacity, refuses=f"it lacks what a host must have: {missing[0].rstrip('.')}")
     drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
@@ -173,9 +175,17 @@ def _addresses(guest: GuestOnHost) -> set[str]:
     return {nic.ip for spec in specs for nic in spec.nics}
 
 
-def _merged(connection: sa.Connection, host: HostId, inventory: Inventory, placed: list[StoredGuest]) -> Inventory:
-    """Store what was seen of each guest; return the inventory with what operations have read of guests since."""
-    known = observations.rows_of(connection, host)
+def _merged(
+    connection: sa.Connection,
+    host: HostId,
+    inventory: Inventory,
+    placed: list[StoredGuest],
+    known: dict[GuestId, GuestRow],
+) -> Inventory:
+    """Store what was seen of each guest; return the inventory with what operations have read of guests since.
+
+    `known` is what was seen of them before.
+    """
     found: dict[GuestId, GuestOnHost] = {guest.id: guest for guest in inventory.guests}
     newer = {ident: row for ident, row in known.items() if row.newer_than(inventory)}
     ours = {guest.id for guest in placed}

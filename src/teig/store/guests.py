@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -245,10 +245,15 @@ def raise_fence(connection: sa.Connection, guest: GuestId, fence: int) -> None:
         connection.execute(guests.update().where(*mine, ~sa.exists().where(_OPEN)).values(fence=fence))
 
 
-def _stored(row: sa.Row[tuple[object, ...]]) -> StoredGuest:
+def _stored(row: Any) -> StoredGuest:
+    return stored(row, row.spec)
+
+
+def stored(row: Any, spec: dict[str, Any]) -> StoredGuest:
+    """Return the guest that a row of this table stands for, with the operation that works on it, and its spec."""
     return StoredGuest(
         host=HostId(row.host),
-        spec=recall(GuestSpec, row.spec),
+        spec=recall(GuestSpec, spec),
         phase=Phase(row.phase),
         fence=row.fence,
         operation=OperationId(row.operation) if row.operation else None,

@@ -7,7 +7,7 @@ operation whose step has read the host; `rename` changes no amount. Nothing else
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,8 +104,13 @@ _COUNTS = sa.select(reservations.c.host, sa.func.count(reservations.c.guest.dist
 
 def of_host(connection: sa.Connection, host: HostId) -> dict[GuestId, dict[str, Amounts]]:
     """Return what is reserved for each guest on a host, by the names of its pools."""
+    return by_guest(connection.execute(_OF_HOST, {"on": host}))
+
+
+def by_guest(rows: Iterable[Any]) -> dict[GuestId, dict[str, Amounts]]:
+    """Return what rows say is reserved for each guest, by the names of its pools."""
     found: dict[GuestId, dict[str, Amounts]] = {}
-    for row in connection.execute(_OF_HOST, {"on": host}):
+    for row in rows:
         found.setdefault(GuestId(row.guest), {})[row.pool] = _amounts(row)
     return found
 
