@@ -122,17 +122,17 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks)
     stored = observations.lock(connection, host.id)
     if stored is not None and not stored.older_than(seen):
         return []
-    known_of_it = basis.of_host(connection, host.id, host.site)
-    digest = looks.digest(host, seen, known_of_it)
+    there = basis.of_host(connection, host.id, host.site)
+    digest = looks.digest(host, seen, there)
     known = looks.is_known(host, digest, stored)
     looks.judged(host, digest, seen)
     if known:
         observations.put_stamp(connection, host.id, seen)
         return []
-    return _judge(connection, host, seen)
+    return _judge(connection, host, seen, there)
 
 
-def _judge(connection: sa.Connection, host: StoredHost, seen: Seen) -> list[Drift]:
+def _judge(connection: sa.Connection, host: StoredHost, seen: Seen, there: Basis) -> list[Drift]:
     """Store an observation that tells something new; return what drift is new."""
     placed = there.guests()
     inventory = _merged(connection, host.id, seen.inventory, placed, there.seen())
