@@ -30,10 +30,12 @@ class Looks:
 
     def digest(self, host: StoredHost, seen: Seen, basis: Basis) -> bytes:
         """Return a digest of all that a look is judged by."""
-        at = seen.inventory
-        rest = repr((host, basis.newer_than(at.boot, at.uptime_ns))).encode()
-        parts = (text(_lasting(seen.facts)), text(at, _PASSING), rest, basis.plain())
-        return hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
+        parts = [text(_lasting(seen.facts)), text(seen.inventory, _PASSING), repr(host).encode()]
+        parts += [part.encode() for part in basis.texts()]
+        found = hashlib.blake2b(digest_size=16)
+        for part in parts:
+            found.update(len(part).to_bytes(8, "big") + part)
+        return found.digest()
 
     def is_known(self, host: StoredHost, digest: bytes, stored: Stamp | None) -> bool:
         """Return whether what is `stored` of a host was judged here, by the same."""

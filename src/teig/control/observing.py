@@ -122,7 +122,7 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks)
     stored = observations.lock(connection, host.id)
     if stored is not None and not stored.older_than(seen):
         return []
-    there = basis.of_host(connection, host.id, host.site)
+    there = basis.of_host(connection, host.id, host.site, seen.inventory)
     digest = looks.digest(host, seen, there)
     known = looks.is_known(host, digest, stored)
     looks.judged(host, digest, seen)

@@ -8,11 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from teig.model.host import Inventory
 from teig.model.names import GuestId, HostId
 from teig.model.site import Site
 from teig.policy.admission import Amounts
 from teig.record import recall
 from teig.store import guests, reservations
+from teig.store.at_once import AtOnce, Fetched
 from teig.store.guests import StoredGuest
 from teig.store.observations import GuestRow
 from teig.store.schema import guests as guests_table
@@ -40,48 +42,54 @@ _GUESTS = (
 _KEY = (reservations_table.c.guest, reservations_table.c.pool)
 _RESERVED = reservations_table.select().where(reservations_table.c.host == _ON).order_by(*_KEY)
 _SEEN = sa.select(*_plain(observed_guests)).where(observed_guests.c.host == _ON).order_by(observed_guests.c.guest)
+_NEWER = sa.select(observed_guests.c.guest).where(
+    observed_guests.c.host == _ON,
+    observed_guests.c.boot == sa.bindparam("its_boot"),
+    observed_guests.c.boot != "",
+    observed_guests.c.uptime_ns > sa.bindparam("its_uptime_ns"),
+)
+_ALL = AtOnce(_SITE, _GUESTS, _RESERVED, _SEEN, _NEWER.order_by(observed_guests.c.guest))
 
 
 @dataclass(frozen=True)
 class Basis:
-    """The rows about a host, as they were read: its site's, its guests', their reservations, what was seen of them."""
+    """The rows about a host: its site's, its guests', their reservations, and what was last seen of them.
 
-    site_rows: list[Any]
-    guest_rows: list[Any]
-    reserved_rows: list[Any]
-    seen_rows: list[Any]
+    `newer` are the guests that were seen after the moment that is judged.
+    """
 
-    def plain(self) -> bytes:
-        """Return all of it as bytes, to be compared. Not as rows: their `repr` leaves out what is long."""
-        rows = (self.site_rows, self.guest_rows, self.reserved_rows, self.seen_rows)
-        return repr([[tuple(row) for row in found] for found in rows]).encode()
+    site_rows: Fetched
+    guest_rows: Fetched
+    reserved_rows: Fetched
+    seen_rows: Fetched
+    newer: Fetched
+
+    def texts(self) -> list[str]:
+        """Return all of it, to be compared."""
+        return [part.text for part in (self.site_rows, self.guest_rows, self.reserved_rows, self.seen_rows, self.newer)]
 
     def site(self) -> Site:
         """Return the host's site."""
-        [row] = self.site_rows
+        [row] = self.site_rows.rows()
         return recall(Site, json.loads(row.record))
 
     def guests(self) -> list[StoredGuest]:
         """Return the host's guests by name."""
-        return [guests.stored(row, json.loads(row.spec)) for row in self.guest_rows]
+        return [guests.stored(row, json.loads(row.spec)) for row in self.guest_rows.rows()]
 
     def reserved(self) -> dict[GuestId, dict[str, Amounts]]:
         """Return what is reserved for each guest there, by the names of its pools."""
-        return reservations.by_guest(self.reserved_rows)
+        return reservations.by_guest(self.reserved_rows.rows())
 
     def seen(self) -> dict[GuestId, GuestRow]:
         """Return what was last seen of the guests there."""
         return {
             GuestId(row.guest): GuestRow(json.loads(row.record), row.boot, row.uptime_ns, row.fence)
-            for row in self.seen_rows
+            for row in self.seen_rows.rows()
         }
 
-    def newer_than(self, boot: str, uptime_ns: int) -> list[str]:
-        """Return the guests that were seen after some moment of the same boot."""
-        return [row.guest for row in self.seen_rows if row.boot == boot != "" and row.uptime_ns > uptime_ns]
 
-
-def of_host(connection: sa.Connection, host: HostId, site: str) -> Basis:
-    """Return what the database says of a host at a site."""
-    at: dict[str, str] = {"on": host, "site": site}
-    return Basis(*(list(connection.execute(query, at)) for query in (_SITE, _GUESTS, _RESERVED, _SEEN)))
+def of_host(connection: sa.Connection, host: HostId, site: str, judged: Inventory) -> Basis:
+    """Return what the database says of a host at a site when its answer is `judged`."""
+    given = {"on": host, "site": site, "its_boot": judged.boot, "its_uptime_ns": judged.uptime_ns}
+    return Basis(*_ALL.fetch(connection, given))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from teig.model.guest import GuestState
 from teig.policy.guest_life import Phase
 from teig.policy.guest_state import word
+from teig.store.at_once import AtOnce
 from teig.store.observations import is_fresh
 from teig.store.schema import guests, hosts, images, observations, observed_guests
 
@@ -45,7 +46,7 @@ _LINES = (
         observations.c.seen_at,
         observations.c.boot.label("host_boot"),
         observations.c.uptime_ns,
-        observed_guests.c.boot,
+        observed_guests.c.boot.label("seen_boot"),
         observed_guests.c.state,
         observed_guests.c.domid,
         observed_guests.c.answers,
@@ -55,14 +56,19 @@ _LINES = (
     .outerjoin(images, images.c.id == guests.c.spec["image"].as_string())
     .outerjoin(observations, observations.c.host == guests.c.host)
     .outerjoin(observed_guests, _SEEN)
+    .where(guests.c.name > sa.bindparam("after"))
     .order_by(guests.c.name)
+    .limit(sa.bindparam("most"))
 )
+_PAGE = AtOnce(_LINES)
+_ALL: Final = 2**31
 
 
 def listed(connection: sa.Connection, now: float, after: str = "", limit: int | None = None) -> list[GuestLine]:
     """Return guests by name: at most `limit` of those whose names follow `after`."""
-    query = _LINES.where(guests.c.name > sa.bindparam("after")).limit(limit)
-    return [_line(row, now) for row in connection.execute(query, {"after": after})]
+    given = {"after": after, "most": _ALL if limit is None else limit}
+    [found] = _PAGE.fetch(connection, given)
+    return [_line(row, now) for row in found.rows()]
 
 
 def _line(row: Any, now: float) -> GuestLine:
@@ -71,7 +77,7 @@ def _line(row: Any, now: float) -> GuestLine:
     fresh = known and is_fresh(row.seen_at, now)
     running = row.domid is not None and row.state != "stopped"
     ran_s = None
-    if running and row.started_s is not None and row.boot == row.host_boot and row.uptime_ns:
+    if running and row.started_s is not None and row.seen_boot == row.host_boot and row.uptime_ns:
         ran_s = row.uptime_ns / 1e9 - row.started_s
     return GuestLine(
         name=row.name,

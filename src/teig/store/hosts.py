@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,11 +16,14 @@ from teig.record import recall
 from teig.store import guests as guest_rows
 from teig.store import observations, pools
 from teig.store import reservations as stored_reservations
+from teig.store.at_once import AtOnce
 from teig.store.pools import Rating
 from teig.store.reservations import Reserved
 from teig.store.schema import hosts, reservations
 from teig.store.schema import observations as observations_table
 
+_LISTED = AtOnce(hosts.select().order_by(hosts.c.name))
+_NAMES = AtOnce(sa.select(hosts.c.id, hosts.c.name))
 _BY_ID = hosts.select().where(hosts.c.id == sa.bindparam("ident"))
 
 
@@ -66,7 +70,8 @@ def replace(connection: sa.Connection, host: StoredHost) -> None:
 
 def listed(connection: sa.Connection) -> list[StoredHost]:
     """Return all hosts by name."""
-    return [_stored(row) for row in connection.execute(hosts.select().order_by(hosts.c.name))]
+    [found] = _LISTED.fetch(connection, {})
+    return [_stored(row) for row in found.rows()]
 
 
 def named(connection: sa.Connection, name: str) -> StoredHost:
@@ -92,7 +97,8 @@ def never_seen(connection: sa.Connection, site: str, silent_since: float) -> lis
 
 def names(connection: sa.Connection) -> dict[HostId, str]:
     """Return the names of all hosts."""
-    return {HostId(row.id): row.name for row in connection.execute(sa.select(hosts.c.id, hosts.c.name))}
+    [found] = _NAMES.fetch(connection, {})
+    return {HostId(row.id): row.name for row in found.rows()}
 
 
 def by_id(connection: sa.Connection, host: HostId) -> StoredHost:
@@ -211,5 +217,5 @@ def _candidate(host: StoredHost, capacity: Capacity, rating: Rating | None, rese
     return Candidate(host.id, host.name, host.site, capacity, rating.capacity if rating else None, taken, guests_there)
 
 
-def _stored(row: sa.Row[tuple[object, ...]]) -> StoredHost:
+def _stored(row: Any) -> StoredHost:
     return StoredHost(**{column.name: getattr(row, column.name) for column in hosts.columns})

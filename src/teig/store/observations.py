@@ -19,6 +19,7 @@ from teig.model.names import GuestId, HostId
 from teig.policy.admission import Capacity
 from teig.policy.drift import Drift
 from teig.record import dump, recall
+from teig.store.at_once import AtOnce
 from teig.store.schema import hosts, nics, observations, observed_addresses, observed_guests
 
 FRESH_S: Final = 90.0
@@ -276,8 +277,11 @@ def drift_of(connection: sa.Connection, host: HostId) -> list[Drift]:
 
 def drift_of_all(connection: sa.Connection) -> list[tuple[HostId, list[Drift]]]:
     """Return the drift of the hosts that have some, as it was found when they were last seen."""
-    query = sa.select(observations.c.host, observations.c.drift).where(observations.c.differs)
-    return [(HostId(row.host), [recall(Drift, one) for one in row.drift]) for row in connection.execute(query)]
+    [found] = _DIFFERING.fetch(connection, {})
+    return [(HostId(row.host), [recall(Drift, one) for one in row.drift]) for row in found.rows()]
+
+
+_DIFFERING = AtOnce(sa.select(observations.c.host, observations.c.drift).where(observations.c.differs))
 
 
 def silent(connection: sa.Connection) -> dict[HostId, str]:
