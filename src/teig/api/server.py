@@ -49,8 +49,7 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
     """
     logging.basicConfig(level=logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
-    _few_arenas()
-    gc.set_threshold(_GARBAGE, 20, 20)
+    _manage_memory()
     check_socket(folder / SOCKET)
     make_private(folder)
     key = _ssh_key(folder / KEY)
@@ -102,8 +101,12 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
         return load_all(url, untrusted, time.time(), key)
 
 
-def _few_arenas() -> None:
-    """Let glibc's malloc keep its memory in few places: by default each thread has its own, half empty (mallopt(3))."""
+def _manage_memory() -> None:
+    """Look for garbage seldom, and let glibc's malloc keep its memory in few places.
+
+    By default each thread has its own, half empty (mallopt(3)).
+    """
+    gc.set_threshold(_GARBAGE, 20, 20)
     with suppress(AttributeError):  # another C library has no mallopt
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
