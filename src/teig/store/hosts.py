@@ -84,15 +84,20 @@ def named(connection: sa.Connection, name: str) -> StoredHost:
 
 def never_seen(connection: sa.Connection, site: str, silent_since: float) -> list[StoredHost]:
     """Return the hosts at a site that have never answered, but those that were silent before some time already."""
-    seen = observations_table.c
-    query = (
-        hosts.select()
-        .outerjoin(observations_table, seen.host == hosts.c.id)
-        .where(hosts.c.site == site, sa.or_(seen.host.is_(None), seen.seen_at <= observations.NEVER))
-        .where(sa.or_(seen.silent_since.is_(None), seen.silent_since >= silent_since))
-        .order_by(hosts.c.name)
-    )
-    return [_stored(row) for row in connection.execute(query)]
+    rows = connection.execute(_NEVER_SEEN, {"site": site, "silent_since": silent_since})
+    return [_stored(row) for row in rows]
+
+
+_LATE = sa.or_(
+    observations_table.c.silent_since.is_(None), observations_table.c.silent_since >= sa.bindparam("silent_since")
+)
+_NEVER_SEEN = (
+    hosts.select()
+    .outerjoin(observations_table, observations_table.c.host == hosts.c.id)
+    .where(hosts.c.site == sa.bindparam("site"), _LATE)
+    .where(sa.or_(observations_table.c.host.is_(None), observations_table.c.seen_at <= observations.NEVER))
+    .order_by(hosts.c.name)
+)
 
 
 def names(connection: sa.Connection) -> dict[HostId, str]:
@@ -151,23 +156,29 @@ def ranked(
 
     With a `name`, only the one that is called so.
     """
+    given = {"site": site, "since": since, "least_mib": least_mib, "only": name}
+    yield from map(_stored, connection.execute(_RANKED, given))
+
+
+def _ranked_query() -> sa.Select[Any]:
     taken = (
         sa.select(reservations.c.host, sa.func.sum(reservations.c.memory_mib).label("mib"))
         .group_by(reservations.c.host)
         .subquery()
     )
-    room = observations_table.c.memory_mib - sa.func.coalesce(taken.c.mib, 0)
-    query = (
+    seen, only = observations_table.c, sa.bindparam("only", type_=sa.Text)
+    room = seen.memory_mib - sa.func.coalesce(taken.c.mib, 0)
+    return (
         hosts.select()
-        .join(observations_table, observations_table.c.host == hosts.c.id)
+        .join(observations_table, seen.host == hosts.c.id)
         .outerjoin(taken, taken.c.host == hosts.c.id)
-        .where(hosts.c.site == site, observations_table.c.seen_at >= since, room >= least_mib)
-        .where(observations_table.c.silent_since.is_(None))
+        .where(hosts.c.site == sa.bindparam("site"), sa.or_(only.is_(None), hosts.c.name == only))
+        .where(seen.seen_at >= sa.bindparam("since"), room >= sa.bindparam("least_mib"), seen.silent_since.is_(None))
         .order_by(room.desc(), hosts.c.name)
     )
-    if name is not None:
-        query = query.where(hosts.c.name == name)
-    yield from map(_stored, connection.execute(query))
+
+
+_RANKED = _ranked_query()
 
 
 def candidate(
@@ -197,18 +208,20 @@ def candidates(connection: sa.Connection, only: Collection[StoredHost] | None = 
     """Return all hosts, or some, that were ever seen, with all that is reserved on each."""
     known = {host.id: host for host in (listed(connection) if only is None else only)}
     named = None if only is None else list(known)
-    query = sa.select(observations_table.c.host, observations_table.c.capacity)
-    if named is not None:
-        query = query.where(observations_table.c.host.in_(named))
+    query, given = (_CAPACITIES, {}) if named is None else (_CAPACITIES_OF, {"only": named})
     reserved = stored_reservations.on_hosts(connection, named)
     ratings = pools.ratings(connection, named)
     found = {}
-    for row in connection.execute(query):
+    for row in connection.execute(query, given):
         if row.capacity is not None:
             host, capacity = known[HostId(row.host)], recall(Capacity, row.capacity)
             rating = ratings.get(host.id, {}).get(capacity.pool)
             found[host.id] = _candidate(host, capacity, rating, reserved.get(host.id))
     return found
+
+
+_CAPACITIES = sa.select(observations_table.c.host, observations_table.c.capacity)
+_CAPACITIES_OF = _CAPACITIES.where(observations_table.c.host.in_(sa.bindparam("only", expanding=True)))
 
 
 def _candidate(host: StoredHost, capacity: Capacity, rating: Rating | None, reserved: Reserved | None) -> Candidate:

@@ -147,16 +147,29 @@ def claim(connection: sa.Connection, operation: str, server: str) -> Lease | Non
 
 def failing_hosts(connection: sa.Connection, since: float) -> set[HostId]:
     """Return the hosts on which a create has failed `since` some time (seconds since 1970)."""
-    lately = (operations.c.created >= since - _LONGEST_S, operations.c.ended >= since)
-    failed = (*lately, operations.c.kind == _CREATE, operations.c.state.in_(_FAILED))
-    return {HostId(host) for host in connection.execute(sa.select(operations.c.host).where(*failed)).scalars()}
+    given = {"created": since - _LONGEST_S, "since": since}
+    return {HostId(host) for host in connection.execute(_FAILING, given).scalars()}
+
+
+_FAILING = sa.select(operations.c.host).where(
+    operations.c.created >= sa.bindparam("created"),
+    operations.c.ended >= sa.bindparam("since"),
+    operations.c.kind == _CREATE,
+    operations.c.state.in_(_FAILED),
+)
 
 
 def full_hosts(connection: sa.Connection) -> set[HostId]:
     """Return the hosts at which nothing more is begun until something there has ended: it might wait for an hour."""
-    query = sa.select(operations.c.host).where(_WORKED_ON).group_by(operations.c.host)
-    full = query.having(sa.func.count() >= MOST_WAITING_ON_A_HOST)
-    return {HostId(host) for host in connection.execute(full).scalars()}
+    return {HostId(host) for host in connection.execute(_FULL).scalars()}
+
+
+_FULL = (
+    sa.select(operations.c.host)
+    .where(_WORKED_ON)
+    .group_by(operations.c.host)
+    .having(sa.func.count() >= MOST_WAITING_ON_A_HOST)
+)
 
 
 def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:

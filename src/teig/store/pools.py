@@ -39,11 +39,15 @@ def put(connection: sa.Connection, host: HostId, name: str, rating: Rating) -> N
 
 def ratings(connection: sa.Connection, only: Collection[HostId] | None = None) -> dict[HostId, dict[str, Rating]]:
     """Return the ratings of all pools, or those of some hosts, by their hosts and names."""
-    query = pools.select() if only is None else pools.select().where(pools.c.host.in_(only))
+    query, given = (_ALL, {}) if only is None else (_SOME, {"only": list(only)})
     found: dict[HostId, dict[str, Rating]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(query, given):
         found.setdefault(HostId(row.host), {})[row.name] = _rating(row)
     return found
+
+
+_ALL = pools.select()
+_SOME = _ALL.where(pools.c.host.in_(sa.bindparam("only", expanding=True)))
 
 
 def of_host(connection: sa.Connection, host: HostId) -> dict[str, Rating]:

@@ -81,25 +81,27 @@ class Reserved:
 
 def on_hosts(connection: sa.Connection, only: Collection[HostId] | None = None) -> dict[HostId, Reserved]:
     """Return what is reserved on each host, or on some; one on which nothing is has none."""
+    query, given = (_ON_HOSTS, {}) if only is None else (_ON_SOME, {"only": list(only)})
     pools: dict[HostId, dict[str, Amounts]] = {}
-    for row in connection.execute(*_some(_SUMS_OF, only)):
-        pools.setdefault(HostId(row.host), {})[row.pool] = _amounts(row)
-    counts = {row.host: row.guests for row in connection.execute(*_some(_COUNTS, only))}
-    return {host: Reserved(found, int(counts[host])) for host, found in pools.items()}
+    counts: dict[HostId, int] = {}
+    for row in connection.execute(query, given):
+        host = HostId(row.host)
+        pools.setdefault(host, {})[row.pool] = _amounts(row)
+        counts[host] = int(row.guests)
+    return {host: Reserved(found, counts[host]) for host, found in pools.items()}
 
 
-def _some(query: sa.Select[Any], only: Collection[HostId] | None) -> tuple[Any, ...]:
-    if only is None:
-        return (query,)
-    return query.where(reservations.c.host.in_(sa.bindparam("only", expanding=True))), {"only": list(only)}
-
-
-_SUMS_OF = sa.select(reservations.c.host, reservations.c.pool, *_SUMS).group_by(
+_THERE = reservations.alias()
+_GUESTS = (
+    sa.select(sa.func.count(_THERE.c.guest.distinct()))
+    .where(_THERE.c.host == reservations.c.host)
+    .correlate(reservations)
+    .scalar_subquery()
+)
+_ON_HOSTS = sa.select(reservations.c.host, reservations.c.pool, _GUESTS.label("guests"), *_SUMS).group_by(
     reservations.c.host, reservations.c.pool
 )
-_COUNTS = sa.select(reservations.c.host, sa.func.count(reservations.c.guest.distinct()).label("guests")).group_by(
-    reservations.c.host
-)
+_ON_SOME = _ON_HOSTS.where(reservations.c.host.in_(sa.bindparam("only", expanding=True)))
 
 
 def of_host(connection: sa.Connection, host: HostId) -> dict[GuestId, dict[str, Amounts]]:
