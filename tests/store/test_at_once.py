@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ things = sa.Table(
     sa.Column("part", sa.Float, nullable=True),
     sa.Column("record", sa.JSON, nullable=True),
 )
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": 1, "name": "plain", "flag": True, "whole": 2**62 + 1, "part": 0.25, "record": {"a": [1, {"b": None}]}},
     {
         "id": 2,
