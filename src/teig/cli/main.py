@@ -30,7 +30,7 @@ class Commands(LazyGroup):
         "image": Noun("teig.cli.image", "Root file systems that guests are made from."),
         "guest": Noun("teig.cli.guest", "Guests: create, look, start, stop, reach, delete."),
         "drift": Noun("teig.cli.drift", "What differs between what is promised and what is so."),
-        "audit": Noun("teig.cli.audit", "What is wrong in configuration files and on hosts. Only --host needs a server."),
+        "audit": Noun("teig.cli.audit", "What is wrong in configuration files and on hosts. --host needs a server."),
         "op": Noun("teig.cli.op", "Operations: what is being done, and what was."),
         "state": Noun("teig.cli.state", "The server's own state: back it up, restore it."),
         "lab": Noun("teig.cli.lab", "Real Xen hosts, booted in QEMU on this machine."),
