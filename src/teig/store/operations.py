@@ -161,14 +161,14 @@ _FAILING = sa.select(operations.c.host).where(
 
 def full_hosts(connection: sa.Connection) -> set[HostId]:
     """Return the hosts at which nothing more is begun until something there has ended: it might wait for an hour."""
-    return {HostId(host) for host in connection.execute(_FULL).scalars()}
+    return {HostId(host) for host in connection.execute(_FULL, {"most": MOST_WAITING_ON_A_HOST}).scalars()}
 
 
 _FULL = (
     sa.select(operations.c.host)
     .where(_WORKED_ON)
     .group_by(operations.c.host)
-    .having(sa.func.count() >= MOST_WAITING_ON_A_HOST)
+    .having(sa.func.count() >= sa.bindparam("most"))
 )
 
 
