@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from teig.control import guests, observing
+from teig.control import guests, looks, observing
 from teig.control.looks import Looks
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import TeigError, Unreachable
 from teig.model.host import ForeignDomain
+from teig.model.names import HostId
 from teig.store import hosts as stored_hosts
 from teig.store import observations
 from teig.store.hosts import StoredHost
+from teig.store.observations import Seen
 from teig.store.schema import guests as guests_table
 from teig.store.schema import observations as observations_table
 from teig.store.schema import observed_addresses, observed_guests, operations, reservations, sites
@@ -227,3 +229,68 @@ def test_a_guest_is_judged_when_the_operation_that_locks_it_ends(
     guest_on(host).fence += 5
     assert seen_with(None) < guest_on(host).fence
     assert seen_with(1.0) == guest_on(host).fence
+
+
+@pytest.mark.parametrize("change", [CHANGES["reserved less"], CHANGES["no observation of the guest"]])
+def test_what_was_mended_and_is_put_back_is_mended_again(
+    services: Services, host: SimulatedHost, judged: list[str], change: Change
+) -> None:
+    at = settled(services, judged)
+    before = rows(services)
+    for _ in range(2):
+        change(services, host)
+        assert rows(services) != before
+        observing.observe(services, at)
+        found = rows(services)
+        assert found["reservations"] == before["reservations"]
+        assert [row["state"] for row in found["observed_guests"]] == ["running"]
+
+
+def test_what_somebody_has_damaged_is_put_right_within_ten_minutes(
+    services: Services, host: SimulatedHost, judged: list[str]
+) -> None:
+    at = settled(services, judged)
+    before = rows(services)
+    table(observations_table, memory_mib=10**6, differs=True)(services, host)
+    now = services.now
+    object.__setattr__(services, "now", lambda: now() + looks.JUDGED_S)
+    observing.observe(services, at)
+    assert rows(services) == before
+    object.__setattr__(services, "now", now)
+    observing.observe(services, at)  # its clock was set back
+    assert judged == ["sim1", "sim1"]
+
+
+def test_what_an_operation_has_read_since_is_no_part_of_a_later_look(
+    services: Services, host: SimulatedHost, judged: list[str]
+) -> None:
+    """A late answer is judged with what is newer; one that tells the same, and is newer still, is not."""
+    at = settled(services, judged)
+    early = Seen(host.facts(), host.inventory(), services.now())
+    ended(services, host)
+    [ident] = host.guests
+    stopped = host.guest(ident)
+
+    def read_it(connection: sa.Connection) -> None:
+        observations.put_guest(connection, at.id, stopped, observations.of_guest(connection, ident, at.id), 1)
+
+    def states_after(seen: Seen) -> list[str]:
+        services.db.update(lambda connection: observing.store(connection, at, seen, services.looks))
+        return [line.state for line in guests.lines(services)]
+
+    services.db.write(read_it)
+    assert states_after(early) == states_after(early) == ["missing"]
+    later = host.inventory().uptime_ns + 10**9
+    told = tuple(dataclasses.replace(guest, uptime_ns=later) for guest in early.inventory.guests)
+    again = dataclasses.replace(early.inventory, uptime_ns=later, guests=told)
+    assert states_after(Seen(host.facts(), again, services.now())) == ["running"]
+
+
+def test_hosts_that_were_removed_are_forgotten(services: Services, host: SimulatedHost, judged: list[str]) -> None:
+    at = settled(services, judged)
+    seen = Seen(host.facts(), host.inventory(), services.now())
+    known = Looks()
+    known.judged(at, b"same", b"same", seen)
+    late = dataclasses.replace(seen, seen_at=seen.seen_at + looks.JUDGED_S)
+    known.judged(dataclasses.replace(at, id=HostId("other")), b"same", b"same", late)
+    assert len(known._judged) == 1

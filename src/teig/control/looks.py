@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from teig.model.host import HostFacts
 from teig.record import text
@@ -18,15 +18,17 @@ from teig.store.basis import Basis
 from teig.store.hosts import StoredHost
 from teig.store.observations import PASSING, Seen, Stamp
 
+JUDGED_S: Final = 600.0
+"""How long a host is not judged again at most (at least half of it): so what somebody has damaged is put right."""
 _PASSING: Final[Any] = {"uptime_ns": True, "guests": {"__all__": PASSING}}
 
 
 class Looks:
-    """What the last looks of this server were judged by, for each host."""
+    """What the last looks of this server were judged by, for each host. Times: seconds since 1970."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._judged: dict[str, tuple[bytes, Stamp]] = {}
+        self._judged: dict[str, _Judged] = {}
 
     def digest(self, host: StoredHost, seen: Seen, basis: Basis) -> bytes:
         """Return a digest of all that a look is judged by."""
@@ -37,13 +39,38 @@ class Looks:
             found.update(len(part).to_bytes(8, "big") + part)
         return found.digest()
 
-    def is_known(self, host: StoredHost, digest: bytes, stored: Stamp | None) -> bool:
-        """Return whether what is `stored` of a host was judged here, by the same."""
-        return stored is not None and self._judged.get(host.id) == (digest, stored)
+    def is_known(self, host: StoredHost, digest: bytes, stored: Stamp | None, seen: Seen) -> bool:
+        """Return whether what is `stored` of a host was judged here, by the same, and lately enough."""
+        judged = self._judged.get(host.id)
+        if stored is None or judged is None or judged.seen_at > seen.seen_at or seen.seen_at >= judged.until:
+            return False
+        return (judged.digest, judged.stamp) == (digest, stored)
 
-    def judged(self, host: StoredHost, digest: bytes, seen: Seen) -> None:
-        """Remember what a look was judged by. It counts when it is stored, so this may come before the commit."""
-        self._judged[host.id] = (digest, Stamp.of(seen))
+    def judged(self, host: StoredHost, before: bytes, after: bytes, seen: Seen) -> None:
+        """Remember a look that was judged, if that has changed nothing that it was judged by.
+
+        It counts when it is stored, so this may come before the commit.
+        """
+        now = seen.seen_at
+        self._judged = {ident: known for ident, known in self._judged.items() if now < known.until}
+        if before == after:
+            apart = JUDGED_S * (1 - before[0] / 512)  # so that hosts which were seen at once are not judged at once
+            self._judged[host.id] = _Judged(before, Stamp.of(seen), now, now + apart)
+
+    def stamped(self, host: StoredHost, seen: Seen) -> None:
+        """Remember that another look was the same; it is stored in the same transaction."""
+        known = self._judged.get(host.id)
+        if known is not None:
+            self._judged[host.id] = known._replace(stamp=Stamp.of(seen))
+
+
+class _Judged(NamedTuple):
+    """What a look was judged by, the stamp of the newest one that was the same, and from when to when it is good."""
+
+    digest: bytes
+    stamp: Stamp
+    seen_at: float
+    until: float
 
 
 def _lasting(facts: HostFacts) -> HostFacts:

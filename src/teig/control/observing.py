@@ -124,12 +124,14 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks)
         return []
     there = basis.of_host(connection, host.id, host.site, seen.inventory)
     digest = looks.digest(host, seen, there)
-    known = looks.is_known(host, digest, stored)
-    looks.judged(host, digest, seen)
-    if known:
+    if looks.is_known(host, digest, stored, seen):
         observations.put_stamp(connection, host.id, seen)
+        looks.stamped(host, seen)
         return []
-    return _judge(connection, host, seen, there)
+    new = _judge(connection, host, seen, there)
+    left = basis.of_host(connection, host.id, host.site, seen.inventory)
+    looks.judged(host, digest, looks.digest(host, seen, left), seen)
+    return new
 
 
 def _judge(connection: sa.Connection, host: StoredHost, seen: Seen, there: Basis) -> list[Drift]:

@@ -81,27 +81,23 @@ class Reserved:
 
 def on_hosts(connection: sa.Connection, only: Collection[HostId] | None = None) -> dict[HostId, Reserved]:
     """Return what is reserved on each host, or on some; one on which nothing is has none."""
-    query, given = (_ON_HOSTS, {}) if only is None else (_ON_SOME, {"only": list(only)})
+    sums, counts, given = (_SUMS_ON, _COUNTS, {}) if only is None else (_SUMS_ON_SOME, _COUNTS_SOME, {"only": [*only]})
     pools: dict[HostId, dict[str, Amounts]] = {}
-    counts: dict[HostId, int] = {}
-    for row in connection.execute(query, given):
-        host = HostId(row.host)
-        pools.setdefault(host, {})[row.pool] = _amounts(row)
-        counts[host] = int(row.guests)
-    return {host: Reserved(found, counts[host]) for host, found in pools.items()}
+    for row in connection.execute(sums, given):
+        pools.setdefault(HostId(row.host), {})[row.pool] = _amounts(row)
+    guests = {row.host: int(row.guests) for row in connection.execute(counts, given)}
+    return {host: Reserved(found, guests.get(host, 0)) for host, found in pools.items()}
 
 
-_THERE = reservations.alias()
-_GUESTS = (
-    sa.select(sa.func.count(_THERE.c.guest.distinct()))
-    .where(_THERE.c.host == reservations.c.host)
-    .correlate(reservations)
-    .scalar_subquery()
-)
-_ON_HOSTS = sa.select(reservations.c.host, reservations.c.pool, _GUESTS.label("guests"), *_SUMS).group_by(
+_SOME = reservations.c.host.in_(sa.bindparam("only", expanding=True))
+_SUMS_ON = sa.select(reservations.c.host, reservations.c.pool, *_SUMS).group_by(
     reservations.c.host, reservations.c.pool
 )
-_ON_SOME = _ON_HOSTS.where(reservations.c.host.in_(sa.bindparam("only", expanding=True)))
+_SUMS_ON_SOME = _SUMS_ON.where(_SOME)
+_COUNTS = sa.select(reservations.c.host, sa.func.count(reservations.c.guest.distinct()).label("guests")).group_by(
+    reservations.c.host
+)
+_COUNTS_SOME = _COUNTS.where(_SOME)
 
 
 def of_host(connection: sa.Connection, host: HostId) -> dict[GuestId, dict[str, Amounts]]:
