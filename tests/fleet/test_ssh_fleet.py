@@ -314,3 +314,14 @@ def test_a_guest_whose_description_is_none_hides_no_other(tmp_path: Path) -> Non
         assert found[GuestId(GUEST)].spec == load(GuestSpec, text)
         assert found[GuestId(other["id"])].spec is None
         assert far.guest(GuestId(other["id"])).spec is None
+
+
+def test_only_what_carries_images_is_compressed(host: Host, folder: Path) -> None:
+    """A server keeps the connection for calls to each of its hosts, a thousand perhaps."""
+    assert isinstance(host, SshHost)
+    host.image_put(decision(), IMAGE_NOUN, folder, NEVER)
+    made = [agents._connection._made for agents in (host.link._calls, host.link._bytes)]
+    assert [connection and connection.get_extra_info("send_compression") for connection in made] == [
+        "none",
+        "zlib@openssh.com",
+    ]

@@ -31,8 +31,8 @@ class Link:
         self.host = host
         self._lanes = Lanes(host.name)
         silence = Silence()
-        self._calls = Agents(host, Connection(host, key, silence), kept=1)
-        self._bytes = Agents(host, Connection(host, key, silence), kept=0)
+        self._calls = Agents(host, Connection(host, key, silence, compressed=False), kept=1)
+        self._bytes = Agents(host, Connection(host, key, silence, compressed=True), kept=0)
 
     @property
     def version(self) -> str:
