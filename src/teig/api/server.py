@@ -36,8 +36,8 @@ KEY = "id_ed25519"
 _M_ARENA_MAX = -8  # malloc.h
 _GARBAGE = 50_000
 """How many more objects there must be before Python looks for cycles among the youngest (gc.set_threshold). With its
-own 700, each large answer of a host makes it look, and what is alive then soon counts as old: with 1,000 connections a
-search of all, which stops everything for a second, came every few seconds and was a third of an idle server's work."""
+own 700 each large answer of a host makes it look. Seen with 1,000 hosts: 35 % of an idle server's samples fell into the
+decoding of JSON, where it looked, and 1 % with this; the server's whole processor time fell by less."""
 CLIENT_SILENT_S = 600.0
 """How long a client of a stream may be silent. One that sends to a guest that takes nothing is not heard meanwhile."""
 

@@ -52,8 +52,7 @@ _SOME = _ALL.where(pools.c.host.in_(sa.bindparam("only", expanding=True)))
 
 def of_host(connection: sa.Connection, host: HostId) -> dict[str, Rating]:
     """Return the ratings of a host's pools by their names."""
-    rows = connection.execute(pools.select().where(pools.c.host == host))
-    return {row.name: _rating(row) for row in rows}
+    return ratings(connection, [host]).get(host, {})
 
 
 def remove(connection: sa.Connection, host: HostId) -> None:
