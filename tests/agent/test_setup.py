@@ -43,6 +43,10 @@ def _lines(root: Path) -> list[str]:
     return (root / "root/.ssh/authorized_keys").read_text().splitlines()
 
 
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_installing_twice_changes_nothing(root: Path, packed: Path) -> None:
     told = [setup.install(root, packed, SSH_KEY) for _ in range(2)]
     assert told[0] == told[1]
@@ -55,6 +59,8 @@ def test_installing_twice_changes_nothing(root: Path, packed: Path) -> None:
     assert (root / "var/lib/teig").stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in (root / UNITS).iterdir()) == [GUESTS, KEEPER]
     assert f"ExecStart=/usr/bin/python3 -I /{setup.AGENT} keeper\n" in (root / UNITS / KEEPER).read_text()
+    assert {path.stat().st_mode & 0o777 for path in (root / setup.AGENT).parent.iterdir()} == {0o755}
+    assert _names((root / setup.AGENT).parent) == ["agent.pyz", "block", "vif-bridge"]
 
 
 def test_what_is_installed_runs(root: Path, packed: Path) -> None:
@@ -98,11 +104,12 @@ def test_uninstalling(root: Path, packed: Path) -> None:
     (guest / "spec.json").write_text("{}")
     assert not uninstalled(json.dumps(setup.uninstall(root)))
     assert _lines(root) == ["# mine", OTHER]
-    assert not (root / "usr/local/lib/teig").exists()
+    assert _names((root / setup.AGENT).parent) == ["block", "vif-bridge"]  # for the guest's next reboot
     assert list((root / UNITS).iterdir()) == []
     assert guest.exists()
     shutil.rmtree(guest)
     assert uninstalled(json.dumps(setup.uninstall(root)))
+    assert not (root / "usr/local/lib/teig").exists()
     assert not (root / "var/lib/teig").exists()
 
 

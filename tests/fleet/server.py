@@ -75,6 +75,21 @@ class LocalHost:
                     self._idle.clear()
                     await self._idle.wait()
 
+    @property
+    def channels(self) -> int:
+        """How many channels are open, those included in which nothing was asked for yet: sshd counts them all."""
+        return sum(len(connection._channels) for connection in self._connections)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Let the host answer nothing in the block, and then what it was asked meanwhile."""
+        over = threading.Event()
+        self._loop.call_soon_threadsafe(over.wait)
+        try:
+            yield
+        finally:
+            over.set()
+
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         connection = process.get_extra_info("connection")
         self.connections += connection not in self._connections

@@ -201,6 +201,23 @@ def test_what_xl_cannot_start_leaves_no_domain(stand: Stand, refused: Refused, c
         stand.run("ip link show gone >/dev/null 2>&1 && ip link set gone name xenbr0; ip link set xenbr0 up")
 
 
+def test_a_volume_that_somebody_uses_is_not_given_to_its_guest(stand: Stand, refused: Refused) -> None:
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    device = f"/dev/vg0/teig-{spec.id}-disk0"
+    stand.run(f"mkdir -p /mnt/web && mount -o ro {device} /mnt/web")
+    try:
+        mounted = refused(lambda: stand.host.guest_start(claim))
+        stand.run(f"umount /mnt/web && xl block-attach 0 format=raw,vdev=xvdq,access=ro,target={device}")
+        attached = refused(lambda: stand.host.guest_start(claim))
+    finally:
+        stand.run("umount -q /mnt/web; xl block-detach 0 xvdq; true")
+    assert (mounted.reason, attached.reason) == ("disk_failed", "disk_failed")
+    assert f"{device} is mounted in Domain-0." in mounted.message
+    assert f"{device} is a disk of domain 0." in attached.message
+    assert stand.run("xl list | wc -l").strip() == "2"
+
+
 def test_xl_takes_what_is_rendered(stand: Stand) -> None:
     for kind in (GuestType.PV, GuestType.PVH):
         spec = stand.spec(type=kind, disks=(Disk(0, 64 << 20), Disk(1, 32 << 20)))

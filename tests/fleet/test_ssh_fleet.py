@@ -37,6 +37,7 @@ from teig.policy.placement import PlacementDecision
 from teig.record import dump, load
 from tests.agent.given import FILES, GUEST, IMAGE, manifest, spec
 from tests.fleet import scripted
+from tests.fleet.conftest import await_that
 from tests.fleet.server import LocalHost, reached
 
 IMAGE_NOUN = Image(ImageId(IMAGE), load(Manifest, manifest()))
@@ -224,6 +225,17 @@ def test_an_agent_that_hangs(host: Host, there: LocalHost, monkeypatch: pytest.M
     there.argv = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     with pytest.raises(Unreachable):
         host.facts()
+
+
+def test_a_session_that_nobody_waits_for_any_more_is_ended(host: Host, there: LocalHost) -> None:
+    """Or a host that was silent for a moment would keep them, and start no further agent when there are ten."""
+    host.image_present(IMAGE_NOUN.id)
+    with there.silent():
+        for _ in range(4):
+            with pytest.raises(Unreachable):
+                host.guest(GuestId(GUEST), timeout_s=0.3)
+    assert host.image_present(IMAGE_NOUN.id) is False
+    await_that(lambda: there.channels == 1, "the sessions that were given up to end")
 
 
 def test_many_at_once_use_few_channels_of_one_connection(host: Host, there: LocalHost) -> None:

@@ -16,6 +16,7 @@
                 credit2    that scheduler's figures    processor    weights and caps
                 own_cores  cpupools                    backends     xenstore's devices and their kernel threads
                 xlcfg      xl.cfg from a description   daemons      xl, which makes guests anew that reboot
+                hotplug    scripts that xl connects disks and cards with
     keeper/     keeper     teig-keeper, the service    limits       disk rates, held and read
                 control_groups  the kernel's groups and io.max
     host/       facts      what the host is and has    boot         starting guests after a boot

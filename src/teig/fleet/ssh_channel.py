@@ -18,7 +18,8 @@ from teig.model.errors import HostFault, TeigError, Unreachable, from_record
 
 MOST_ANSWER: Final = 16 << 20
 """Bytes: a host of a thousand guests tells some three million of them, and nothing else is done while they are read."""
-HELLO_TIMEOUT_S: Final = 30
+HELLO_TIMEOUT_S: Final = 60
+"""Python starts within a second, but not on a host that has just come back with all that was asked of it meanwhile."""
 STALLED_S: Final = 30.0
 _READ: Final = 1 << 16
 _LAST_WORDS_S: Final = 2.0
@@ -55,9 +56,7 @@ class AgentChannel:
     @classmethod
     async def open(cls, host: HostAddress, connection: asyncssh.SSHClientConnection) -> AgentChannel:
         """Start an agent and greet it. HostFault where there is none, or one that speaks another protocol."""
-        # What runs is the key's forced command; this one is for the host's log.
-        process = await connection.create_process("teig-agent", encoding=None)
-        channel = cls(host, process)
+        channel = cls(host, await _session(connection))
         try:
             await channel._greet()
         except BaseException:
@@ -230,6 +229,22 @@ class AgentChannel:
                 f"Host {self._host.name}: {error.message}", UPGRADE.format(self._host.name), code="agent_version"
             )
         return error
+
+
+async def _session(connection: asyncssh.SSHClientConnection) -> asyncssh.SSHClientProcess[bytes]:
+    """Open a session; one that comes when nobody waits for it any more is ended: sshd gives a connection only ten."""
+    # What runs is the key's forced command; this one is for the host's log.
+    opening = asyncio.ensure_future(connection.create_process("teig-agent", encoding=None))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_end)
+        raise
+
+
+def _end(opening: asyncio.Future[asyncssh.SSHClientProcess[bytes]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _finite(number: str) -> float:

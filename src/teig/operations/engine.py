@@ -184,11 +184,16 @@ class Engine:
         for silent in (False, True):
             more = True
             while more and self._has_place(silent=silent) and not self._closing.is_set():
-                lease = self._parts.db.update(
-                    lambda connection: operations.claim_next(connection, self._server.id, silent=silent)  # noqa: B023
-                )
+                lease = self._next(silent=silent)
                 self._hand_over(lease, begun=False, silent=silent)
                 more = lease is not None
+
+    def _next(self, *, silent: bool) -> Lease | None:
+        """Take the next operation; other writers are kept waiting only where there is one."""
+        db = self._parts.db
+        if not db.read(partial(operations.is_any_waiting, silent=silent)):
+            return None
+        return db.update(partial(operations.claim_next, server=self._server.id, silent=silent))
 
     def _has_place(self, *, silent: bool = False) -> bool:
         """Say whether this server can work on one more operation, at a host that is `silent` or at one that is not."""

@@ -46,13 +46,20 @@ _HAS_PLACE = sa.and_(
     _THERE.scalar_subquery() < MOST_WAITING_ON_A_HOST,
 )
 _SILENT = sa.exists().where(observations.c.host == operations.c.host, observations.c.silent_since.is_not(None))
+_TO_TAKE = (operations.c.server.is_(None), operations.c.ended.is_(None), _HAS_PLACE)
 _NEXT = (
     operations.select()
-    .where(operations.c.server.is_(None), operations.c.ended.is_(None), _HAS_PLACE)
+    .where(*_TO_TAKE)
     .order_by(operations.c.created, operations.c.id)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
+_NEXT_AT = {False: _NEXT.where(~_SILENT), True: _NEXT.where(_SILENT)}
+_NEXT_OF = _NEXT.where(operations.c.id == sa.bindparam("ident"), ~_SILENT)
+_ANY_AT = {
+    False: sa.select(operations.c.id).where(*_TO_TAKE, ~_SILENT).limit(1),
+    True: sa.select(operations.c.id).where(*_TO_TAKE, _SILENT).limit(1),
+}
 _RAISE = (
     guests.update()
     .where(guests.c.id == sa.bindparam("ident"))
@@ -129,19 +136,24 @@ def listed(connection: sa.Connection, limit: int) -> list[Operation]:
     return [_operation(row) for row in rows]
 
 
+def is_any_waiting(connection: sa.Connection, *, silent: bool = False) -> bool:
+    """Return whether there is something for `claim_next`, which has to keep all other writers waiting to ask."""
+    return connection.execute(_ANY_AT[silent]).first() is not None
+
+
 def claim_next(connection: sa.Connection, server: str, *, silent: bool = False) -> Lease | None:
     """Give the oldest operation that nobody works on to a server, None where there is none.
 
     Hosts at which enough is being worked on already are left out; and so are those that do not answer, or with `silent`
     all others: work there waits, and must not take the places of work that goes on.
     """
-    row = connection.execute(_NEXT.where(_SILENT if silent else ~_SILENT)).first()
+    row = connection.execute(_NEXT_AT[silent]).first()
     return _give(connection, row, server) if row else None
 
 
 def claim(connection: sa.Connection, operation: str, server: str) -> Lease | None:
     """Give a new operation to a server; None where enough is worked on at its host, or where that does not answer."""
-    row = connection.execute(_NEXT.where(operations.c.id == operation, ~_SILENT)).first()
+    row = connection.execute(_NEXT_OF, {"ident": operation}).first()
     return replace(_give(connection, row, server), fresh=True) if row else None
 
 

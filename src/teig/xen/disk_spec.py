@@ -54,6 +54,11 @@ class Disk:
     where: dict[str, Span] = field(default_factory=dict)
 
     @property
+    def target_is_path(self) -> bool:
+        """Whether the target is a path: to a script called `block`, Xen's or Teig's, it is; to others it may not be."""
+        return self.script is None or self.script.rpartition("/")[2] == "block"
+
+    @property
     def block_device(self) -> bool:
         """Whether the target is meant to be a block device: xl puts /dev/ before a path that does not begin with /.
 
@@ -61,13 +66,13 @@ class Disk:
         """
         path = self.target or ""
         local = path.startswith("/dev/") or (not path.startswith("/") and ":" not in path)
-        return bool(path) and self.script is None and local
+        return bool(path) and self.target_is_path and local
 
     @property
     def image_file(self) -> bool:
         """Whether the target is a file on a file system of Domain-0."""
         path = self.target or ""
-        return path.startswith("/") and not path.startswith("/dev/") and self.script is None
+        return path.startswith("/") and not path.startswith("/dev/") and self.target_is_path
 
     @property
     def path(self) -> str:

@@ -21,6 +21,7 @@ from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.host import services
 from teig.agent.host.state import make_private, write_whole
 from teig.agent.host.version import version
+from teig.agent.xen import hotplug
 
 AGENT = "usr/local/lib/teig/agent.pyz"
 COMMAND = f"/usr/bin/python3 -I /{AGENT} serve"
@@ -67,6 +68,7 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
     """Put the agent in place and let a key run it, and nothing else; say who this host is."""
     agent = root / AGENT
     agent.parent.mkdir(parents=True, exist_ok=True)
+    hotplug.install(root)
     compiled = agent.with_suffix(".new")
     with_bytecode(packed, compiled)
     compiled.chmod(0o755)
@@ -85,13 +87,14 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
 
 
 def uninstall(root: Path) -> dict[str, Any]:
-    """Take the agent and its key away. The files about guests stay where a guest is still defined."""
+    """Take the agent and its key away. Where a guest is still defined, its files stay, and what xl starts it with."""
     authorize(root, None)
     services.uninstall(root)
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree((root / AGENT).parent)
     kept = any((root / _STATE / "guests").glob("*/spec.json"))
+    with contextlib.suppress(FileNotFoundError):
+        (root / AGENT).unlink()
     if not kept:
+        shutil.rmtree((root / AGENT).parent, ignore_errors=True)
         shutil.rmtree(root / _STATE, ignore_errors=True)
     return {"state_removed": not kept}
 

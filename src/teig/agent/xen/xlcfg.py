@@ -11,6 +11,7 @@ from teig.agent.contract.failure import invalid
 from teig.agent.contract.spec import Manifest, Spec
 from teig.agent.xen import own_cores
 from teig.agent.xen.backends import SEED
+from teig.agent.xen.hotplug import BLOCK, VIF_BRIDGE
 
 
 def quoted(text: str) -> str:
@@ -93,12 +94,13 @@ def _own_cores(spec: Spec) -> list[str]:
 
 
 def _disks(spec: Spec, volumes: Sequence[str], seed: str | None) -> list[str]:
+    common = f"format=raw, backendtype=phy, script={BLOCK}"
     lines = [
-        quoted(f"format=raw, backendtype=phy, vdev={disk.device}, access=rw, no-discard, target={volumes[disk.number]}")
+        quoted(f"{common}, vdev={disk.device}, access=rw, no-discard, target={volumes[disk.number]}")
         for disk in spec.disks
     ]
     if seed:
-        lines.append(quoted(f"format=raw, backendtype=phy, vdev={SEED}, access=ro, target={seed}"))
+        lines.append(quoted(f"{common}, vdev={SEED}, access=ro, target={seed}"))
     sizes = ", ".join(f"{disk.device} {disk.size_bytes >> 20} MiB" for disk in spec.disks)
     about = f"; {SEED} is read-only and holds what the guest needs at its first boot" if seed else ""
     return [f"# Plan {spec.plan}: disk_bytes; further disks are the guest's own: {sizes}{about}.", *_rates(spec),
@@ -116,7 +118,10 @@ def _rates(spec: Spec) -> list[str]:
 
 
 def _nics(spec: Spec) -> list[str]:
-    lines = [quoted(f"mac={nic.mac}, bridge={nic.bridge}, ip={nic.ip}, rate={spec.out_kbit}Kb/s") for nic in spec.nics]
+    lines = [
+        quoted(f"mac={nic.mac}, bridge={nic.bridge}, ip={nic.ip}, rate={spec.out_kbit}Kb/s, script={VIF_BRIDGE}")
+        for nic in spec.nics
+    ]
     return [f"# Site {spec.site}: bridge and address.",
             f"# Plan {spec.plan}: out_kbit {spec.out_kbit} is `rate`, what each card may send (Kb: 1000 bits).",
             f"# in_kbit {spec.in_kbit}, what it may receive, is held by teig-keeper with tc.",

@@ -33,7 +33,7 @@ def check(guest: Guest, host: HostSettings | None) -> Iterator[Found]:
     """Look for the targets."""
     kinds = host.kinds if host else {}
     for item in guest.disks:
-        if item.value.target and item.value.script is None and kinds.get(item.value.path) == "missing":
+        if item.value.target and item.value.target_is_path and kinds.get(item.value.path) == "missing":
             yield guest.found(item.where("target"), f"There is no {item.value.path} on the host.")
 
 

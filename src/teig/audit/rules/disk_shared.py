@@ -46,7 +46,7 @@ def check(guests: Sequence[Guest], host: HostSettings | None) -> Iterator[Found]
     users: dict[str, list[tuple[Guest, Item[Disk]]]] = {}
     for guest in guests:
         for item in guest.disks:
-            if item.value.target and item.value.script is None:
+            if item.value.target and item.value.target_is_path:
                 path = item.value.path
                 users.setdefault(host.device(path) if host else canonical(path), []).append((guest, item))
     for several in users.values():
