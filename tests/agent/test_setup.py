@@ -43,6 +43,9 @@ def _lines(root: Path) -> list[str]:
     return (root / "root/.ssh/authorized_keys").read_text().splitlines()
 
 
+SCRIPTS = Path("etc/xen/scripts")
+
+
 def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -59,8 +62,8 @@ def test_installing_twice_changes_nothing(root: Path, packed: Path) -> None:
     assert (root / "var/lib/teig").stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in (root / UNITS).iterdir()) == [GUESTS, KEEPER]
     assert f"ExecStart=/usr/bin/python3 -I /{setup.AGENT} keeper\n" in (root / UNITS / KEEPER).read_text()
-    assert {path.stat().st_mode & 0o777 for path in (root / setup.AGENT).parent.iterdir()} == {0o755}
-    assert _names((root / setup.AGENT).parent) == ["agent.pyz", "block", "vif-bridge"]
+    assert _names(root / SCRIPTS) == ["teig-block", "teig-vif-bridge"]
+    assert {path.stat().st_mode & 0o777 for path in (root / SCRIPTS).iterdir()} == {0o755}
 
 
 def test_what_is_installed_runs(root: Path, packed: Path) -> None:
@@ -104,13 +107,24 @@ def test_uninstalling(root: Path, packed: Path) -> None:
     (guest / "spec.json").write_text("{}")
     assert not uninstalled(json.dumps(setup.uninstall(root)))
     assert _lines(root) == ["# mine", OTHER]
-    assert _names((root / setup.AGENT).parent) == ["block", "vif-bridge"]  # for the guest's next reboot
+    assert not (root / "usr/local/lib/teig").exists()
+    assert _names(root / SCRIPTS) == ["teig-block", "teig-vif-bridge"]  # for the guest's next reboot
     assert list((root / UNITS).iterdir()) == []
     assert guest.exists()
     shutil.rmtree(guest)
     assert uninstalled(json.dumps(setup.uninstall(root)))
-    assert not (root / "usr/local/lib/teig").exists()
+    assert _names(root / SCRIPTS) == []
     assert not (root / "var/lib/teig").exists()
+
+
+def test_what_somebody_has_damaged_is_put_right_by_the_next_installing(root: Path, packed: Path) -> None:
+    setup.install(root, packed, SSH_KEY)
+    script = root / SCRIPTS / "teig-block"
+    good = script.read_bytes()
+    script.write_bytes(b"\xff damaged")
+    script.chmod(0o777)
+    setup.install(root, packed, SSH_KEY)
+    assert (script.read_bytes(), script.stat().st_mode & 0o777) == (good, 0o755)
 
 
 def test_the_bundle_is_the_same_every_time() -> None:

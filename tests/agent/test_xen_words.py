@@ -90,6 +90,20 @@ def test_guest_types() -> None:
         ("libxl: error: libxl_create.c:1720:x: Domain 5:unable to add disk devices", "disk_failed"),
         ("libxl: error: libxl_create.c:1838:x: Domain 5:unable to add vif devices", "network_failed"),
         ("libxl_aoutils.c:539:async_exec_timeout: killing execution of block add because of timeout", "dom0_too_slow"),
+        (
+            (
+                "libxl_exec.c:117:x: /etc/xen/scripts/teig-block add [2496] exited with error status 1\n"
+                "script: /dev/vg-kernel/a is a disk of domain 7."
+            ),
+            "disk_failed",
+        ),
+        (
+            (
+                "libxl_exec.c:117:x: /etc/xen/scripts/teig-vif-bridge online [9] exited with error status 1\n"
+                "script: There is no bridge diskless."
+            ),
+            "network_failed",
+        ),
         ("something new", "not_started"),
     ],
 )
@@ -97,3 +111,4 @@ def test_why_a_guest_did_not_start(said: str, code: str) -> None:
     failure = not_started(parse_spec(spec()), Done(3, "", said), 12)
     assert (failure.kind, failure.code) == ("host_fault", code)
     assert "web1" in failure.message
+    assert failure.todo

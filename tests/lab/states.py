@@ -77,7 +77,7 @@ def start_micro(host: LabHost, name: str, address: str, *, vcpus: int = 1) -> No
 
 
 def create_domain(host: LabHost, config: str) -> None:
-    """Start a domain; once more where it fails, as the agent does: xl gives hotplug scripts 10 s, however busy."""
+    """Start a domain; once more where it fails, as the agent does: xl gives up on slow scripts, however busy it is."""
     once = f"xl create -q {config} </dev/null >/root/xl.log 2>&1"  # what stays of xl would hold a pipe open
     host.run(f"{once} || {once} || {{ cat /root/xl.log >&2; false; }}", timeout_s=600)
 

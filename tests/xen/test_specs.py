@@ -100,7 +100,8 @@ def test_kinds_of_targets() -> None:
     script = parse_disk("script=block-x, vdev=xvda, target=/srv/web")
     assert not script.image_file
     assert not script.block_device
-    for name in ("block", "/etc/xen/scripts/block", "/usr/local/lib/teig/block"):
+    assert not parse_disk("script=/opt/ceph/block, vdev=xvda, target=/pool/image").image_file
+    for name in ("block", "/etc/xen/scripts/block", "/etc/xen/scripts/teig-block"):
         assert parse_disk(f"script={name}, vdev=xvda, target=/dev/vg0/web").block_device
         assert parse_disk(f"script={name}, vdev=xvda, target=/srv/web").image_file
     assert not Disk().image_file

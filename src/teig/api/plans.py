@@ -33,4 +33,4 @@ def apply_plans(services: Given, wanted: PlanFile) -> list[Plan]:
 @router.get("/plans/{name}")
 def show_plan(services: Given, name: str) -> Plan:
     """Return one plan."""
-    return plans.named(services, name)
+    return services.db.read(lambda connection: plans.named(connection, name))

@@ -90,12 +90,12 @@ def install(login: Login, public_key: str, machine_id: str | None = None) -> Ins
     return recipe.installed(_over_ssh(login, command, data))
 
 
-def uninstall(login: Login) -> None:
-    """Remove the agent and the server's public key from the machine."""
+def uninstall(login: Login) -> bool:
+    """Remove the agent and the server's public key from the machine; return whether nothing of guests is left there."""
     from teig.fleet import install as recipe
 
     command, data = recipe.uninstaller()
-    recipe.uninstalled(_over_ssh(login, command, data))
+    return recipe.uninstalled(_over_ssh(login, command, data))
 
 
 def host_key(known: Installed) -> str:

@@ -210,8 +210,9 @@ def remove_host(
     lost = f", and with it {', '.join(removed['guests'])}" if removed["guests"] else ""
     typer.echo(f"Host {name} is removed{lost}.")
     if uninstall:
-        enrolment.uninstall(enrolment.Login(uninstall, ssh_config, port))
-        typer.echo(f"The agent is removed from {uninstall}.")
+        emptied = enrolment.uninstall(enrolment.Login(uninstall, ssh_config, port))
+        kept = "" if emptied else " Guests are still defined there: /var/lib/teig and /etc/xen/scripts/teig-* stay."
+        typer.echo(f"The agent is removed from {uninstall}.{kept}")
 
 
 def _print_host(host: dict[str, Any]) -> None:

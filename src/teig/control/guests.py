@@ -14,15 +14,17 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from teig.control import asking, observing, placing, plans, sites
-from teig.control import images as image_desk
 from teig.control.guest_making import Wish, check_boots, demand_for, disks_of, fitted, nics_for, resized, spec_for
 from teig.control.services import Services
 from teig.fleet.driver import HostAddress
 from teig.model.errors import Conflict, NotFound, Refused, TeigError
 from teig.model.guest import GuestState
 from teig.model.host import GuestOnHost
+from teig.model.image import Image
 from teig.model.names import GuestId, OperationId, check_name
 from teig.model.operation import Operation, OperationState
+from teig.model.plan import Plan
+from teig.model.site import Site
 from teig.operations.work import address_of
 from teig.policy.admission import amounts, refusal
 from teig.policy.drift import figures
@@ -63,35 +65,36 @@ class GuestView:
 def create(services: Services, wish: Wish) -> Operation:
     """Promise a guest and begin to make it. Raises what stands against it: bad values, names taken, no room."""
     check_name("guest", wish.name)
-    plan = plans.named(services, wish.plan)
-    image = image_desk.named(services, wish.image).image
-    site = sites.chosen(services, wish.site)
-    wish = fitted(wish, plan, image)
+
+    def look(connection: sa.Connection) -> tuple[Plan, Image, Site, list[StoredHost]]:
+        guests.check_free(connection, wish.name)
+        plan, image = plans.named(connection, wish.plan), images.named(connection, wish.image).image
+        site = sites.chosen(connection, wish.site)
+        return plan, image, site, placing.unseen(connection, services.now(), site)
+
+    plan, image, site, unseen = services.db.read(look)
+    fit = fitted(wish, plan, image)
     guest_id, operation_id = GuestId(_uuid(services)), _operation_id(services)
-    disks = disks_of(wish, plan)
-    demand = demand_for(plan, disks, wish.type)
+    disks = disks_of(fit, plan)
+    demand = demand_for(plan, disks, fit.type)
     there: list[StoredHost] = []
 
     def reserve(connection: sa.Connection) -> Operation:
         candidates = list(hosts.candidates(connection, there).values())
-        decision = decide(guest_id, demand, site.name, candidates, wish.host)
+        decision = decide(guest_id, demand, site.name, candidates, fit.host)
         [chosen] = [candidate for candidate in candidates if candidate.id == decision.host]
-        nics = nics_for(connection, services.random_bytes, site, wish.nics or plan.addresses)
-        spec = spec_for(guest_id, wish, plan, site, image, disks, nics)
+        nics = nics_for(connection, services.random_bytes, site, fit.nics or plan.addresses)
+        spec = spec_for(guest_id, fit, plan, site, image, disks, nics)
         guests.add(connection, StoredGuest(chosen.id, spec, Phase.CREATING, 1, None, services.now()))
         wanted = amounts(demand, chosen.capacity.extent_bytes)
         reservations.keep(connection, guest_id, chosen.id, chosen.capacity.pool, wanted)
-        operation = _operation(operation_id, Verb.CREATE, wish.name, chosen.id, services.now())
+        operation = _operation(operation_id, Verb.CREATE, fit.name, chosen.id, services.now())
         operations.add(connection, operation, guest_id, {})
         return operation
 
-    def look(connection: sa.Connection) -> list[StoredHost]:
-        guests.check_free(connection, wish.name)
-        return placing.unseen(connection, services.now(), site)
-
-    placing.see_all(services, site, services.db.read(look))
+    placing.see_all(services, site, unseen)
     for last in (*[False] * (ROUNDS - 1), True):
-        there[:] = placing.fitting(services, site, wish.host, demand)
+        there[:] = placing.fitting(services, site, fit.host, demand)
         try:
             return _submitted(services, operation_id, reserve)
         except Refused as error:
@@ -127,7 +130,7 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
     start, until which what the domain was started with stays reserved. A disk is never made smaller. Refused where the
     host has no room for the difference.
     """
-    plan = plans.named(services, plan_name)
+    plan = services.db.read(lambda connection: plans.named(connection, plan_name))
     operation_id = _operation_id(services)
     _see_host(services, name)
 

@@ -9,6 +9,7 @@ another server, the next look is judged. In memory, for another release judges i
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +30,8 @@ class Looks:
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._judged: dict[str, _Judged] = {}
+        self._lock = threading.Lock()
+        """For what changes; who only reads finds what was there before or after."""
 
     def digest(self, host: StoredHost, seen: Seen, basis: Basis) -> bytes:
         """Return a digest of all that a look is judged by."""
@@ -52,16 +55,18 @@ class Looks:
         It counts when it is stored, so this may come before the commit.
         """
         now = seen.seen_at
-        self._judged = {ident: known for ident, known in self._judged.items() if now < known.until}
-        if before == after:
-            apart = JUDGED_S * (1 - before[0] / 512)  # so that hosts which were seen at once are not judged at once
-            self._judged[host.id] = _Judged(before, Stamp.of(seen), now, now + apart)
+        with self._lock:
+            self._judged = {ident: known for ident, known in self._judged.items() if now < known.until}
+            if before == after:
+                apart = JUDGED_S * (1 - before[0] / 512)  # so that hosts which were seen at once are not judged at once
+                self._judged[host.id] = _Judged(before, Stamp.of(seen), now, now + apart)
 
     def stamped(self, host: StoredHost, seen: Seen) -> None:
         """Remember that another look was the same; it is stored in the same transaction."""
-        known = self._judged.get(host.id)
-        if known is not None:
-            self._judged[host.id] = known._replace(stamp=Stamp.of(seen))
+        with self._lock:
+            known = self._judged.get(host.id)
+            if known is not None:
+                self._judged[host.id] = known._replace(stamp=Stamp.of(seen))
 
 
 class _Judged(NamedTuple):

@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple, TypeVar
 
+import sqlalchemy as sa
+
 from teig.agent.contract import spec
 from teig.control.services import Services
 from teig.model.errors import InvalidRequest, NotFound
@@ -70,13 +72,16 @@ def shipped() -> dict[str, Plan]:
 
 def listed(services: Services) -> list[Plan]:
     """Return all plans by name; an applied one stands in the place of a shipped one."""
-    applied = services.db.read(plans.listed)
-    return sorted({**shipped(), **applied}.values(), key=lambda plan: plan.memory_mib)
+    return services.db.read(_listed)
 
 
-def named(services: Services, name: str) -> Plan:
+def _listed(connection: sa.Connection) -> list[Plan]:
+    return sorted({**shipped(), **plans.listed(connection)}.values(), key=lambda plan: plan.memory_mib)
+
+
+def named(connection: sa.Connection, name: str) -> Plan:
     """Return one plan; NotFound names those there are."""
-    known = {plan.name: plan for plan in listed(services)}
+    known = {plan.name: plan for plan in _listed(connection)}
     if name not in known:
         raise NotFound(f"There is no plan named {name}.", f"Plans: {', '.join(known)}.", code="no_plan")
     return known[name]

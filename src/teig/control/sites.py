@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from teig.control.services import Services
 from teig.model.errors import InvalidRequest
 from teig.model.site import Site
@@ -23,11 +25,11 @@ def named(services: Services, name: str) -> Site:
     return services.db.read(lambda connection: sites.named(connection, name))
 
 
-def chosen(services: Services, name: str | None) -> Site:
+def chosen(connection: sa.Connection, name: str | None) -> Site:
     """Return the named site, or the only one there is where none is named."""
     if name is not None:
-        return named(services, name)
-    known = listed(services)
+        return sites.named(connection, name)
+    known = sites.listed(connection)
     if len(known) == 1:
         return known[0]
     names = ", ".join(site.name for site in known) or "none yet"

@@ -83,10 +83,7 @@ class Basis:
 
     def seen(self) -> dict[GuestId, GuestRow]:
         """Return what was last seen of the guests there."""
-        return {
-            GuestId(row.guest): GuestRow(json.loads(row.record), row.boot, row.uptime_ns, row.fence)
-            for row in self.seen_rows.rows()
-        }
+        return {GuestId(row.guest): GuestRow.of(row, json.loads(row.record)) for row in self.seen_rows.rows()}
 
 
 def of_host(connection: sa.Connection, host: HostId, site: str, judged: Inventory) -> Basis:

@@ -59,35 +59,27 @@ def add(connection: sa.Connection, guest: StoredGuest) -> None:
     """Store a new guest and take its addresses; Conflict where the name or one of these is taken."""
     check_free(connection, guest.name)
     _check_cards_free(connection, guest.spec)
-    connection.execute(
-        guests.insert().values(
-            id=guest.id,
-            name=guest.name,
-            host=guest.host,
-            spec=dump(guest.spec),
-            phase=guest.phase,
-            fence=guest.fence,
-            created=guest.created,
-            attention=guest.attention,
-        )
-    )
+    values = {"id": guest.id, "name": guest.name, "host": guest.host, "spec": dump(guest.spec), "phase": guest.phase,
+              "fence": guest.fence, "created": guest.created, "attention": guest.attention}  # fmt: skip
+    connection.execute(guests.insert(), values)
     for nic in guest.spec.nics:
         number = int(ipaddress.IPv4Address(nic.ip))
-        values = {"mac": nic.mac, "guest": guest.id, "site": guest.spec.site, "address": nic.ip, "number": number}
-        connection.execute(nics.insert().values(values))
+        card = {"mac": nic.mac, "guest": guest.id, "site": guest.spec.site, "address": nic.ip, "number": number}
+        connection.execute(nics.insert(), card)
 
 
 def check_free(connection: sa.Connection, name: str) -> None:
     """Raise Conflict where a guest has that name."""
-    if connection.execute(sa.select(guests.c.id).where(guests.c.name == name)).first():
+    if connection.execute(_IS_NAMED, {"called": name}).first():
         raise Conflict(f"There is a guest named {name} already.", "Choose another name.", code="name_taken")
+
+
+_IS_NAMED = sa.select(guests.c.id).where(guests.c.name == sa.bindparam("called"))
 
 
 def _check_cards_free(connection: sa.Connection, spec: GuestSpec) -> None:
     for nic in spec.nics:
-        same = sa.or_(nics.c.mac == nic.mac, sa.and_(nics.c.site == spec.site, nics.c.address == nic.ip))
-        found = sa.select(guests.c.name, nics.c.mac).join(guests, guests.c.id == nics.c.guest).where(same)
-        row = connection.execute(found).first()
+        row = connection.execute(_SAME_CARD, {"its_mac": nic.mac, "at": spec.site, "its_address": nic.ip}).first()
         if row is not None:
             what = f"MAC address {nic.mac}" if row.mac == nic.mac else f"address {nic.ip}"
             raise Conflict(
@@ -95,6 +87,18 @@ def _check_cards_free(connection: sa.Connection, spec: GuestSpec) -> None:
                 f"Delete one of the two guests: {row.name} or {spec.name}.",
                 code="address_taken",
             )
+
+
+_SAME_CARD = (
+    sa.select(guests.c.name, nics.c.mac)
+    .join(nics, guests.c.id == nics.c.guest)
+    .where(
+        sa.or_(
+            nics.c.mac == sa.bindparam("its_mac"),
+            sa.and_(nics.c.site == sa.bindparam("at"), nics.c.address == sa.bindparam("its_address")),
+        )
+    )
+)
 
 
 def listed(
@@ -225,7 +229,10 @@ _GAP = (
 
 def has_mac(connection: sa.Connection, mac: str) -> bool:
     """Return whether a guest has that MAC address."""
-    return connection.execute(sa.select(nics.c.mac).where(nics.c.mac == mac)).first() is not None
+    return connection.execute(_HAS_MAC, {"its_mac": mac}).first() is not None
+
+
+_HAS_MAC = sa.select(nics.c.mac).where(nics.c.mac == sa.bindparam("its_mac"))
 
 
 def images_in_use(connection: sa.Connection) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,6 +22,7 @@ from teig.record import dump, recall
 from teig.store.at_once import AtOnce
 from teig.store.schema import hosts, nics, observations, observed_addresses, observed_guests
 
+_SAME_START_S: Final = 60.0
 FRESH_S: Final = 90.0
 """A host that was not seen for so many seconds gets no new guest."""
 
@@ -64,6 +65,27 @@ class Seen:
     seen_at: float
 
 
+class Listed(NamedTuple):
+    """A guest as lists show it; `started_s` is in seconds after its host's boot, None where it does not run."""
+
+    state: str
+    domid: int | None
+    answers: bool | None
+    started_s: float | None
+
+    @classmethod
+    def of(cls, guest: GuestOnHost) -> Self:
+        """Return what was seen of a guest."""
+        started_s = None if guest.ran_s is None else guest.uptime_ns / 1e9 - guest.ran_s
+        return cls(str(guest.state), guest.domid, guest.answers, started_s)
+
+    def is_as(self, other: Listed) -> bool:
+        """Return whether two say the same; when it started is counted anew each time."""
+        if self[:3] != other[:3] or (self.started_s is None) != (other.started_s is None):
+            return False
+        return abs((self.started_s or 0) - (other.started_s or 0)) < _SAME_START_S
+
+
 @dataclass(frozen=True)
 class GuestRow:
     """What was last seen of a guest, by its host's clock, and the fence of the operation that has read it (0: none)."""
@@ -72,6 +94,15 @@ class GuestRow:
     boot: str
     uptime_ns: int
     fence: int
+    listed: Listed
+    """What stands beside the record, for lists."""
+
+    @classmethod
+    def of(cls, row: Any, record: dict[str, Any]) -> Self:
+        """Return a row of `observed_guests` with the record that it holds."""
+        answers = None if row.answers is None else bool(row.answers)
+        listed = Listed(row.state, row.domid, answers, row.started_s)
+        return cls(record, row.boot, row.uptime_ns, row.fence, listed)
 
     @property
     def guest(self) -> GuestOnHost:
@@ -252,9 +283,15 @@ def forget_before(connection: sa.Connection, host: HostId, when: float) -> None:
 
 def hosts_with_unreadable(connection: sa.Connection, site: str) -> list[str]:
     """Return the names of a site's hosts where a guest runs that nobody claims and whose addresses cannot be read."""
-    there = sa.select(hosts.c.name).join(observed_addresses, observed_addresses.c.host == hosts.c.id)
-    unreadable = there.where(hosts.c.site == site, observed_addresses.c.address == UNREADABLE)
-    return list(connection.execute(unreadable.order_by(hosts.c.name)).scalars())
+    return list(connection.execute(_UNREADABLE_AT, {"at": site}).scalars())
+
+
+_UNREADABLE_AT = (
+    sa.select(hosts.c.name)
+    .join(observed_addresses, observed_addresses.c.host == hosts.c.id)
+    .where(hosts.c.site == sa.bindparam("at"), observed_addresses.c.address == UNREADABLE)
+    .order_by(hosts.c.name)
+)
 
 
 def addresses_in_use(connection: sa.Connection) -> set[str]:
@@ -299,14 +336,14 @@ def is_silent(connection: sa.Connection, host: HostId) -> bool:
 def rows_of(connection: sa.Connection, host: HostId) -> dict[GuestId, GuestRow]:
     """Return what was last seen of the guests on a host."""
     rows = connection.execute(_ROWS, {"on": host})
-    return {GuestId(row.guest): GuestRow(row.record, row.boot, row.uptime_ns, row.fence) for row in rows}
+    return {GuestId(row.guest): GuestRow.of(row, row.record) for row in rows}
 
 
 def of_guest(connection: sa.Connection, guest: GuestId, host: HostId) -> GuestRow | None:
     """Return what was last seen of a guest on a host; None where it was not seen there."""
     mine = sa.and_(observed_guests.c.guest == guest, observed_guests.c.host == host)
     row = connection.execute(observed_guests.select().where(mine)).first()
-    return GuestRow(row.record, row.boot, row.uptime_ns, row.fence) if row else None
+    return GuestRow.of(row, row.record) if row else None
 
 
 _ROWS = observed_guests.select().where(observed_guests.c.host == sa.bindparam("on"))
@@ -320,18 +357,15 @@ def put_guest(
     `fence` is that of the operation that has read it; what is seen later keeps it. What an operation has read while
     somebody else was observing the host stays: it is newer.
     """
-    record = dump(guest)
-    if known is not None and fence is None and _lasting(known.record) == _lasting(record):
+    record, listed = dump(guest), Listed.of(guest)
+    told = known is not None and fence is None and _lasting(known.record) == _lasting(record)
+    if told and known and listed.is_as(known.listed):
         return
-    started_s = None if guest.ran_s is None else guest.uptime_ns / 1e9 - guest.ran_s
     values = {
         "boot": guest.boot,
         "uptime_ns": guest.uptime_ns,
         "fence": (known.fence if known else 0) if fence is None else fence,
-        "state": guest.state,
-        "domid": guest.domid,
-        "answers": guest.answers,
-        "started_s": started_s,
+        **listed._asdict(),
         "record": record,
     }
     if known is not None and fence is None:

@@ -79,6 +79,11 @@ _ADVANCE = (
     .returning(operations.c.id)
 )
 _ADVANCE_UNLESS_CANCELLED = _ADVANCE.where(~operations.c.cancelled)
+_TAKE = (
+    operations.update()
+    .where(operations.c.id == sa.bindparam("ident"))
+    .values(server=sa.bindparam("its_server"), fence=sa.bindparam("its_fence"), waits=sa.false())
+)
 _WORKED_ON = sa.and_(operations.c.server.is_not(None), operations.c.ended.is_(None))
 
 
@@ -116,7 +121,7 @@ def add(connection: sa.Connection, operation: Operation, guest: str, params: dic
     """Store a new operation on a guest (by its UUID) with its parameters."""
     values = dump(operation)
     ours = {"guest": guest, "params": params, "server": None, "fence": 0, "cancelled": False, "waits": False}
-    connection.execute(operations.insert().values({**values, **ours}))
+    connection.execute(operations.insert(), {**values, **ours})
 
 
 def find(connection: sa.Connection, operation: str) -> Operation | None:
@@ -274,7 +279,7 @@ def _give(connection: sa.Connection, row: sa.Row[Any], server: str) -> Lease:
     """Give an operation to a server under a new fencing number, which is higher than any that its guest has seen."""
     server_rows.confirm(connection, server)
     fence = connection.execute(_RAISE, {"ident": row.guest}).scalar() or row.fence + 1
-    _update(connection, row.id, server=server, fence=fence, waits=False)
+    connection.execute(_TAKE, {"ident": row.id, "its_server": server, "its_fence": fence})
     return Lease(_operation(row), GuestId(row.guest), row.params, fence, taken_over=row.fence > 0)
 
 

@@ -30,7 +30,7 @@ def keep(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wan
         _write(connection, guest, host, pool, there[pool].largest(wanted))
     else:
         values = {"guest": guest, "host": host, "pool": pool, **_columns(wanted)}
-        connection.execute(reservations.insert().values(values))
+        connection.execute(reservations.insert(), values)
 
 
 def raise_to(connection: sa.Connection, guest: GuestId, host: HostId, pool: str, wanted: Amounts) -> None:
@@ -56,8 +56,13 @@ def rename(connection: sa.Connection, guest: GuestId, host: HostId, before: str,
 
 def of_guest(connection: sa.Connection, guest: GuestId, host: HostId) -> dict[str, Amounts]:
     """Return what is reserved for a guest on a host, by the names of its pools."""
-    mine = sa.and_(reservations.c.guest == guest, reservations.c.host == host)
-    return {row.pool: _amounts(row) for row in connection.execute(reservations.select().where(mine))}
+    rows = connection.execute(_OF_GUEST, {"whose": guest, "on": host})
+    return {row.pool: _amounts(row) for row in rows}
+
+
+_OF_GUEST = reservations.select().where(
+    reservations.c.guest == sa.bindparam("whose"), reservations.c.host == sa.bindparam("on")
+)
 
 
 def release(connection: sa.Connection, guest: GuestId) -> None:

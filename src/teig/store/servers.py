@@ -65,11 +65,13 @@ def declare_lost(connection: sa.Connection, server: str, beats: int | None = Non
 
 def confirm(connection: sa.Connection, server: str) -> None:
     """Make sure that a server is not lost before this transaction ends; Fenced where it is already."""
-    row = connection.execute(
-        sa.select(servers.c.id).where(servers.c.id == server, ~servers.c.lost).with_for_update(read=True)
-    ).first()
-    if row is None:
+    if connection.execute(_LIVING, {"ident": server}).first() is None:
         raise Fenced("This server was thought dead, and others have taken over its work.", "Start it again.")
+
+
+_LIVING = (
+    sa.select(servers.c.id).where(servers.c.id == sa.bindparam("ident"), ~servers.c.lost).with_for_update(read=True)
+)
 
 
 def has_version(connection: sa.Connection, version: str) -> bool:

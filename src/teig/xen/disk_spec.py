@@ -55,8 +55,8 @@ class Disk:
 
     @property
     def target_is_path(self) -> bool:
-        """Whether the target is a path: to a script called `block`, Xen's or Teig's, it is; to others it may not be."""
-        return self.script is None or self.script.rpartition("/")[2] == "block"
+        """Whether the target is a path: to Xen's script `block`, and to Teig's, it is; to others it may not be."""
+        return self.script is None or self.script.removeprefix("/etc/xen/scripts/") in {"block", "teig-block"}
 
     @property
     def block_device(self) -> bool:

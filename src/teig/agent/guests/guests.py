@@ -263,7 +263,7 @@ class Guests:
             ) from error
 
     def _create(self, spec: Spec, folder: Path, pool: str) -> Done:
-        """Run `xl create`, and once more where Dom0 was too slow: xl gives a hotplug script only some seconds."""
+        """Run `xl create`, and once more where Dom0 was too slow: xl gives a hotplug script only 40 s."""
 
         def create(pool: str) -> Done:
             with self._state.one_of(STARTS_AT_ONCE, "starts"):  # nothing is heeded here: a reboot has stopped the guest

@@ -7,11 +7,15 @@ import re
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.contract.spec import Spec
 from teig.agent.host.process import Done
+from teig.agent.xen.hotplug import BLOCK, VIF_BRIDGE
 
 TOO_SLOW = "because of timeout"
 """What xl says where a hotplug script took longer than it waits."""
+TOO_BUSY = "dom0_too_slow"
 _REASONS = (
-    (TOO_SLOW, "dom0_too_slow", "Domain-0 was too busy to attach its devices in time"),
+    (TOO_SLOW, TOO_BUSY, "Domain-0 was too busy to attach its devices in time"),
+    (rf"{BLOCK} add \[\d+\] exited", "disk_failed", "its disks could not be attached"),
+    (rf"{VIF_BRIDGE} online \[\d+\] exited", "network_failed", "its network cards could not be attached"),
     (r"populate_physmap|can't allocate low memory|failed to free memory|[Oo]ut of memory|Cannot allocate memory",
      "out_of_memory", "Xen has not enough memory for it"),
     (r"[Dd]omain.*already exists|name already", "domain_exists", "a domain with this name or UUID exists already"),
@@ -37,9 +41,20 @@ def not_started(spec: Spec, done: Done, free: int) -> Failure:
         if re.search(pattern, done.said) and code == "out_of_memory":
             return no_memory(spec, free)
         if re.search(pattern, done.said):
-            return host_fault(code, f"Guest {spec.name} did not start: {reason}. xl says: {done.said}")
+            return host_fault(
+                code, f"Guest {spec.name} did not start: {reason}. xl says: {done.said}", _todo(code, spec)
+            )
     said = done.said or "nothing"
-    return host_fault("not_started", f"Guest {spec.name} did not start, or stopped at once. xl says: {said}")
+    said = f"Guest {spec.name} did not start, or stopped at once. xl says: {said}"
+    return host_fault("not_started", said, _todo("not_started", spec))
+
+
+def _todo(code: str, spec: Spec) -> str:
+    if code == TOO_BUSY:
+        return "Start it again when Domain-0 is less busy: `xentop` on the host shows what it does, and for whom."
+    return (
+        f"Put that right on the host and start the guest again; xl says more in /var/log/xen/xl-{spec.name}.log there."
+    )
 
 
 def going_down(spec: Spec) -> Failure:

@@ -90,11 +90,11 @@ def uninstall(root: Path) -> dict[str, Any]:
     """Take the agent and its key away. Where a guest is still defined, its files stay, and what xl starts it with."""
     authorize(root, None)
     services.uninstall(root)
-    kept = any((root / _STATE / "guests").glob("*/spec.json"))
     with contextlib.suppress(FileNotFoundError):
-        (root / AGENT).unlink()
+        shutil.rmtree((root / AGENT).parent)
+    kept = any((root / _STATE / "guests").glob("*/spec.json"))
     if not kept:
-        shutil.rmtree((root / AGENT).parent, ignore_errors=True)
+        hotplug.uninstall(root)
         shutil.rmtree(root / _STATE, ignore_errors=True)
     return {"state_removed": not kept}
 

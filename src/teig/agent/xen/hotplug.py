@@ -3,8 +3,13 @@
 Xen's own, /etc/xen/scripts/block and vif-bridge, start dozens of processes for each, and `block` asks xenstore for each
 disk of all guests, one process each, behind a lock that all starts share; after 40 s xl ends a script, and the start
 with it (LIBXL_HOTPLUG_TIMEOUT, tools/libs/light/libxl_internal.h). These do the same for a logical volume and a Linux
-bridge with a handful of processes, however many guests there are. They keep what the others check: a volume that is
-mounted in Domain-0, or that another guest has, is not given away. xl shows what they write to `hotplug-error`.
+bridge with a handful of processes, however many guests there are. xl shows what they write to `hotplug-error`.
+
+`block` keeps Xen's checks, under Xen's lock: a volume is not given to be written where it is mounted in Domain-0 or
+another domain has it, nor to be read where one of these writes. blkback shows its devices in sysfs a moment after their
+script has run (Documentation/ABI/testing/sysfs-bus-xen-backend); of those that it does not show yet xenstore is asked.
+
+They lie beside Xen's, where no other release of the agent removes them: guests need them for their next reboot.
 """
 
 from __future__ import annotations
@@ -15,8 +20,9 @@ from typing import Final
 
 from teig.agent.host.state import write_whole
 
-BLOCK: Final = "/usr/local/lib/teig/block"
-VIF_BRIDGE: Final = "/usr/local/lib/teig/vif-bridge"
+FOLDER: Final = "/etc/xen/scripts"
+BLOCK: Final = f"{FOLDER}/teig-block"
+VIF_BRIDGE: Final = f"{FOLDER}/teig-vif-bridge"
 _BEGIN: Final = """\
 #!/bin/sh
 # Made by teig: how xl connects %s. Guests that run need it for their next reboot.
@@ -31,40 +37,74 @@ _BLOCK: Final = (
     _BEGIN % "a guest's volume"
     + """\
 [ "$1" = add ] || exit 0
-device=$(xenstore-read "$XENBUS_PATH/params") || fail "xenstore does not say which device it is."
+own=${XENBUS_PATH##*/vbd/}
+lock=/var/run/xen-hotplug/block
+found=$(xenstore-read "$XENBUS_PATH/mode" "/local/domain/${own%/*}/vm" "$XENBUS_PATH/params") ||
+    fail "xenstore does not say which device it is, and whose."
+{ read -r mode; read -r vm; read -r device; } <<END
+$found
+END
 [ -b "$device" ] || fail "$device is no block device."
 number=$(stat -L -c %t:%T "$device") || fail "$device is gone."
-decimal=$((0x${number%:*})):$((0x${number#*:}))
-while read -r _ _ mounted _; do
-    [ "$mounted" != "$decimal" ] || fail "$device is mounted in Domain-0."
-done </proc/self/mountinfo
-own=${XENBUS_PATH##*/vbd/}
-for entry in /sys/bus/xen-backend/devices/vbd-*; do
-    { read -r other <"$entry/physical_device"; } 2>/dev/null || continue
-    [ "$other" = "$number" ] || continue
-    user=${entry##*/vbd-}
-    [ "$user" != "${own%/*}-${own#*/}" ] || continue
-    # The guest's last domain may still be going, or gone but for this; Domain-0, which is no guest, has no vm.
-    user=${user%-*}
-    vm=$(xenstore-read "/local/domain/$user/vm" 2>/dev/null) || [ "$user" = 0 ] || continue
-    [ "$vm" = "$(xenstore-read "/local/domain/${own%/*}/vm" 2>/dev/null)" ] || fail "$device is a disk of domain $user."
+
+mkdir -p "${lock%/*}" || fail "There is no ${lock%/*}."
+while :; do
+    exec 9<>"$lock"
+    flock 9 || fail "$lock cannot be locked."
+    [ /proc/self/fd/9 -ef "$lock" ] && break  # else Xen's script has removed it, which it does when it is done
 done
+
+while read -r source _ _ options _; do
+    [ "$source" -ef "$device" ] || continue
+    case "$mode $options" in "r ro" | "r ro,"*) continue ;; esac
+    fail "$device is mounted in Domain-0."
+done </proc/self/mounts
+
+for entry in /sys/bus/xen-backend/devices/vbd-*; do
+    other=${entry##*/vbd-}
+    user=${other%-*}
+    other=$user/${other#*-}
+    [ "$other" != "$own" ] || continue
+    { read -r taken <"$entry/physical_device"; } 2>/dev/null ||
+        taken=$(xenstore-read "/local/domain/0/backend/vbd/$other/physical-device" 2>/dev/null) || continue
+    [ "$taken" = "$number" ] || continue
+    { read -r how <"$entry/mode"; } 2>/dev/null || how=w
+    [ "$mode$how" != rr ] || continue
+    # The guest's last domain may still be going, or gone but for this; Domain-0, which is no guest, has no vm.
+    other=$(xenstore-read "/local/domain/$user/vm" 2>/dev/null) || [ "$user" = 0 ] || continue
+    [ "$other" = "$vm" ] || fail "$device is a disk of domain $user."
+done
+
 xenstore-write "$XENBUS_PATH/physical-device" "$number" "$XENBUS_PATH/physical-device-path" "$device" \\
-    "$XENBUS_PATH/hotplug-status" connected
+    "$XENBUS_PATH/hotplug-status" connected || fail "xenstore could not be written."
 """
 )
 _VIF_BRIDGE: Final = (
     _BEGIN % "a guest's network card"
+    + f"""\
+for hook in {FOLDER}/vif-post.d/*.hook; do  # an administrator's own: Xen's script knows how to run them
+    [ ! -x "$hook" ] || exec {FOLDER}/vif-bridge "$@"
+done
+"""
     + """\
 [ "$1" = online ] || exit 0
 bridge=$(xenstore-read "$XENBUS_PATH/bridge") || fail "xenstore does not say which bridge it is for."
 [ -d "/sys/class/net/$bridge/bridge" ] || fail "There is no bridge $bridge."
 read -r mtu <"/sys/class/net/$bridge/mtu" || fail "Bridge $bridge is gone."
+change() {
+    said=$(ip link set dev "$vif" "$@" 2>&1)
+}
 # The largest address that is no multicast: a bridge takes the smallest of its ports for its own.
-said=$(ip link set dev "$vif" address fe:ff:ff:ff:ff:ff mtu "$mtu" master "$bridge" up 2>&1) ||
-    fail "$vif cannot join bridge $bridge: $said"
+change address fe:ff:ff:ff:ff:ff mtu "$mtu" master "$bridge" up || {
+    change down  # somebody has taken it up already; or it cannot have such an address or MTU, and does without
+    change address fe:ff:ff:ff:ff:ff
+    change mtu "$mtu"
+    change master "$bridge" up
+} || fail "$vif cannot join bridge $bridge: $said"
+read -r mtu <"/sys/class/net/$vif/mtu" || fail "$vif is gone."
 own=${XENBUS_PATH##*/vif/}
-xenstore-write "/local/domain/${own%/*}/device/vif/${own#*/}/mtu" "$mtu" "$XENBUS_PATH/hotplug-status" connected
+xenstore-write "/local/domain/${own%/*}/device/vif/${own#*/}/mtu" "$mtu" "$XENBUS_PATH/hotplug-status" connected ||
+    fail "xenstore could not be written."
 """
 )
 SCRIPTS: Final = {BLOCK: _BLOCK, VIF_BRIDGE: _VIF_BRIDGE}
@@ -72,13 +112,17 @@ SCRIPTS: Final = {BLOCK: _BLOCK, VIF_BRIDGE: _VIF_BRIDGE}
 
 
 def install(root: Path) -> None:
-    """Write the scripts; a guest may be about to need one, so that they are never missing or half there."""
+    """Write the scripts anew; a guest may be about to need one, so that none is missing or half there."""
     for name, text in SCRIPTS.items():
         path = root / name[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.read_text() == text and os.access(path, os.X_OK):
-            continue
-        new = path.with_name(f"{path.name}.new")
+        new = path.with_name(f".{path.name}.new")
         write_whole(new, text.encode())
         new.chmod(0o755)
         os.replace(new, path)  # noqa: PTH105
+
+
+def uninstall(root: Path) -> None:
+    """Remove the scripts: no guest is left that names them."""
+    for name in SCRIPTS:
+        (root / name[1:]).unlink(missing_ok=True)

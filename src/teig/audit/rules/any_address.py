@@ -2,8 +2,9 @@
 
 What: A `vif` does not set `ip`.
 
-Why: With `ip`, Xen's scripts let only packets of that address through, where the host's netfilter is set up for it.
-Without it nobody stops a guest from answering for its neighbour's address, or for the gateway's.
+Why: With `ip`, Xen's scripts let only packets of that address through, where the host's netfilter is set up for it;
+Debian's and Teig's do nothing with it, but whoever writes a filter has the address there. Without it nobody stops a
+guest from answering for its neighbour's address, or for the gateway's.
 
 Example::
 
