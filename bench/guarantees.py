@@ -246,7 +246,7 @@ def reconnect_figures(stands: Bench) -> list[Figure]:
         Thread(target=ask_all_the_same, args=(stands, guest, path), daemon=True).start()
         above = watched.result()
     held = f"{guest.name}: paused, and will be again"  # before it could write, on a host that is slow to see to it
-    if not above.most and held not in stands.lab.run("journalctl -u teig-keeper -o cat --no-pager"):
+    if not above.most and held not in stands.lab.run("journalctl -u teig-keeper --since=-15min -o cat --no-pager"):
         raise SystemExit("the guest has written nothing: it has not connected its disks anew")
     say(f"reconnects: above the limit for {above.above:.1f} of {above.seconds:.0f} s, {above.most:.1f} times at most")
     return [

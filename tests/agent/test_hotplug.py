@@ -38,7 +38,7 @@ class Dom0:
             program.write_text(text)
             program.chmod(0o755)
         (self.sys / "devices").mkdir(parents=True)
-        self.mounts("proc /proc proc rw 0 0")
+        self.mounts("21 23 0:18 / /proc rw,relatime shared:5 - proc proc rw")
         for name in ("xenbr0/bridge", "vif7.0"):
             (self.sys / "net" / name).mkdir(parents=True)
         for name in ("xenbr0", "vif7.0"):
@@ -72,7 +72,7 @@ class Dom0:
     def begin(self, script: str, path: str, *arguments: str, refused: str = "-") -> subprocess.Popen[str]:
         text = SCRIPTS[script]
         for real, ours in {
-            "/proc/self/mounts": self.folder / "mounts",
+            "/proc/self/mountinfo": self.folder / "mounts",
             "/sys/bus/xen-backend/devices": self.sys / "devices",
             "/sys/class/net": self.sys / "net",
             "/var/run/xen-hotplug": self.folder / "run",
@@ -115,11 +115,14 @@ def test_a_volume_that_nobody_has_is_connected(dom0: Dom0) -> None:
         ("r", "ro,a", True),
     ],
 )
-def test_a_volume_that_is_mounted(dom0: Dom0, mode: str, options: str, given: bool) -> None:
+@pytest.mark.parametrize("known_by", ["name", "number"])
+def test_a_volume_that_is_mounted(dom0: Dom0, mode: str, options: str, given: bool, known_by: str) -> None:
     """Under whatever name, and with whatever file system: btrfs has device numbers of its own."""
     other = dom0.folder / "by-another-name"
     other.symlink_to(dom0.device)
-    dom0.mounts(f"proc /proc proc rw 0 0\n{other} /mnt btrfs {options} 0 0")
+    number = ":".join(str(int(part, 16)) for part in dom0.number.split(":"))
+    optional, place, source = {"name": ("", "0:39", other), "number": ("shared:9 ", number, "/dev/root")}[known_by]
+    dom0.mounts(f"30 23 {place} / /mnt {options} {optional}- btrfs {source} {options}")
     said = "" if given else f"{dom0.device} is mounted in Domain-0."
     assert dom0.run(BLOCK, dom0.disk(7, mode), "add") == (given, said)
 
@@ -147,6 +150,29 @@ def test_who_cannot_be_known_gets_no_volume(dom0: Dom0) -> None:
     (dom0.store / "local/domain/7/vm").unlink()
     connected, said = dom0.run(BLOCK, path, "add")
     assert (connected, said) == (False, "xenstore does not say which device it is, and whose.")
+
+
+@pytest.mark.parametrize("key", ["local/domain/8/vm", f"{BACKENDS}/vbd/8/51712/physical-device"])
+def test_where_xenstore_does_not_answer_nobody_gets_a_volume(dom0: Dom0, key: str) -> None:
+    theirs, ours = dom0.disk(8), dom0.disk(7)
+    dom0.put(f"{theirs}/physical-device", dom0.number)
+    down = f'case "$*" in /{key}) touch "$STORE/down"; esac\n[ $# -gt 1 ] || [ ! -e "$STORE/down" ] || exit 1\n'
+    (dom0.folder / "bin/xenstore-read").write_text(READ.replace("for key;", f"{down}for key;"))
+    assert dom0.run(BLOCK, ours, "add") == (False, "xenstore does not answer.")
+
+
+def test_a_volume_that_two_read_is_given_to_both_from_the_first_moment(dom0: Dom0) -> None:
+    theirs, ours = dom0.disk(8, "r"), dom0.disk(7, "r")
+    dom0.put(f"{theirs}/physical-device", dom0.number)
+    (dom0.sys / "devices/vbd-8-51712/mode").unlink()
+    assert dom0.run(BLOCK, ours, "add") == (True, "")
+
+
+def test_a_lock_that_cannot_be_made_is_told(dom0: Dom0) -> None:
+    (dom0.folder / "run/block").mkdir(parents=True)
+    connected, said = dom0.run(BLOCK, dom0.disk(7), "add")
+    assert not connected
+    assert "cannot be written" in said
 
 
 def test_of_two_at_once_one_gets_the_volume(dom0: Dom0) -> None:

@@ -238,22 +238,6 @@ def test_a_session_that_nobody_waits_for_any_more_is_ended(host: Host, there: Lo
     await_that(lambda: there.channels == 1, "the sessions that were given up to end")
 
 
-def test_a_connection_on_which_no_session_comes_is_given_up(
-    host: Host, there: LocalHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ssh_channel, "HELLO_TIMEOUT_S", 1.0)
-    host.image_present(IMAGE_NOUN.id)
-    with there.silent():
-        for _ in range(2):
-            with pytest.raises(Unreachable):
-                host.guest(GuestId(GUEST), timeout_s=0.3)
-        time.sleep(2)
-    monkeypatch.undo()
-    await_that(lambda: there.channels == 0, "the sessions of the connection that was given up to end")
-    assert host.image_present(IMAGE_NOUN.id) is False
-    assert there.connections == 2
-
-
 def test_many_at_once_use_few_channels_of_one_connection(host: Host, there: LocalHost) -> None:
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(lambda _: host.image_present(IMAGE_NOUN.id), range(60)))

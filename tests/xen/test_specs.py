@@ -101,7 +101,7 @@ def test_kinds_of_targets() -> None:
     assert not script.image_file
     assert not script.block_device
     assert not parse_disk("script=/opt/ceph/block, vdev=xvda, target=/pool/image").image_file
-    for name in ("block", "/etc/xen/scripts/block", "/etc/xen/scripts/teig-block"):
+    for name in ("block", "/etc/xen/scripts/block", "/usr/local/etc/xen/scripts//block", "/etc/xen/scripts/teig-block"):
         assert parse_disk(f"script={name}, vdev=xvda, target=/dev/vg0/web").block_device
         assert parse_disk(f"script={name}, vdev=xvda, target=/srv/web").image_file
     assert not Disk().image_file

@@ -233,22 +233,12 @@ class AgentChannel:
 
 async def _session(connection: asyncssh.SSHClientConnection) -> asyncssh.SSHClientProcess[bytes]:
     """Open a session; one that comes when nobody waits for it any more is ended: sshd gives a connection only ten."""
-    opening = asyncio.ensure_future(_opened(connection))
+    # What runs is the key's forced command; this one is for the host's log.
+    opening = asyncio.ensure_future(connection.create_process("teig-agent", encoding=None))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(_end)
-        raise
-
-
-async def _opened(connection: asyncssh.SSHClientConnection) -> asyncssh.SSHClientProcess[bytes]:
-    """Wait for a session; a connection on which none comes is ended, though it may still be kept alive."""
-    try:
-        async with asyncio.timeout(HELLO_TIMEOUT_S):
-            # What runs is the key's forced command; this one is for the host's log.
-            return await connection.create_process("teig-agent", encoding=None)
-    except TimeoutError:
-        connection.abort()
         raise
 
 

@@ -101,7 +101,10 @@ class GuestRow:
     def of(cls, row: Any, record: dict[str, Any]) -> Self:
         """Return a row of `observed_guests` with the record that it holds."""
         answers = None if row.answers is None else bool(row.answers)
-        listed = Listed(row.state, row.domid, answers, row.started_s)
+        started_s = (
+            row.started_s if isinstance(row.started_s, float | int) else None
+        )  # SQLite keeps whatever is written
+        listed = Listed(row.state, row.domid, answers, started_s)
         return cls(record, row.boot, row.uptime_ns, row.fence, listed)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from teig.xen.config_text import Span
@@ -56,7 +57,11 @@ class Disk:
     @property
     def target_is_path(self) -> bool:
         """Whether the target is a path: to Xen's script `block`, and to Teig's, it is; to others it may not be."""
-        return self.script is None or self.script.removeprefix("/etc/xen/scripts/") in {"block", "teig-block"}
+        if self.script is None:
+            return True
+        script = PurePosixPath(self.script)
+        beside_xens = len(script.parts) == 1 or script.parts[-3:-1] == ("xen", "scripts")
+        return beside_xens and script.name in {"block", "teig-block"}
 
     @property
     def block_device(self) -> bool:

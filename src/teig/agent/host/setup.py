@@ -91,7 +91,8 @@ def uninstall(root: Path) -> dict[str, Any]:
     authorize(root, None)
     services.uninstall(root)
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree((root / AGENT).parent)
+        (root / AGENT).unlink()
+    shutil.rmtree((root / AGENT).parent, ignore_errors=True)
     kept = any((root / _STATE / "guests").glob("*/spec.json"))
     if not kept:
         hotplug.uninstall(root)

@@ -46,33 +46,47 @@ $found
 END
 [ -b "$device" ] || fail "$device is no block device."
 number=$(stat -L -c %t:%T "$device") || fail "$device is gone."
+decimal=$((0x${number%:*})):$((0x${number#*:}))
 
-mkdir -p "${lock%/*}" || fail "There is no ${lock%/*}."
+mkdir -p "${lock%/*}" && true >>"$lock" || fail "$lock cannot be written."
 while :; do
     exec 9<>"$lock"
     flock 9 || fail "$lock cannot be locked."
     [ /proc/self/fd/9 -ef "$lock" ] && break  # else Xen's script has removed it, which it does when it is done
 done
 
-while read -r source _ _ options _; do
-    [ "$source" -ef "$device" ] || continue
-    case "$mode $options" in "r ro" | "r ro,"*) continue ;; esac
-    fail "$device is mounted in Domain-0."
-done </proc/self/mounts
+# By its number, whatever it is called; or by its name, for btrfs shows numbers of its own.
+while read -r _ _ mounted _ _ options rest; do
+    rest=${rest#*- }
+    source=${rest#* }
+    source=${source%% *}
+    [ "$mounted" = "$decimal" ] || { [ "${source#/}" != "$source" ] && [ "$source" -ef "$device" ]; } || continue
+    super=${rest##* }
+    [ "$mode ${options%%,*} ${super%%,*}" = "r ro ro" ] || fail "$device is mounted in Domain-0."
+done </proc/self/mountinfo
 
+value() {  # 1: there is no such key; 2: nobody knows, for xenstore-read says the same where xenstore does not answer
+    xenstore-read "$1" 2>/dev/null && return
+    xenstore-read "/local/domain/${own%/*}/vm" >/dev/null 2>&1 || return 2
+    xenstore-read "$1" 2>/dev/null || return 1
+}
+known() {
+    [ "$1" -ne 2 ] || fail "xenstore does not answer."
+}
 for entry in /sys/bus/xen-backend/devices/vbd-*; do
     other=${entry##*/vbd-}
     user=${other%-*}
     other=$user/${other#*-}
-    [ "$other" != "$own" ] || continue
+    [ "$user" != "${own%/*}" ] || continue
     { read -r taken <"$entry/physical_device"; } 2>/dev/null ||
-        taken=$(xenstore-read "/local/domain/0/backend/vbd/$other/physical-device" 2>/dev/null) || continue
+        taken=$(value "/local/domain/0/backend/vbd/$other/physical-device") || { known $?; continue; }
     [ "$taken" = "$number" ] || continue
-    { read -r how <"$entry/mode"; } 2>/dev/null || how=w
+    { read -r how <"$entry/mode"; } 2>/dev/null || how=$(value "/local/domain/0/backend/vbd/$other/mode") || how=w
     [ "$mode$how" != rr ] || continue
     # The guest's last domain may still be going, or gone but for this; Domain-0, which is no guest, has no vm.
-    other=$(xenstore-read "/local/domain/$user/vm" 2>/dev/null) || [ "$user" = 0 ] || continue
-    [ "$other" = "$vm" ] || fail "$device is a disk of domain $user."
+    [ "$user" != 0 ] || fail "$device is a disk of domain 0."
+    theirs=$(value "/local/domain/$user/vm") || { known $?; continue; }
+    [ "$theirs" = "$vm" ] || fail "$device is a disk of domain $user."
 done
 
 xenstore-write "$XENBUS_PATH/physical-device" "$number" "$XENBUS_PATH/physical-device-path" "$device" \\
@@ -97,6 +111,7 @@ change() {
 # The largest address that is no multicast: a bridge takes the smallest of its ports for its own.
 change address fe:ff:ff:ff:ff:ff mtu "$mtu" master "$bridge" up || {
     change down  # somebody has taken it up already; or it cannot have such an address or MTU, and does without
+    ip address flush dev "$vif"
     change address fe:ff:ff:ff:ff:ff
     change mtu "$mtu"
     change master "$bridge" up
