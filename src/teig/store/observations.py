@@ -101,9 +101,8 @@ class GuestRow:
     def of(cls, row: Any, record: dict[str, Any]) -> Self:
         """Return a row of `observed_guests` with the record that it holds."""
         answers = None if row.answers is None else bool(row.answers)
-        started_s = (
-            row.started_s if isinstance(row.started_s, float | int) else None
-        )  # SQLite keeps whatever is written
+        # SQLite keeps in a column whatever is written there.
+        started_s = row.started_s if isinstance(row.started_s, float | int) else None
         listed = Listed(row.state, row.domid, answers, started_s)
         return cls(record, row.boot, row.uptime_ns, row.fence, listed)
 
@@ -361,8 +360,7 @@ def put_guest(
     somebody else was observing the host stays: it is newer.
     """
     record, listed = dump(guest), Listed.of(guest)
-    told = known is not None and fence is None and _lasting(known.record) == _lasting(record)
-    if told and known and listed.is_as(known.listed):
+    if known and fence is None and listed.is_as(known.listed) and _lasting(known.record) == _lasting(record):
         return
     values = {
         "boot": guest.boot,

@@ -54,12 +54,10 @@ _NEXT = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_NEXT_AT = {False: _NEXT.where(~_SILENT), True: _NEXT.where(_SILENT)}
+_AT = {False: ~_SILENT, True: _SILENT}
+_NEXT_AT = {silent: _NEXT.where(there) for silent, there in _AT.items()}
 _NEXT_OF = _NEXT.where(operations.c.id == sa.bindparam("ident"), ~_SILENT)
-_ANY_AT = {
-    False: sa.select(operations.c.id).where(*_TO_TAKE, ~_SILENT).limit(1),
-    True: sa.select(operations.c.id).where(*_TO_TAKE, _SILENT).limit(1),
-}
+_ANY_AT = {silent: sa.select(operations.c.id).where(*_TO_TAKE, there).limit(1) for silent, there in _AT.items()}
 _RAISE = (
     guests.update()
     .where(guests.c.id == sa.bindparam("ident"))

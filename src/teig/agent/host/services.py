@@ -80,8 +80,7 @@ def install(root: Path, agent: str) -> None:
     for name, text in unit_files(agent).items():
         path = root / UNITS / name
         if not path.exists() or path.read_text() != text:
-            write_whole(path, text.encode())
-            path.chmod(0o644)
+            write_whole(path, text.encode(), 0o644)
     if root == Path("/"):
         must(["systemctl", "enable", "--quiet", "--no-reload", KEEPER, GUESTS], "systemctl_failed")
         must(["systemctl", "daemon-reload"], "systemctl_failed")

@@ -187,17 +187,17 @@ def _lock_now(handle: int, how: int) -> bool:
     return True
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a power cut (fsync of the file and its directory).
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file that is there whole, with its mode, or not at all, also after a power cut (fsync of it and folder).
 
     Where the file system is full, what was kept in reserve is given up for it.
     """
     try:
-        _write_whole(path, data)
+        _write_whole(path, data, mode)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _give_reserve(path):
             raise
-        _write_whole(path, data)
+        _write_whole(path, data, mode)
 
 
 def _give_reserve(path: Path) -> bool:
@@ -209,12 +209,13 @@ def _give_reserve(path: Path) -> bool:
     return False
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes, mode: int) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(temporary, path)  # noqa: PTH105  (mkstemp gives text)
     except BaseException:

@@ -14,7 +14,6 @@ They lie beside Xen's, where no other release of the agent removes them: guests 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -131,10 +130,7 @@ def install(root: Path) -> None:
     for name, text in SCRIPTS.items():
         path = root / name[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.new")
-        write_whole(new, text.encode())
-        new.chmod(0o755)
-        os.replace(new, path)  # noqa: PTH105
+        write_whole(path, text.encode(), 0o755)
 
 
 def uninstall(root: Path) -> None:
