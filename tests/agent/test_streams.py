@@ -193,6 +193,17 @@ def test_a_guest_that_resets_the_connection_ends_the_stream(pipes: _Pipes) -> No
     assert not relay.is_alive()
 
 
+def test_a_guest_that_has_gone_without_a_word_ends_the_stream(pipes: _Pipes) -> None:
+    """As one that was destroyed does, while the caller waits for its answer."""
+    guest, far = socket.socketpair()
+    there = [True, True, False]
+    relay = _started(relay_socket, pipes.source, pipes.sink, b"GET", far, lambda: there.pop(0))
+    assert guest.recv(10) == b"GET"
+    relay.join(60)
+    assert not relay.is_alive()
+    assert not there
+
+
 def test_what_the_guest_said_last_arrives_whole(pipes: _Pipes) -> None:
     guest, far = socket.socketpair()
     _started(relay_socket, pipes.source, pipes.sink, b"", far)

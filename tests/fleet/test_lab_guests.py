@@ -38,7 +38,8 @@ def test_what_reaches_a_guest_and_what_happens_to_it(stand: Stand) -> None:
     assert asyncio.run(asyncio.wait_for(_console(stand, spec.id), 120))
 
     _disturb(stand, spec)
-    stand.get(spec, "/cgi-bin/crash")
+    left = asyncio.run(asyncio.wait_for(_left_alone(stand, spec), READY_S))
+    assert left == b"", "who waits for the guest's answer is not told that it has gone"
     await_that(lambda: stand.host.guest(spec.id).domid is None, "the crashed domain to go")
 
 
@@ -60,6 +61,13 @@ async def _console(stand: Stand, guest: GuestId) -> bytes:
     async with stand.host.open_console(guest) as console:
         await console.write(b"\n")
         return bytes(await console.read(4096))
+
+
+async def _left_alone(stand: Stand, spec: GuestSpec) -> bytes:
+    """Return what comes over a connection to a guest that crashes meanwhile."""
+    async with stand.host.open_port(spec.id, 80) as stream:
+        await asyncio.to_thread(stand.get, spec, "/cgi-bin/crash")
+        return bytes(await stream.read(1))
 
 
 async def _open(stand: Stand, guest: GuestId, port: int) -> None:

@@ -140,9 +140,9 @@ class Agent:
             channel.send({"id": number, "ok": receiver.receive(channel.read)})
             return True
         if name == "connect":
-            with streams.connection(self._guests, self._xen, args["guest"], args["port"]) as far:
+            with streams.connection(self._guests, self._xen, args["guest"], args["port"]) as (far, there):
                 channel.send({"id": number, "ok": {}})
-                streams.relay_socket(channel.source, channel.sink, channel.rest(), far)
+                streams.relay_socket(channel.source, channel.sink, channel.rest(), far, there)
         else:
             with streams.console(self._xen, args["guest"]) as terminal:
                 channel.send({"id": number, "ok": {}})

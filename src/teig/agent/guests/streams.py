@@ -21,6 +21,7 @@ _MOST_WAITING = 1 << 18
 _FLUSH_MS = 3000
 _CONNECT_TIMEOUT_S = 10.0
 _CONSOLE_WAIT_S = 0.5
+_THERE_MS = 5000
 
 
 def _running(xen: Hypervisor, guest: str) -> Domain:
@@ -31,10 +32,20 @@ def _running(xen: Hypervisor, guest: str) -> Domain:
 
 
 @contextlib.contextmanager
-def connection(guests: Guests, xen: Hypervisor, guest: str, port: int) -> Iterator[socket.socket]:
-    """Connect to a port of a running guest of ours, at its own first address and nowhere else."""
+def connection(
+    guests: Guests, xen: Hypervisor, guest: str, port: int
+) -> Iterator[tuple[socket.socket, Callable[[], bool]]]:
+    """Connect to a port of a running guest of ours, at its own first address and nowhere else.
+
+    With it comes what says whether the domain is still there: of one that was destroyed no packet tells.
+    """
     spec = guests.spec(guest)
-    _running(xen, guest)
+    domain = _running(xen, guest)
+
+    def there() -> bool:
+        newest = xen.find(guest)
+        return newest is not None and newest.domid == domain.domid and not newest.dying
+
     try:
         made = socket.create_connection((spec.nics[0].ip, port), timeout=_CONNECT_TIMEOUT_S)
     except OSError as error:
@@ -45,7 +56,7 @@ def connection(guests: Guests, xen: Hypervisor, guest: str, port: int) -> Iterat
         ) from error
     with made:
         made.settimeout(None)
-        yield made
+        yield made, there
 
 
 @contextlib.contextmanager
@@ -64,15 +75,17 @@ def console(xen: Hypervisor, guest: str) -> Iterator[int]:
         os.close(handle)
 
 
-def relay_socket(source: int, sink: int, pending: bytes, far: socket.socket) -> None:
-    """Carry bytes both ways until both have ended, or the caller has vanished. An end of file is passed on.
+def relay_socket(
+    source: int, sink: int, pending: bytes, far: socket.socket, there: Callable[[], bool] = lambda: True
+) -> None:
+    """Carry bytes both ways until both have ended, or the caller or the guest has gone. An end of file is passed on.
 
-    `source` and `sink` are the channel, `pending` what the caller has sent already. No error of either end is raised:
-    it ends the way that meets it.
+    `source` and `sink` are the channel, `pending` what the caller has sent already; while nothing moves, `there` is
+    asked for the guest every 5 seconds. No error of either end is raised: it ends the way that meets it.
     """
     up = _Way(source, far.fileno(), lambda: far.shutdown(socket.SHUT_WR), pending)
     down = _Way(far.fileno(), sink, lambda: _end_of_file(sink))
-    _relay(up, down, lambda: up.over and down.over)
+    _relay(up, down, lambda: up.over and down.over, there)
 
 
 def relay_terminal(source: int, sink: int, pending: bytes, terminal: int) -> None:
@@ -139,7 +152,7 @@ class _Way:
             self.give_up()
 
 
-def _relay(up: _Way, down: _Way, finished: Callable[[], bool]) -> None:
+def _relay(up: _Way, down: _Way, finished: Callable[[], bool], there: Callable[[], bool] = lambda: True) -> None:
     """Carry bytes both ways. Neither end may keep the other waiting: nothing here blocks but poll(2).
 
     Where the caller has vanished, or only the guest still has something to take, a guest that takes nothing ends it.
@@ -155,8 +168,9 @@ def _relay(up: _Way, down: _Way, finished: Callable[[], bool]) -> None:
                 watched[handle] = watched.get(handle, 0) | events
         for handle, events in watched.items():
             poll.register(handle, events)
-        ready = poll.poll(_FLUSH_MS if vanished or (up.at_end and down.over) else None)
-        if not ready:
+        ending = vanished or (up.at_end and down.over)
+        ready = poll.poll(_FLUSH_MS if ending else _THERE_MS)
+        if not ready and (ending or not there()):
             return
         for handle, happened in ready:
             if handle == down.sink and not down.over and happened & (select.POLLERR | select.POLLHUP):
