@@ -6,7 +6,7 @@ them over SSH. So memory and idle processor time include what 1,000 connections 
 scale.list_ms            a page of 100 guests, 99th percentile, while 20 clients ask for one each second
 scale.create_cpu_ms      processor time of a create's request in the server, the mean of 50; `rounds` has all
 scale.claim_ms           the dispatcher's question for the next operation, median
-scale.drift_s            GET /v1/drift, the longest of 10
+scale.drift_s            GET /v1/drift, the longest of 40
 scale.rss_mb             the server's resident memory, the largest that was seen
 scale.idle_cpu           of a core, of a server that only observes its hosts, every 30 s; with `.two` the larger share
                          of two servers, which must be less
@@ -53,7 +53,7 @@ CLIENTS = 20
 PAGE = 100
 CREATES = 50
 CLAIMS = 40
-DRIFTS = 10
+DRIFTS = 40
 SILENT_PART = 0.05
 OBSERVED_S = 600.0
 SSH_CALLS = 100
@@ -265,7 +265,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--hosts", type=int, default=1000)
     made.add_argument("--guests", type=int, default=20_000)
     made.add_argument("--operations", type=int, default=200_000)
-    made.add_argument("--seconds", type=float, default=30.0, help="how long lists are measured, each time")
+    made.add_argument("--seconds", type=float, default=60.0, help="how long lists are measured, each time")
     made.add_argument("--only", choices=("sqlite", "postgresql"), help="measure only on this database")
     made.add_argument("--lab", action="store_true", help="SSH's own cost on a lab host too")
     return made
