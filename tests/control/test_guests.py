@@ -43,6 +43,19 @@ def test_a_created_guest_runs_and_is_what_its_plan_says(services: Services, host
     assert host.images
 
 
+def test_a_guest_that_reboots_runs(services: Services, host: SimulatedHost) -> None:
+    """Between its two domains too, for `--wait`, lists and drift."""
+    make(services, "web")
+    host.gap_s = 3600.0
+    host.reboot_inside(guests.view(services, "web").guest.id)
+    view = guests.view(services, "web")
+    assert (view.on_host.domid if view.on_host else 0, view.state, view.todo) == (None, GuestState.RUNNING, None)
+    assert drift.found(services, now=True) == []
+    assert [line.state for line in guests.lines(services)] == [GuestState.RUNNING]
+    with pytest.raises(Conflict, match="is running"):
+        guests.delete(services, "web", force=False)
+
+
 def test_the_steps_are_recorded_with_their_times(services: Services) -> None:
     ended = wait(services, guests.create(services, wish("web")))
     assert [step.name for step in ended.steps] == ["reserve", "image", "volume", "write", "define", "start", "observe"]

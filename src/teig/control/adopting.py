@@ -93,7 +93,7 @@ def _adopt_one(
     if spec.site != host.site:
         raise Conflict(f"it was promised the site {spec.site}, and {host.name} is at {host.site}.")
     capacity, has = _room_for(connection, host, found, seen, taken)
-    runs = found.domid is not None or found.started is not None  # one that is just rebooting has no domain
+    runs = found.has_domain  # one that is just rebooting too
     phase = Phase.RUNNING if runs else Phase.STOPPED
     guests.add(connection, StoredGuest(host.id, spec, phase, found.fence, None, now))
     wanted = entitled_to(spec, capacity.extent_bytes)

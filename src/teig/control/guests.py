@@ -176,7 +176,7 @@ def delete(services: Services, name: str, force: bool) -> Operation:
 
     def check(connection: sa.Connection, guest: StoredGuest) -> None:
         seen = observations.of_guest(connection, guest.id, guest.host)
-        runs = guest.phase is Phase.RUNNING or (guest.phase is Phase.STOPPED and seen and seen.guest.domid is not None)
+        runs = guest.phase is Phase.RUNNING or (guest.phase is Phase.STOPPED and seen and seen.guest.has_domain)
         if runs and not force:
             raise Conflict(
                 f"Guest {name} is running.",

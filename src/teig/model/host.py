@@ -160,9 +160,14 @@ class GuestOnHost:
     uptime_ns: int = 0
 
     @property
+    def has_domain(self) -> bool:
+        """Whether it has a domain, or is between two: one that reboots has none for 2 s, and keeps `started`."""
+        return self.domid is not None or self.started is not None
+
+    @property
     def runs(self) -> bool:
         """Whether it has a domain that goes on, or will: one that has shut down and stays is there, and is stopped."""
-        return self.domid is not None and self.state != "stopped"
+        return self.has_domain and (self.domid is None or self.state != "stopped")
 
     def __post_init__(self) -> None:
         """Refuse figures that cannot be: hosts tell them, and sums are made of them."""

@@ -120,7 +120,7 @@ class Run:
         except NotFound:
             seen = None
         if seen is not None and seen.fence >= self.lease.fence:
-            self.runs_by_another = seen.domid is not None or seen.started is not None
+            self.runs_by_another = seen.has_domain
             raise Conflict(
                 f"Guest {work.guest.spec.name} was worked on since this operation was asked for, by a server that does "
                 "not know of it: the database was put back to an earlier state, or is another's copy.",

@@ -75,7 +75,7 @@ def _line(row: Any, now: float) -> GuestLine:
     spec = row.spec
     known = row.state is not None or row.created <= (row.seen_at or 0.0)
     fresh = known and is_fresh(row.seen_at, now)
-    running = row.domid is not None and row.state != "stopped"
+    running = row.state != "stopped" if row.domid is not None else row.started_s is not None  # None: it reboots
     ran_s = None
     if running and row.started_s is not None and row.seen_boot == row.host_boot and row.uptime_ns:
         ran_s = row.uptime_ns / 1e9 - row.started_s
