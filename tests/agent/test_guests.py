@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 from teig.agent.contract.failure import Failure, host_fault
+from teig.agent.contract.spec import parse_manifest, parse_spec
 from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import guests as module
@@ -26,7 +27,8 @@ from teig.agent.keeper import pauses
 from teig.agent.network import neighbours
 from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Domain
-from tests.agent.given import GUEST, spec
+from teig.agent.xen.xlcfg import render
+from tests.agent.given import GUEST, manifest, spec
 from tests.agent.processors import domain
 from tests.keeper.given import Xen
 
@@ -65,6 +67,10 @@ def making(tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> Making:
         write_json(folder / "spec.json", described)
         for number in range(2):
             write_json(folder / f"disk{number}.json", {"uuid": f"LVM-{number}", "image": "i"})
+        paths = [volume.path for volume in there]
+        (folder / "xl.cfg").write_text(
+            render(parse_spec(described), parse_manifest(manifest()), "/images", paths, None)
+        )
         return Guests(state, xen, Volumes())  # type: ignore[arg-type]
 
     there = [Volume("vg0", GUEST, f"disk{number}", f"LVM-{number}") for number in range(2)]
@@ -96,6 +102,22 @@ def test_a_guest_that_cannot_be_limited_does_not_run_whatever_the_reason(
             agent.start(GUEST, fence)
         assert caught.value.code == "limits_failed"
         assert xen.find(GUEST) is None
+
+
+def test_a_guest_whose_group_was_renamed_is_not_started_on_another_s_volume(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's copy may have the path by now that its xl.cfg names."""
+    agent = making()
+    there = [
+        Volume(group, GUEST, f"disk{n}", f"{uuid}-{n}")
+        for group, uuid in (("vg0", "COPY"), ("vg9", "LVM"))
+        for n in (0, 1)
+    ]
+    monkeypatch.setattr(volumes, "mapped", lambda: there)
+    with pytest.raises(Failure, match="xvda is /dev/vg9/teig-") as caught:
+        agent.start(GUEST, 1)
+    assert caught.value.code == "volume_moved"
 
 
 def test_after_a_resize_down_everything_that_holds_at_once_is_enforced(
@@ -364,9 +386,9 @@ def test_a_start_activates_all_that_xl_needs(making: Making, tmp_path: Path, mon
     asked: list[str] = []
     sound = volumes.activated
 
-    def activated(guest: str, what: str) -> Volume | None:
+    def activated(folder: Path, guest: str, what: str) -> Volume | None:
         asked.append(what)
-        return sound(guest, what) if what != "seed" else None
+        return sound(folder, guest, what) if what != "seed" else None
 
     monkeypatch.setattr(volumes, "activated", activated)
     monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)

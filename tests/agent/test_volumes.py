@@ -122,7 +122,7 @@ def test_names_in_sys_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (folder / "uuid").write_text(f"LVM-{number}\n")
     monkeypatch.setattr(volumes, "_MAPPED", tmp_path)
     assert volumes.mapped() == [Volume("my-vg", GUEST, "disk3", "LVM-0")]
-    assert list(volumes.disks_of(GUEST, volumes.mapped())) == [3]
+    assert list(volumes.disks_of(tmp_path, GUEST, volumes.mapped())) == [3]
     assert volumes.mapped()[0].path == f"/dev/my-vg/teig-{GUEST}-disk3"
 
 
@@ -142,7 +142,7 @@ def lvm(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         did.append("wipe")
         Path(path).write_bytes(Path(path).read_bytes()[:start].ljust(size_bytes, b"\0"))
 
-    monkeypatch.setattr(volumes, "find", lambda _guest, _what: volume)
+    monkeypatch.setattr(volumes, "mapped", lambda: [volume])
     monkeypatch.setattr(volumes, "run", extend)
     monkeypatch.setattr(volumes, "wipe", wipe)
     return did
@@ -229,7 +229,7 @@ def test_groups_of_any_name_hold_guests(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_volume_of_an_older_agent_is_known_by_its_rounded_size(
     tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(volumes, "find", lambda *_: volume)
+    monkeypatch.setattr(volumes, "mapped", lambda: [volume])
     monkeypatch.setattr(pools, "groups", lambda: [Group(volume.vg, 0, 0, "ssd", "none", "", SIZE)])
     assert Volumes().has(tmp_path, GUEST, "disk0", SIZE // 4)
     assert not Volumes().has(tmp_path, GUEST, "disk0", SIZE + 1)
@@ -297,9 +297,36 @@ def test_a_volume_that_is_not_active_is_activated_and_never_made_anew(tmp_path: 
     assert inactive == ["lvchange"]
 
 
-def test_a_volume_is_found_once_it_is_active(inactive: list[str]) -> None:
-    assert volumes.find(GUEST, "disk0") is None
-    found = volumes.activated(GUEST, "disk0")
+def test_a_volume_is_found_once_it_is_active(tmp_path: Path, inactive: list[str]) -> None:
+    assert volumes.find(tmp_path, GUEST, "disk0") is None
+    found = volumes.activated(tmp_path, GUEST, "disk0")
     assert found is not None
-    assert volumes.activated(GUEST, "disk0") == found
+    assert volumes.activated(tmp_path, GUEST, "disk0") == found
     assert inactive == ["lvchange"]
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+def test_of_two_volumes_of_one_name_the_guest_has_its_own(
+    tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch, own_first: bool
+) -> None:
+    """As after `vgimportclone`, which keeps the names of volumes."""
+    copied = Volume("vg0clone", GUEST, "disk0", "LVM-2")
+    there = [volume, copied] if own_first else [copied, volume]
+    monkeypatch.setattr(volumes, "mapped", lambda: there)
+    assert volumes.find(tmp_path, GUEST, "disk0") == volume
+    assert volumes.activated(tmp_path, GUEST, "disk0") == volume
+    assert volumes.disks_of(tmp_path, GUEST, there) == {0: volume}
+
+
+def test_a_copy_is_not_taken_for_the_volume_whose_group_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "vg": "vg1"}')
+    copied = Volume("vg0", GUEST, "disk0", "LVM-2")
+    monkeypatch.setattr(volumes, "mapped", lambda: [copied])
+    monkeypatch.setattr(volumes, "logical_volumes", lambda: [LogicalVolume("vg0", volumes.volume_name(GUEST, "disk0"))])
+    monkeypatch.setattr(pools, "groups", lambda: [Group("vg0", 1 << 30, 0, "ssd", "none", "")])
+    monkeypatch.setattr(volumes, "remove", _breaks)
+    with pytest.raises(Failure, match="lies in volume group vg1, and the host does not see it"):
+        Volumes().delete(tmp_path, GUEST, "disk0")
+    assert volumes.is_clean(tmp_path, Volume("vg1", GUEST, "disk0", "LVM-1")), "its mark is gone"

@@ -76,15 +76,23 @@ def mapped() -> list[Volume]:
     return found
 
 
-def find(guest: str, what: str) -> Volume | None:
-    """Return one volume, None where it is not active."""
-    return next((volume for volume in mapped() if (volume.guest, volume.what) == (guest, what)), None)
+def find(folder: Path, guest: str, what: str) -> Volume | None:
+    """Return one volume, None where it is not active.
+
+    Another group may have one of the same name, after `vgimportclone` for example: the one that was made clean counts.
+    """
+    same = [volume for volume in mapped() if (volume.guest, volume.what) == (guest, what)]
+    return next((volume for volume in same if is_clean(folder, volume)), same[0] if same else None)
 
 
-def disks_of(guest: str, volumes: list[Volume]) -> dict[int, Volume]:
-    """Return a guest's disks among some volumes, by their indices and in their order."""
-    mine = (volume for volume in volumes if volume.guest == guest and volume.what.startswith("disk"))
-    return dict(sorted((int(volume.what[4:]), volume) for volume in mine))
+def disks_of(folder: Path, guest: str, volumes: list[Volume]) -> dict[int, Volume]:
+    """Return a guest's disks among some volumes, by their indices and in their order; of two, as `find` does."""
+    found: dict[int, Volume] = {}
+    for volume in sorted(one for one in volumes if one.guest == guest and one.what.startswith("disk")):
+        index = int(volume.what[4:])
+        if index not in found or is_clean(folder, volume):
+            found[index] = volume
+    return dict(sorted(found.items()))
 
 
 class Volumes:
@@ -92,7 +100,7 @@ class Volumes:
 
     def has(self, folder: Path, guest: str, what: str, size_bytes: int) -> bool:
         """Say whether a volume of that size is there, and clean or its guest's own."""
-        volume = find(guest, what)
+        volume = find(folder, guest, what)
         return volume is not None and is_clean(folder, volume) and _fits(folder, volume, size_bytes)
 
     def create(self, folder: Path, guest: str, what: str, size_bytes: int, pool: str = "") -> Volume:
@@ -100,9 +108,9 @@ class Volumes:
 
         It is made in the volume group `pool`, or where the guest's first volume is. LVM rounds its size up.
         """
-        volume = find(guest, what)
-        if volume is None and _mark(folder, what).exists():
-            volume = activated(guest, what)  # the host may have booted just now
+        volume = find(folder, guest, what)
+        if _mark(folder, what).exists():
+            volume = activated(folder, guest, what)  # the host may have booted just now
         if volume and is_clean(folder, volume) and not _fits(folder, volume, size_bytes):
             raise Failure(
                 "conflict",
@@ -113,13 +121,13 @@ class Volumes:
             return volume
         if volume:
             self.delete(folder, guest, what)  # half made: its size may be another
-        volume = self._lvcreate(guest, what, size_bytes, pool or self._beside(guest))
+        volume = self._lvcreate(guest, what, size_bytes, pool or self._beside(folder, guest))
         wipe(volume.path, size_of(volume.path))
         write_json(_mark(folder, what), {"uuid": volume.uuid, "vg": volume.vg, "size_bytes": size_bytes})
         return volume
 
-    def _beside(self, guest: str) -> str:
-        first = find(guest, "disk0")
+    def _beside(self, folder: Path, guest: str) -> str:
+        first = find(folder, guest, "disk0")
         if first is None:
             raise Failure("conflict", "The volume of xvda is not there.", "Create it first.", code="no_volume")
         return first.vg
@@ -134,7 +142,7 @@ class Volumes:
         )  # fmt: skip
         if done.status != 0:
             raise _refused(done.said, group, size_bytes)
-        volume = find(guest, what)
+        volume = next((made for made in mapped() if (made.guest, made.what, made.vg) == (guest, what, group)), None)
         if volume is None:
             raise host_fault("lvm_failed", f"lvcreate made no volume {name}: {done.said}")
         return volume
@@ -144,7 +152,7 @@ class Volumes:
 
         One that was broken off is finished by the next, which begins where the first began.
         """
-        volume = find(guest, what)
+        volume = find(folder, guest, what)
         if volume is None or not is_clean(folder, volume):
             return
         mark = _marked(folder, volume)
@@ -172,8 +180,9 @@ class Volumes:
         be wiped, because a disk is missing, is not removed, and that is told; nor is one whose group is away.
         """
         there = _removable(volume_name(guest, what))
-        if not there:
-            _refuse_away(folder, what)
+        own = find(folder, guest, what)
+        if own is None or not is_clean(folder, own):
+            _refuse_away(folder, what, there)
         mark, leaving = _mark(folder, what), _leaving(folder, what)
         # It is clean no more, and its group is known until it is gone. A rename needs no room on a full disk.
         if mark.exists():
@@ -184,12 +193,17 @@ class Volumes:
         leaving.unlink(missing_ok=True)
 
 
-def _refuse_away(folder: Path, what: str) -> None:
-    """Raise a host fault where a volume that is not to be seen was made in a group that is not to be seen either."""
+def _refuse_away(folder: Path, what: str, there: list[LogicalVolume]) -> None:
+    """Raise a host fault where a volume that is not to be seen was made in a group that is not to be seen either.
+
+    One of that name that is `there` in another group is not the guest's own.
+    """
     mark = next((path for path in (_mark(folder, what), _leaving(folder, what)) if path.exists()), None)
     if mark is None:
         return
     group = (read_json(mark) or {}).get("vg")
+    if group in {volume.vg for volume in there} or (group is None and there):
+        return
     if group is None or group not in {found.name for found in pools.groups()}:
         where = f"volume group {group}" if group else "a volume group of which nobody wrote down the name"
         raise host_fault(
@@ -220,15 +234,15 @@ def logical_volumes() -> list[LogicalVolume]:
     return [LogicalVolume(*row) for row in rows if len(row) == 3]
 
 
-def activated(guest: str, what: str) -> Volume | None:
+def activated(folder: Path, guest: str, what: str) -> Volume | None:
     """Return one volume, activated where it is not: its group may have come late at the host's boot. None: no such."""
-    found = find(guest, what)
-    if found is not None:
+    found = find(folder, guest, what)
+    if found is not None and (is_clean(folder, found) or not _mark(folder, what).exists()):
         return found
     for volume in logical_volumes():
-        if volume.name == volume_name(guest, what):
+        if volume.name == volume_name(guest, what) and not Path(volume.path).exists():
             _activate(volume)
-    return find(guest, what)
+    return find(folder, guest, what)
 
 
 def _activate(volume: LogicalVolume) -> None:

@@ -18,6 +18,7 @@ from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.contract.spec import Disk, Spec, device, dump_spec, parse_spec
 from teig.agent.disks import images, seed, volumes
 from teig.agent.disks.volumes import Volume, Volumes
+from teig.agent.guests import startable
 from teig.agent.guests.answering import answering
 from teig.agent.guests.asked import Asked
 from teig.agent.guests.record import NO_LIMITS, Read, live, lives, maxmem_mib, record
@@ -69,7 +70,9 @@ class Guests:
             raise Failure("invalid", f"The description is of guest {checked.id}, not {guest}.")
         with self._state.changing(guest, fence) as folder:
             manifest = images.manifest_of(self._state, checked.image)
-            paths = [self._volume(guest, disk.number).path for disk in checked.disks]
+            there = [self._volume(guest, disk.number) for disk in checked.disks]
+            startable.refuse_unclean(folder, checked, there)
+            paths = [volume.path for volume in there]
             seed_path = None
             if manifest.network == "nocloud":
                 volume = self._disks.create(folder, guest, "seed", seed.SIZE_BYTES)
@@ -81,7 +84,7 @@ class Guests:
         return {}
 
     def _volume(self, guest: str, index: int) -> Volume:
-        volume = volumes.activated(guest, f"disk{index}")
+        volume = volumes.activated(self._state.guest_dir(guest), guest, f"disk{index}")
         if volume is None:
             raise Failure(
                 "conflict",
@@ -280,15 +283,9 @@ class Guests:
     def _check_startable(self, spec: Spec, folder: Path) -> None:
         there = [self._volume(spec.id, disk.number) for disk in spec.disks]
         if (folder / "seed.json").exists():
-            volumes.activated(spec.id, "seed")
-        for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
-            if not volumes.is_clean(folder, volume) or volumes.is_growing(folder, volume):
-                raise Failure(
-                    "conflict",
-                    f"Guest {spec.name}: the volume of {disk.device} was never made clean.",
-                    "Create it again.",
-                    code="volume_dirty",
-                )
+            volumes.activated(folder, spec.id, "seed")
+        startable.refuse_unclean(folder, spec, there)
+        startable.refuse_elsewhere(folder, spec, there)
         if volumes.image_on(folder, there[0]) is None:
             raise Failure(
                 "conflict",
@@ -399,7 +396,7 @@ class Guests:
             return self.describe(guest, domain, shares, read)
         except Exception:  # noqa: BLE001  (its files and its disks may be damaged in every way)
             domain = domain if domain and not domain.dying else None
-            disks = volumes.disks_of(guest, read.volumes)
+            disks = volumes.disks_of(self._state.guest_dir(guest), guest, read.volumes)
             told = record(guest, domain, disks, read)
             return {**told, "live": live(domain, shares.get(domain.domid), NO_LIMITS, 0) if domain else None}
 
@@ -409,7 +406,7 @@ class Guests:
         """Return a guest's record from what was read already; None where only its fence is left."""
         stored = read_json(self._state.guest_dir(guest) / "spec.json")
         domain = domain if domain and not domain.dying else None
-        disks = volumes.disks_of(guest, read.volumes)
+        disks = volumes.disks_of(self._state.guest_dir(guest), guest, read.volumes)
         if stored is None and not disks and domain is None:
             return None
         if domain:

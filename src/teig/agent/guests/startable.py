@@ -1,0 +1,37 @@
+"""Whether a guest's volumes are its own and clean, before anything of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from teig.agent.contract.failure import Failure
+from teig.agent.contract.spec import Spec
+from teig.agent.disks import volumes
+from teig.agent.disks.volumes import Volume
+
+
+def refuse_unclean(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
+    """Raise Failure where a guest could read somebody else's bytes from one of its volumes."""
+    for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
+        if not volumes.is_clean(folder, volume) or volumes.is_growing(folder, volume):
+            raise Failure(
+                "conflict",
+                f"Guest {spec.name}: the volume of {disk.device}, {volume.path}, was never made clean.",
+                "If its own volume is in a group that is away, bring that group's disks back. Else create it again.",
+                code="volume_dirty",
+            )
+
+
+def refuse_elsewhere(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
+    """Raise Failure where a guest's xl.cfg names other volumes than its own: a group may have been renamed."""
+    config = folder / "xl.cfg"
+    text = config.read_text() if config.exists() else ""
+    for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
+        if f'target={volume.path}"' not in text:
+            raise Failure(
+                "conflict",
+                f"Guest {spec.name}: its {disk.device} is {volume.path}, and its xl.cfg names another volume.",
+                f"Have that file written anew, then start the guest: teig guest mend {spec.name}",
+                code="volume_moved",
+            )
