@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -263,6 +266,32 @@ def test_a_new_address_ends_the_old_connection_when_nobody_asks_for_that_any_mor
     with pytest.raises(Unreachable, match="was ended"):
         old.image_present(IMAGE_NOUN.id)
     new.image_present(IMAGE_NOUN.id)
+
+
+def test_names_that_nobody_resolves_keep_no_other_host_waiting(
+    fleet: SshFleet, there: LocalHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, sound = threading.Event(), socket.getaddrinfo
+
+    def asked(name: Any, *more: Any, **named: Any) -> Any:
+        if str(name).startswith("dead"):
+            answers.wait(60)
+            raise socket.gaierror(-3, "Temporary failure in name resolution")
+        return sound("127.0.0.1" if name == "sound" else name, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    dead = [replace(there.address, id=HostId(f"dead{n}"), name=f"dead{n}", address=f"dead{n}") for n in range(40)]
+    with ThreadPoolExecutor(len(dead)) as pool:
+        waiting = [pool.submit(fleet.host(address).image_present, IMAGE_NOUN.id) for address in dead]
+        try:
+            time.sleep(1.0)
+            assert not fleet.host(there.address).image_present(IMAGE_NOUN.id)
+            named = replace(there.address, id=HostId("sound"), name="sound", address="sound")
+            assert not fleet.host(named).image_present(IMAGE_NOUN.id)
+            assert not any(call.done() for call in waiting)
+        finally:
+            answers.set()
+        assert all(isinstance(call.exception(30), Unreachable) for call in waiting)
 
 
 def test_a_stream_to_no_guest(host: Host) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 import asyncssh
 
 from teig.fleet.driver import HostAddress
+from teig.fleet.names import Name
 from teig.fleet.ssh_errors import FOREIGN, translated
 from teig.model.errors import HostUntrusted, TeigError, Unreachable
 
@@ -68,6 +69,7 @@ class Connection:
 
     def __init__(self, host: HostAddress, key: asyncssh.SSHKey, silence: Silence, *, compressed: bool) -> None:
         self._host = host
+        self._name = Name(host.address)
         self._key = key
         self._silence = silence
         self._compressions = ["zlib@openssh.com", "none"] if compressed else ["none"]
@@ -131,13 +133,20 @@ class Connection:
         return self._made
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
+        *others, last = await self._name.addresses()
+        for address in others:
+            with suppress(OSError):
+                return await self._connect_to(address)
+        return await self._connect_to(last)
+
+    async def _connect_to(self, address: str) -> asyncssh.SSHClientConnection:
         pinned = asyncssh.import_public_key(self._host.host_key)
         first = [name.decode() for name in pinned.sig_algorithms]
         client = _Pinned(pinned)
         try:
             connection, _ = await asyncssh.create_connection(
                 lambda: client,
-                self._host.address,
+                address,
                 self._host.port,
                 username="root",
                 client_keys=[self._key],

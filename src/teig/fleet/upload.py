@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ SLOWEST_LINE: Final = 1 << 20
 _SHORT_S: Final = 60.0
 _CHUNK: Final = 1 << 18
 _EVERY_S: Final = 0.5
+_READERS: Final = ThreadPoolExecutor(8, "teig-uploads")
 
 
 class Paced:
@@ -56,10 +58,11 @@ def check_local(image: Image, entry: ImageFile, path: Path, paced: Callable[[], 
 
 async def chunks_of(path: Path, size: int) -> AsyncIterator[bytes]:
     """Yield a file's bytes, neither more nor fewer than `size`, read beside the loop: its disk may be slow."""
-    with await asyncio.to_thread(path.open, "rb") as file:
+    beside = asyncio.get_running_loop().run_in_executor
+    with await beside(_READERS, path.open, "rb") as file:
         left = size
         while left:
-            chunk = await asyncio.to_thread(file.read, min(_CHUNK, left))
+            chunk = await beside(_READERS, file.read, min(_CHUNK, left))
             if not chunk:
                 raise EOFError(f"{path} became shorter while it was sent")
             left -= len(chunk)
