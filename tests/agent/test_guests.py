@@ -318,14 +318,22 @@ def test_whatever_fails_in_a_start_no_guest_without_limits_is_left(
     assert not (vars(agent)["_state"].guest_dir(GUEST) / "starting").exists()
 
 
-@pytest.mark.parametrize("file", ["spec.json", "started.json", "fence"])
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *((file, b"\xff{") for file in ("spec.json", "started.json", "fence")),
+        *(("fence", damage) for damage in (b"-1", b"9223372036854775808", b"1" * 5000)),
+        *(("spec.json", damage) for damage in (b'{"name": NaN}', b'{"name": "\\ud800"}', b'{"name": 1e999}')),
+        ("started.json", b'{"spec": {}, "at": -Infinity}'),
+    ],
+)
 def test_a_guest_whose_files_are_damaged_hides_no_other(
-    making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch, file: str
+    making: Making, tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch, file: str, damage: bytes
 ) -> None:
     agent, state = making(), State(tmp_path)
     make_private(state.guest_dir(OTHER))
     write_json(state.guest_dir(OTHER) / "spec.json", {**spec(cap=0, vcpus=1), "id": OTHER})
-    (state.guest_dir(OTHER) / file).write_bytes(b"\xff{")
+    (state.guest_dir(OTHER) / file).write_bytes(damage)
     xen.running += [domain(5, GUEST), domain(6, OTHER)]
     monkeypatch.setattr(vars(agent)["_limits"], "threads", dict)
     monkeypatch.setattr(vars(agent)["_limits"], "held", lambda *_: NO_LIMITS)

@@ -13,6 +13,7 @@ import pytest
 from teig.agent.contract.failure import Failure
 from teig.agent.host import setup
 from teig.agent.host.services import GUESTS, KEEPER, UNITS
+from teig.agent.host.state import write_whole
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.install import REMOTE_COMMAND, installed, installer, uninstalled, uninstaller
 from teig.model.errors import HostFault, InvalidRequest
@@ -75,6 +76,22 @@ def test_what_is_installed_runs(root: Path, packed: Path) -> None:
     argv = [sys.executable, "-I", str(agent), "serve", str(root / "var/lib/teig")]
     said = subprocess.run(argv, input=hello, capture_output=True, text=True, check=True).stdout
     assert json.loads(said)["ok"]["version"] == bundle().version
+
+
+def test_the_agent_is_written_whole(root: Path, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut after it was told as done would else leave a host without keeper, and without guests."""
+    written: list[Path] = []
+
+    def write(path: Path, data: bytes, mode: int = 0o600) -> None:
+        written.append(path)
+        write_whole(path, data, mode)
+
+    monkeypatch.setattr(setup, "write_whole", write)
+    setup.install(root, packed, SSH_KEY)
+    agent = root / setup.AGENT
+    assert agent in written
+    assert [path.name for path in agent.parent.iterdir()] == [agent.name]
+    assert agent.stat().st_mode & 0o777 == 0o755
 
 
 def test_another_machine_is_left_alone(root: Path, packed: Path) -> None:
@@ -155,3 +172,11 @@ def test_other_answers(output: str) -> None:
     with pytest.raises(HostFault) as caught:
         installed(output)
     assert caught.value.reason == "install_failed"
+
+
+def test_host_keys_of_kinds_that_nobody_pins_hinder_nothing(root: Path, packed: Path) -> None:
+    """A machine that came from an old release still has a DSA key; a file may be empty, or hold two."""
+    (root / "etc/ssh/ssh_host_dsa_key.pub").write_text("ssh-dss AAAAB3NzaC1kc3MAAACBAP root@xen1\n")
+    (root / "etc/ssh/ssh_host_rsa_key.pub").write_bytes(b"\n\xff\n")
+    (root / "etc/ssh/ssh_host_ed25519_key.pub").write_text(f"{SSH_KEY}\n{SSH_KEY}\n")
+    assert installed(json.dumps(setup.install(root, packed, SSH_KEY))).host_keys == (SSH_KEY, SSH_KEY)

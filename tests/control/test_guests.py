@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -142,6 +143,15 @@ def test_a_key_that_is_none_is_refused(services: Services) -> None:
     put_image(services, "debian", ssh=True)
     bad = wish("web", ssh_keys=("ssh-ed25519 nonsense",))
     with pytest.raises(InvalidRequest, match="not an OpenSSH public key"):
+        guests.create(services, type(bad)(**{**vars(bad), "image": "debian"}))
+
+
+def test_all_keys_of_a_guest_together_have_a_bound(services: Services) -> None:
+    """A host tells those of all its guests in one answer."""
+    put_image(services, "debian", ssh=True)
+    long = base64.b64encode(b"\0\0\0\x07ssh-rsa" + bytes(2048)).decode()
+    bad = wish("web", ssh_keys=(f"ssh-rsa {long} me",) * 7)
+    with pytest.raises(InvalidRequest, match="together may have 16 KiB"):
         guests.create(services, type(bad)(**{**vars(bad), "image": "debian"}))
 
 

@@ -269,6 +269,9 @@ def test_token_buckets() -> None:
     odd = {"kind": "tbf", "dev": "eth0", "root": True}
     rows = [{"kind": "noqueue", "dev": "lo", "root": True, "options": {}}, odd, row]
     assert shaping.parse_qdiscs(json.dumps(rows)) == {"vif7.0": shaping.bytes_per_second(40000)}
+    theirs = '{"kind":"hfsc","handle":"1:","dev":"eth1","root":true,"refcnt":2,"options":{default 10 }}'  # iproute2 6.1
+    assert shaping.parse_qdiscs(f"[{theirs},{json.dumps(row)},{theirs}]".replace(": ", ":")) == {"vif7.0": 5000000}
+    assert shaping.parse_qdiscs("") == shaping.parse_qdiscs("[]") == {}
     argv = shaping.replace_argv("vif7.0", 40000)
     assert argv[:8] == ["tc", "qdisc", "replace", "dev", "vif7.0", "root", "tbf", "rate"]
     assert argv[8] == "40000kbit"

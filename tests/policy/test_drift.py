@@ -104,6 +104,14 @@ def test_the_whole_share_stays_what_it_is_on_another_number_of_vcpus(
     assert share_on(weight, cap, vcpus, has) == right
 
 
+def test_a_vcpu_that_was_taken_offline_changes_no_weight() -> None:
+    """The keeper reckons with those that the domain was made with."""
+    spec = replace(SPEC, vcpus=4, weight=512, cap=0)
+    live = replace(spec.entitled, vcpus=1)
+    found = drifts(replace(SOUND, spec=spec, started=spec, live=live), promises=(Promise(spec, True),))
+    assert [one.field for one in found] == ["vcpus"]
+
+
 def test_what_a_domain_with_an_earlier_plan_s_vcpus_should_have_is_told_for_these() -> None:
     spec = replace(SPEC, vcpus=1, weight=512, cap=0)
     live = replace(spec.entitled, vcpus=4, weight=512, cap=100)

@@ -28,6 +28,7 @@ def test_a_sound_machine_lacks_nothing() -> None:
         ({"cgroup2": False}, "cgroup v2"),
         ({"bridges": ("br9",)}, "no bridge xenbr0"),
         ({"volume_groups": ()}, "no LVM volume group"),
+        ({"volume_groups": (), "lvm_failure": "vgs failed."}, "which volume groups there are: vgs failed."),
         ({"xen_memory_mib": SOUND.dom0_memory_mib + 42}, "leave 10 MiB of Xen's memory"),
         ({"scheduler": "rtds"}, "scheduler is rtds"),
         ({"missing_programs": ("lvcreate",)}, "Programs are missing: lvcreate"),

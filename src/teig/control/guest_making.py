@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -20,6 +21,9 @@ from teig.model.units import MIB
 from teig.policy.admission import Demand
 from teig.store import guests
 from teig.xen.scheduler import cap_for, weight_for
+
+MOST_KEYS_BYTES: Final = 16 << 10
+"""An inventory holds all keys of all guests of a host, and a server reads no answer without an end."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,13 @@ def fitted(wish: Wish, plan: Plan, image: Image) -> Wish:
         raise InvalidRequest(f"A guest can have {MOST_DISKS} disks, the plan's own included.", "Ask for fewer.")
     if len(wish.ssh_keys) > MOST_KEYS:
         raise InvalidRequest(f"A guest can have {MOST_KEYS} SSH keys.", "Leave some out.")
-    return replace(wish, ssh_keys=tuple(check_ssh_key(key) for key in wish.ssh_keys))
+    keys = tuple(check_ssh_key(key) for key in wish.ssh_keys)
+    if len(json.dumps(keys)) > MOST_KEYS_BYTES:
+        raise InvalidRequest(
+            f"All SSH keys of a guest together may have {MOST_KEYS_BYTES >> 10} KiB.",
+            "Leave some out, or use keys of the kind ed25519, which are short.",
+        )
+    return replace(wish, ssh_keys=keys)
 
 
 def disks_of(wish: Wish, plan: Plan) -> tuple[Disk, ...]:

@@ -7,12 +7,14 @@ of JSON, which `Installed` reads. The work itself is in `teig.agent.host.setup`,
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from teig.fleet.agent_bundle import bundle
-from teig.model.errors import HostFault, from_record
+from teig.model.errors import HostFault, InvalidRequest, from_record
 from teig.model.guest import check_ssh_key
 
 REMOTE_COMMAND = (
@@ -60,7 +62,7 @@ def installed(untrusted_output: str) -> Installed:
         return Installed(
             hostname=str(answer["hostname"]),
             machine_id=str(answer["machine_id"]),
-            host_keys=tuple(check_ssh_key(str(line)) for line in answer["host_keys"]),
+            host_keys=tuple(_known_keys(answer["host_keys"])),
             agent_version=str(answer["agent_version"]),
         )
     except (KeyError, TypeError) as error:
@@ -70,6 +72,13 @@ def installed(untrusted_output: str) -> Installed:
 def uninstalled(untrusted_output: str) -> bool:
     """Return whether the host's files about guests were removed too; HostFault where it could not do it."""
     return bool(_answer(untrusted_output).get("state_removed"))
+
+
+def _known_keys(untrusted: list[Any]) -> Iterator[str]:
+    """Yield the host keys of kinds that Teig knows: a machine that came from an old release has others beside them."""
+    for line in untrusted:
+        with contextlib.suppress(InvalidRequest):
+            yield check_ssh_key(str(line))
 
 
 def _remote(order: dict[str, Any]) -> tuple[list[str], bytes]:

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -160,7 +161,7 @@ class SimulatedHost(SimulatedMachine):
             live=self.live(kept),
             volumes=tuple(sorted(volumes)),
             disks=tuple(VolumeOnHost(index, one.group.name, one.size_bytes) for index, one in sorted(volumes.items())),
-            started=kept.started if kept.lives else None,
+            started=replace(kept.started, ssh_keys=()) if kept.lives and kept.started else None,
             answers=ran_s >= self.ready_s and not kept.mute and not kept.shut_down if runs else None,
             ran_s=ran_s if kept.lives else None,
             held=kept.held if runs else "",

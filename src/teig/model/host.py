@@ -74,7 +74,8 @@ class HostFacts:
     `guest_types` are those that this host can run. `keeper_beat` is how many seconds ago the keeper last looked at
     everything, None where it does not run. `dom0_cores` are the CPUs of Pool-0 where guests have a cpupool of their
     own, 0 where Domain-0 and the guests share theirs; `guest_cores` the CPUs on which guests are scheduled, those that
-    guests have for themselves included. `agent_version` and `keeper_version` are empty where they are not told,
+    guests have for themselves included. `lvm_failure` is why LVM could not name the volume groups, and
+    empty where it could. `agent_version` and `keeper_version` are empty where they are not told,
     `capabilities` what this agent can do beyond the first one. Measured `uptime_ns` after the boot with the id `boot`,
     which is empty where that is not told.
     """
@@ -106,6 +107,7 @@ class HostFacts:
     capabilities: tuple[str, ...] = ()
     boot: str = ""
     uptime_ns: int = 0
+    lvm_failure: str = ""
 
     @property
     def kept(self) -> bool:

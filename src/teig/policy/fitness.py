@@ -31,7 +31,11 @@ def judge(facts: HostFacts, bridge: str) -> Fitness:
         (not facts.autoballoon, 'Domain-0 would be ballooned: set autoballoon="off" in /etc/xen/xl.conf.'),
         (facts.cgroup2, "cgroup v2 is not mounted at /sys/fs/cgroup: boot with systemd.unified_cgroup_hierarchy=1."),
         (bridge in facts.bridges, f"There is no bridge {bridge}: make one and put the guests' network card into it."),
-        (bool(facts.volume_groups), "There is no LVM volume group: make one with vgcreate for the guests' disks."),
+        (not facts.lvm_failure, f"LVM does not say which volume groups there are: {facts.lvm_failure}"),
+        (
+            bool(facts.volume_groups or facts.lvm_failure),
+            "There is no LVM volume group: make one with vgcreate for the guests' disks.",
+        ),
         (
             guest_memory(facts) >= LEAST_FREE_MIB or not facts.xen_version,
             f"Other domains leave {max(0, guest_memory(facts))} MiB of Xen's memory: that is not enough for a guest.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -393,7 +394,7 @@ class Guests:
     ) -> dict[str, Any] | None:
         """Describe a guest among others, which must be told of whatever is damaged of this one."""
         try:
-            return self.describe(guest, domain, shares, read)
+            return _readable(self.describe(guest, domain, shares, read))
         except Exception:  # noqa: BLE001  (its files and its disks may be damaged in every way)
             domain = domain if domain and not domain.dying else None
             disks = volumes.disks_of(self._state.guest_dir(guest), guest, read.volumes)
@@ -420,7 +421,8 @@ class Guests:
             "fence": self._state.fence(guest),
             "spec": stored,
             "live": self._live(guest, domain, shares, read.threads) if domain else None,
-            "started": started["spec"] if started else None,
+            # Without its keys, which are nobody's figure: a server reads no inventory without an end.
+            "started": {**started["spec"], "ssh_keys": []} if started else None,
             "ran_s": max(0.0, read.now.uptime_ns / 1e9 - started["at"]) if started else None,
         }
 
@@ -459,6 +461,12 @@ class Guests:
         except (Failure, OSError, LookupError, TypeError, ValueError):
             return None
         return (address, port) if type(port) is int and 0 < port < 65536 else None
+
+
+def _readable(told: Optional[dict[str, Any]]) -> Optional[dict[str, Any]]:
+    """Return what is told of a guest; ValueError where it would make what is told of all others unreadable."""
+    json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+    return told
 
 
 def _enforce_memory(spec: Spec, domain: Domain) -> None:

@@ -7,6 +7,7 @@ Neighbours: `audit_words` reads what programs print, `audit_devices` what /sys a
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import stat
@@ -39,7 +40,7 @@ def audit_facts(root: Path = Path("/")) -> dict[str, Any]:
     for path in paths[:MOST_FILES]:
         text = _text(path)
         if text is not None:
-            configs.append({"path": f"/{path.relative_to(root)}", "text": text})
+            configs.append({"path": os.fsencode(f"/{path.relative_to(root)}").decode(errors="replace"), "text": text})
     return {"settings": settings([config["text"] for config in configs], root), "configs": configs}
 
 

@@ -18,6 +18,7 @@ from teig.agent.host.clock import clock
 from teig.agent.host.state import State
 from teig.agent.host.version import version
 from teig.agent.keeper import keeper
+from teig.agent.network.shaping import NET
 from teig.agent.xen import cpupools
 from teig.agent.xen.hypervisor import Domain, Hypervisor
 
@@ -35,8 +36,8 @@ def host_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
         "machine_id": Path("/etc/machine-id").read_text().strip(),
         "kernel": os.uname().release,
         "cgroup2": Path("/sys/fs/cgroup/cgroup.controllers").exists(),
-        "bridges": sorted(path.parent.name for path in Path("/sys/class/net").glob("*/bridge")),
-        "volume_groups": [] if "vgs" in missing else _groups(),
+        "bridges": sorted(name for path in NET.glob("*/bridge") if (name := path.parent.name).isprintable()),
+        **({"volume_groups": []} if "vgs" in missing else _groups()),
         "missing_programs": missing,
         "keeper_beat": keeper.beat(),
         "agent_version": version(),
@@ -137,11 +138,11 @@ def autoballoon(xl_conf: str, xen_command_line: str) -> bool:
     return word in {"1", "on"} or (word == "auto" and "dom0_mem=" not in xen_command_line)
 
 
-def _groups() -> list[dict[str, Any]]:
+def _groups() -> dict[str, Any]:
     try:
-        return [group._asdict() for group in pools.groups()]
-    except Failure:
-        return []
+        return {"volume_groups": [group._asdict() for group in pools.groups()]}
+    except Failure as failure:
+        return {"volume_groups": [], "lvm_failure": failure.message}
 
 
 def _read(path: Path) -> str:

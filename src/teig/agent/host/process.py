@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ def run(argv: Sequence[str], timeout_s: float = TIMEOUT_S) -> Done:
             timeout=timeout_s,
             check=False,
             start_new_session=True,
+            env={**os.environ, "LC_ALL": "C"},  # its words are read
             errors="replace",
             text=True,
         )

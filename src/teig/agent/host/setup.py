@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import json
 import marshal
 import os
@@ -69,10 +70,7 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
     agent = root / AGENT
     agent.parent.mkdir(parents=True, exist_ok=True)
     hotplug.install(root)
-    compiled = agent.with_suffix(".new")
-    with_bytecode(packed, compiled)
-    compiled.chmod(0o755)
-    os.replace(compiled, agent)  # noqa: PTH105
+    write_whole(agent, with_bytecode(packed), 0o755)
     make_private(root / _STATE)
     make_private(root / _STATE / "guests")
     make_private(root / _STATE / "images")
@@ -81,7 +79,11 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
     return {
         "hostname": socket.gethostname(),
         "machine_id": (root / "etc/machine-id").read_text().strip(),
-        "host_keys": [path.read_text().strip() for path in sorted((root / "etc/ssh").glob("ssh_host_*_key.pub"))],
+        "host_keys": [
+            line
+            for path in sorted((root / "etc/ssh").glob("ssh_host_*_key.pub"))
+            for line in path.read_text(errors="replace").splitlines()
+        ],
         "agent_version": version(),
     }
 
@@ -114,20 +116,21 @@ def authorize(root: Path, line: str | None) -> None:
     write_whole(path, after)
 
 
-def with_bytecode(packed: Path, target: Path) -> None:
-    """Write the agent with its modules compiled for this host's Python: it starts much sooner.
+def with_bytecode(packed: Path) -> bytes:
+    """Return the agent with its modules compiled for this host's Python: it starts much sooner.
 
     The compiled modules are hash-based and unchecked (PEP 552). Another Python, after an upgrade of the host, finds
     that they are not its own and compiles the sources beside them.
     """
-    with zipfile.ZipFile(packed) as source, target.open("wb") as out:
-        out.write(b"#!/usr/bin/python3 -I\n")
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(source.namelist()):
-                data = source.read(name)
-                archive.writestr(zipfile.ZipInfo(name, _DATE), data)
-                if name.endswith(".py"):
-                    archive.writestr(zipfile.ZipInfo(f"{name}c", _DATE), _compiled(name, data))
+    out = io.BytesIO(b"#!/usr/bin/python3 -I\n")
+    out.seek(0, os.SEEK_END)
+    with zipfile.ZipFile(packed) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(source.namelist()):
+            data = source.read(name)
+            archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+            if name.endswith(".py"):
+                archive.writestr(zipfile.ZipInfo(f"{name}c", _DATE), _compiled(name, data))
+    return out.getvalue()
 
 
 def _compiled(name: str, source: bytes) -> bytes:

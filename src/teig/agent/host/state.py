@@ -112,12 +112,12 @@ class State:
     def fence(self, guest: str) -> int:
         """Return the highest fencing number that acted on a guest, 0 before the first."""
         try:
-            return int((self.guest_dir(guest) / "fence").read_text())
+            text = (self.guest_dir(guest) / "fence").read_text(errors="replace").strip()
         except FileNotFoundError:
             return 0
-        except ValueError as error:
-            file = self.guest_dir(guest) / "fence"
-            raise host_fault("state_damaged", f"The file {file} on the host is damaged.") from error
+        if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= arguments.MOST_FENCE:
+            return int(text)
+        raise host_fault("state_damaged", f"The file {self.guest_dir(guest) / 'fence'} on the host is damaged.")
 
     @contextlib.contextmanager
     def changing(self, guest: str, fence: Optional[int], wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:

@@ -5,8 +5,12 @@ What it may send is `rate=` in its xl.cfg, which netback holds it to; see xl-net
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from teig.agent.contract.spec import Spec
 from teig.agent.host.process import must
@@ -42,13 +46,23 @@ def received() -> dict[str, int]:
 
 
 def parse_qdiscs(text: str) -> dict[str, int]:
-    """Return the rates of the token buckets in the output of `tc -j qdisc show`."""
+    """Return the rates of the token buckets in the output of `tc -j qdisc show`.
+
+    Of some other kinds tc prints what is no JSON (an hfsc's `"options":{default 10 }` in iproute2 6.1): these are left
+    out, each is printed as an object of its own.
+    """
     rates = {}
-    for row in json.loads(text or "[]"):
+    for row in _objects(text):
         rate = row.get("options", {}).get("rate")
         if row.get("kind") == "tbf" and row.get("root") and isinstance(rate, int):
             rates[str(row.get("dev"))] = rate
     return rates
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    for part in re.split(r',\s*(?=\{\s*"kind"\s*:)', text.strip().removeprefix("[").removesuffix("]")):
+        with contextlib.suppress(ValueError):
+            yield json.loads(part)
 
 
 def replace_argv(card: str, kbit: int) -> list[str]:
