@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -161,7 +160,7 @@ class SimulatedHost(SimulatedMachine):
             live=self.live(kept),
             volumes=tuple(sorted(volumes)),
             disks=tuple(VolumeOnHost(index, one.group.name, one.size_bytes) for index, one in sorted(volumes.items())),
-            started=replace(kept.started, ssh_keys=()) if kept.lives and kept.started else None,
+            started=kept.told_started,
             answers=ran_s >= self.ready_s and not kept.mute and not kept.shut_down if runs else None,
             ran_s=ran_s if kept.lives else None,
             held=kept.held if runs else "",
@@ -195,7 +194,7 @@ class SimulatedHost(SimulatedMachine):
         made: list[SimulatedVolume] = []
 
         def begin() -> None:
-            kept = self._kept(claim)
+            kept = self._guests[claim.guest]
             made.append(self.make_volume(kept if kept.has(disk) else self._ended(claim), disk, pool))
 
         def end() -> dict[str, Any]:
@@ -211,7 +210,7 @@ class SimulatedHost(SimulatedMachine):
         def begin() -> None:
             if image not in self.images:
                 raise NotFound(f"Host {self.name} has not got image {image} whole.", code="no_image")
-            volume = self._volume(self._kept(claim), disk.index)
+            volume = self._volume(self._guests[claim.guest], disk.index)
             if volume.clean and volume.image == image:
                 return
             self._ended(claim)
@@ -221,7 +220,7 @@ class SimulatedHost(SimulatedMachine):
                 raise Conflict(f"The volume holds image {volume.image}.", code="volume_written")
 
         def end() -> dict[str, Any]:
-            self._volume(self._kept(claim), disk.index).image = image
+            self._volume(self._guests[claim.guest], disk.index).image = image
             return {}
 
         self._check(decision, claim)
@@ -242,7 +241,7 @@ class SimulatedHost(SimulatedMachine):
 
         def end() -> dict[str, Any]:
             for volume in there:
-                self.drop(self._kept(claim), volume)
+                self.drop(self._guests[claim.guest], volume)
             return {}
 
         return self._begin(claim, ("volume_delete", index), begin, end)
@@ -264,7 +263,7 @@ class SimulatedHost(SimulatedMachine):
         """Give the guest a domain; one that is just rebooting is waited for."""
 
         def begin() -> None:
-            kept = self._kept(claim)
+            kept = self._guests[claim.guest]
             before = kept.domid
             self.start(kept)
             kept.unfinished = kept.domid not in {None, before}
@@ -272,7 +271,7 @@ class SimulatedHost(SimulatedMachine):
         return self._begin(claim, ("guest_start",), begin, lambda: self._started(claim), cancellable=False)
 
     def _started(self, claim: Claim) -> dict[str, Any]:
-        kept = self._kept(claim)
+        kept = self._guests[claim.guest]
         kept.unfinished = False
         self.start(kept)
         kept.wanted = True
@@ -298,7 +297,7 @@ class SimulatedHost(SimulatedMachine):
         """End the guest's xl and its domain: at once, or when a deaf one's grace is over."""
 
         def end() -> dict[str, Any]:
-            kept = self._kept(claim)
+            kept = self._guests[claim.guest]
             self.destroy(kept)
             kept.wanted = False
             return {}
@@ -310,19 +309,19 @@ class SimulatedHost(SimulatedMachine):
         """Stop and start the guest."""
 
         def begin() -> None:
-            if self._kept(claim).spec is None:
+            if self._guests[claim.guest].spec is None:
                 raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
             self._asked_to_stop(claim)
 
         def end() -> dict[str, Any]:
-            self.destroy(self._kept(claim))
+            self.destroy(self._guests[claim.guest])
             return self._started(claim)
 
         return self._begin(claim, ("guest_reboot", grace_s), begin, end, more_s=self._patience(claim, grace_s))
 
     def _asked_to_stop(self, claim: Claim) -> None:
         """Let one that is held back hear of it, and end one that is just rebooting."""
-        (kept := self._kept(claim)).held = ""
+        (kept := self._guests[claim.guest]).held = ""
         if kept.returns_at is not None:
             self.destroy(kept)
 
@@ -450,12 +449,9 @@ class SimulatedHost(SimulatedMachine):
         """Return what is told, as it arrives."""
         return load(kind, json.loads(json.dumps(dump(told)))) if self.encoded else told
 
-    def _kept(self, claim: Claim) -> SimulatedGuest:
-        return self._guests[claim.guest]
-
     def _ended(self, claim: Claim) -> SimulatedGuest:
         """Return a guest that does not run, nor is about to."""
-        kept = self._kept(claim)
+        kept = self._guests[claim.guest]
         if kept.lives:
             raise Conflict(f"Guest {claim.guest} is running.", "Stop it first.", code="guest_running")
         return kept

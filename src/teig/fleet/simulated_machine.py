@@ -116,6 +116,11 @@ class SimulatedGuest:
     held: str = ""
 
     @property
+    def told_started(self) -> GuestSpec | None:
+        """What is told of what its domain was started with: all but the keys."""
+        return replace(self.started, ssh_keys=()) if self.lives and self.started else None
+
+    @property
     def volumes(self) -> dict[int, SimulatedVolume]:
         """Its disks' volumes that can be seen, by index."""
         return {volume.index: volume for volume in self.every_volume if volume.group.there}
