@@ -10,14 +10,15 @@ from typing import NoReturn
 import pytest
 import sqlalchemy as sa
 
-from teig.control import guests, plans
+from teig.control import guests, operations, plans
 from teig.control.services import Services
-from teig.fleet.simulated import SimulatedHost
-from teig.model.operation import OperationState
+from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from teig.model.operation import Operation, OperationState
 from teig.operations import engine
 from teig.operations.work import Work
 from teig.policy.guest_life import Phase
-from tests.simulated import server_with_hosts, wait, wish
+from teig.store import schema
+from tests.simulated import server, server_with_hosts, wait, wish
 
 
 @pytest.fixture
@@ -66,3 +67,48 @@ def test_a_resize_while_the_host_is_silent_condemns_no_guest(services: Services,
     assert (mended.guest.phase, mended.guest.attention) == (Phase.RUNNING, None)
     assert mended.guest.spec.plan in {plan.name for plan in plans.listed(services)}
     assert guests.drift(mended) == []
+
+
+def damage(services: Services, operation: Operation, **values: object) -> None:
+    damaged = schema.operations.update().where(schema.operations.c.id == operation.id).values(values)
+    services.db.write(lambda connection: connection.execute(damaged))
+
+
+@pytest.mark.parametrize("damaged", [{"steps": [{"name": "stop"}]}, {"state": "nonsense"}, {"steps": None}])
+def test_an_operation_that_cannot_be_read_holds_up_no_other(
+    services: Services, monkeypatch: pytest.MonkeyPatch, damaged: dict[str, object]
+) -> None:
+    wait(services, guests.create(services, wish("shop")))
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.Engine, "_has_place", lambda *_args, **_more: False)
+        unreadable, other = guests.stop(services, "web", 0), guests.stop(services, "shop", 0)
+        damage(services, unreadable, **damaged)
+        assert {shown.id for shown in operations.listed(services, 2)} == {unreadable.id, other.id}
+    services.engine.wake_for_the_lost()
+    assert wait(services, other).state is OperationState.DONE
+    ended = wait(services, unreadable)
+    assert (ended.state, (ended.error or {})["code"]) == (OperationState.STUCK, "internal")
+    assert "cannot be read" in str(guests.view(services, "web").guest.attention)
+    assert wait(services, guests.start(services, "web")).state is OperationState.DONE
+
+
+def test_an_operation_that_cannot_be_read_can_be_cancelled(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.Engine, "_has_place", lambda *_args, **_more: False)
+    unreadable = guests.stop(services, "web", 0)
+    damage(services, unreadable, steps=[{"name": "stop"}])
+    assert operations.cancel(services, unreadable.id).state is OperationState.CANCELLED
+
+
+def test_an_operation_that_was_left_and_cannot_be_read_holds_up_no_other(
+    tmp_path: Path, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server_with_hosts(tmp_path, host) as services:
+        for name in ("web", "shop"):
+            wait(services, guests.create(services, wish(name)))
+        monkeypatch.setattr(engine.Engine, "_hand_over", lambda *_args, **_more: None)
+        left, other = guests.stop(services, "web", 0), guests.stop(services, "shop", 0)
+        damage(services, left, steps=sa.literal_column("'[{'"))
+        monkeypatch.undo()
+    with server(tmp_path, SimulatedFleet([host])) as services:
+        assert wait(services, other).state is OperationState.DONE
+        assert wait(services, left).state is OperationState.STUCK

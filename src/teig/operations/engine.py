@@ -262,7 +262,7 @@ class Engine:
             raise Dropped
         run = Run(self._parts, lease, partial(self._waits, lease))
         try:
-            state = self._carry_out(run)
+            state = self._end_unreadable(run, lease) if lease.operation.error else self._carry_out(run)
             log.info("operation ended", operation=operation_id, state=state)
         except dbos_error.DBOSException:
             raise  # DBOS's own word that this run is not the one that counts
@@ -286,8 +286,13 @@ class Engine:
             run.end(OperationState.STUCK, fault.as_record(), self._stuck(run, fault.message))
         except Exception:
             log.exception("the books of an operation could not be closed", operation=run.operation)
-            marked = partial(guests.call_attention, guest=run.lease.guest, attention=fault.message)
-            run.end_bare(OperationState.STUCK, fault.as_record(), marked)
+            run.end_bare(OperationState.STUCK, fault.as_record(), _marked(run.lease, fault.message))
+
+    def _end_unreadable(self, run: Run, lease: Lease) -> OperationState:
+        """End an operation whose row is damaged: how far it has come is not known."""
+        error = lease.operation.error or {}
+        run.end_bare(OperationState.STUCK, error, _marked(lease, error["message"]))
+        return OperationState.STUCK
 
     def _stuck(self, run: Run, reason: str) -> Callable[[sa.Connection, Work], None]:
         close = self._sequences[run.lease.operation.kind].stuck or closing.stuck
@@ -396,6 +401,10 @@ class Engine:
 
 def _nothing(_work: Work) -> None:
     """Take nothing back."""
+
+
+def _marked(lease: Lease, reason: str) -> Callable[[sa.Connection], None]:
+    return partial(guests.call_attention, guest=lease.guest, attention=reason)
 
 
 def _unforeseen(error: Exception) -> Exception | None:

@@ -11,6 +11,7 @@ All three take functions, not blocks: a transaction that failed, or whose connec
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -167,7 +168,7 @@ def shared_url(untrusted: str) -> sa.URL:
 def open_engine(url: sa.URL, *, durable: bool = True) -> sa.Engine:
     """Return connections to a database. Not `durable`: a power cut may take the last commits, but damages nothing."""
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+        engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, json_deserializer=_read_json)
         sa.event.listen(engine, "connect", _prepare_durable if durable else _prepare_fast)
         return engine
     # A server that is stopped in the middle of a transaction must not keep its locks from the others.
@@ -179,6 +180,14 @@ def open_engine(url: sa.URL, *, durable: bool = True) -> sa.Engine:
         "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     }  # fmt: skip
     return sa.create_engine(url, connect_args=arguments, pool_size=5, max_overflow=10)
+
+
+def _read_json(text: str) -> Any:
+    """Return what JSON stands for, and what is damaged as it is: `recall` refuses that, and the other rows are read."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def fault_of(error: sa.exc.SQLAlchemyError, file: str | None = None) -> DatabaseFault | None:

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from teig.model.errors import Fenced, NotFound
-from teig.model.names import GuestId, HostId
+from teig.model.errors import Fenced, InternalFault, NotFound
+from teig.model.names import GuestId, HostId, OperationId
 from teig.model.operation import Operation, OperationState, StepRecord
 from teig.policy.guest_life import Verb, kind_of
 from teig.record import dump, recall
@@ -90,7 +90,7 @@ class Lease:
     """A server's right to work on an operation, as long as nobody has raised `fence` since.
 
     `taken_over`: another lease was before this one, and has come some way. `fresh`: it was given as soon as the
-    operation was asked for.
+    operation was asked for. `operation` has an error only where its row cannot be read: it can only be ended.
     """
 
     operation: Operation
@@ -297,7 +297,14 @@ def _row(connection: sa.Connection, operation: str) -> sa.Row[Any]:
 
 
 def _operation(row: sa.Row[Any]) -> Operation:
+    """Return the operation of a row; one that cannot be read as far as it can, with why as its error."""
     values = {column.name: getattr(row, column.name) for column in operations.columns}
     if row.waits and row.state == OperationState.RUNNING:
         values["state"] = OperationState.WAITING.value
-    return recall(Operation, {key: value for key, value in values.items() if key not in _NOT_SHOWN})
+    try:
+        return recall(Operation, {key: value for key, value in values.items() if key not in _NOT_SHOWN})
+    except InternalFault as error:
+        state = OperationState.RUNNING if row.server else OperationState.QUEUED
+        state = state if row.ended is None else OperationState.STUCK
+        ident, why = OperationId(row.id), error.as_record()
+        return Operation(ident, row.kind, row.subject, row.host, state, (), why, row.created, row.ended)
