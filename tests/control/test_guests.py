@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from teig.control import adopting, drift, guests, images, operations, plans, sites
+from teig.control import adopting, drift, guests, images, operations, placing, plans, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, InvalidRequest, NotFound, Refused, TeigError, Unreachable
@@ -330,3 +330,34 @@ def test_a_bad_file_of_plans_is_refused_whole(services: Services, text: str, wor
     with pytest.raises(InvalidRequest, match=words):
         plans.apply(services, f"{text}\n{good}" if text.startswith("memory") else f"{good}\n{text}")
     assert plans.listed(services) == before
+
+
+def test_an_image_that_is_deleted_while_a_guest_is_promised_makes_none(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = placing.fitting
+
+    def slow(*args: Any) -> Any:
+        images.remove(services, "micro")
+        return sound(*args)
+
+    monkeypatch.setattr(placing, "fitting", slow)
+    with pytest.raises(NotFound, match="image micro was deleted meanwhile"):
+        guests.create(services, wish("web"))
+    assert stored(services) == []
+
+
+def test_an_image_of_which_a_guest_was_just_promised_is_not_deleted(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = services.db.write
+
+    def slow(work: Any) -> Any:
+        monkeypatch.setattr(services.db, "write", sound)
+        make(services, "web")
+        return sound(work)
+
+    monkeypatch.setattr(services.db, "write", slow)
+    with pytest.raises(Conflict, match="guest web boots from image micro"):
+        images.remove(services, "micro")
+    assert [image.image.manifest.name for image in images.listed(services)] == ["micro"]

@@ -80,6 +80,7 @@ def create(services: Services, wish: Wish) -> Operation:
     there: list[StoredHost] = []
 
     def reserve(connection: sa.Connection) -> Operation:
+        images.check_there(connection, image)
         candidates = list(hosts.candidates(connection, there).values())
         decision = decide(guest_id, demand, site.name, candidates, fit.host)
         [chosen] = [candidate for candidate in candidates if candidate.id == decision.host]

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from teig.control.services import Services
 from teig.model.errors import Conflict, HostFault, ImageCorrupt, NotFound
 from teig.model.image import Image, ImageFile, Manifest
@@ -130,12 +132,18 @@ def named(services: Services, name: str) -> StoredImage:
 def remove(services: Services, name: str) -> None:
     """Forget the newest image of a name and delete its files; Conflict while a guest was made from it."""
     image = named(services, name).image
-    user = services.db.read(guests.images_in_use).get(image.id)
-    if user is not None:
-        raise Conflict(
-            f"The guest {user} boots from image {name}.", "Delete the guests of an image first.", code="image_in_use"
-        )
-    services.db.write(lambda connection: images.remove(connection, image.id))
+
+    def unused(connection: sa.Connection) -> None:
+        user = guests.images_in_use(connection).get(image.id)
+        if user is not None:
+            raise Conflict(
+                f"The guest {user} boots from image {name}.",
+                "Delete the guests of an image first.",
+                code="image_in_use",
+            )
+        images.remove(connection, image.id)
+
+    services.db.write(unused)
     shutil.rmtree(services.image_dir / image.id, ignore_errors=True)
 
 

@@ -55,6 +55,12 @@ def by_id(connection: sa.Connection, image: ImageId) -> Image | None:
     return _stored(row).image if row else None
 
 
+def check_there(connection: sa.Connection, image: Image) -> None:
+    """Raise NotFound where an image is registered no more."""
+    if by_id(connection, image.id) is None:
+        raise NotFound(f"The image {image.manifest.name} was deleted meanwhile.", "Import it again.", code="no_image")
+
+
 def remove(connection: sa.Connection, image: ImageId) -> None:
     """Forget an image."""
     connection.execute(images.delete().where(images.c.id == image))
