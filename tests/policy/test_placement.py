@@ -199,6 +199,14 @@ def test_a_guest_can_always_be_given_less() -> None:
     assert "memory" in str(refusal(host, replace(SMALL, memory_mib=1025), has))
 
 
+@pytest.mark.parametrize("millicores", [1001, 2002, 2010])  # 1000 * (millicores / 1000) is less
+def test_what_fits_to_the_last_thousandth_of_a_core_is_taken(millicores: int) -> None:
+    host = candidate("a")
+    free = replace(host, capacity=replace(host.capacity, millicores=millicores))
+    assert refusal(free, replace(SMALL, share_cores=millicores / 1000)) is None
+    assert "processor" in str(refusal(free, replace(SMALL, share_cores=millicores / 1000 + 0.001)))
+
+
 def test_where_domain_0_shares_its_processors_its_weight_counts() -> None:
     shared = candidate("a", facts=seen("a", dom0_cores=0, guest_cores=4, dom0_vcpus=2))
     assert core_room(shared) == 2.5

@@ -394,12 +394,12 @@ def refusal(host: Candidate, demand: Demand, has: Amounts = NOTHING) -> str | No
         return why
     if has == NOTHING and (why := _takes_none(capacity, demand)) is not None:
         return why
-    memory, cores = memory_room(host), core_room(host)
+    memory = memory_room(host)
     if wanted.memory_mib > has.memory_mib and wanted.memory_mib > memory + has.memory_mib:
         return f"memory: {wanted.memory_mib} MiB wanted, {max(0, memory + has.memory_mib)} MiB free"
-    if wanted.millicores > has.millicores and wanted.millicores > 1000 * cores + has.millicores:
-        free = max(0.0, round(cores + has.millicores / 1000, 3))
-        return f"processor: {demand.share_cores:g} cores wanted, {free:g} free"
+    millicores = capacity.millicores - host.taken.millicores + has.millicores
+    if wanted.millicores > has.millicores and wanted.millicores > millicores:
+        return f"processor: {demand.share_cores:g} cores wanted, {max(0, millicores) / 1000:g} free"
     return _pool_refusal(host, wanted, has)
 
 
