@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from teig.api.server import restore
+from teig.api.server import KEY, restore
 from teig.control import adopting, guests, hosts, operations, state
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
@@ -22,6 +22,7 @@ from teig.model.operation import OperationState
 from teig.store import schema
 from teig.store.archive import load_all
 from teig.store.database import sqlite_url
+from tests.postgres import Postgres
 from tests.simulated import server, server_with_hosts, stored, wait, wish
 
 DATABASE = "teig.sqlite"
@@ -141,3 +142,21 @@ def test_an_older_backup_goes_into_a_place_that_no_newer_release_has_opened(tmp_
     with pytest.raises(Conflict, match="by an earlier release of Teig than the one that has opened"):
         load_all(used, older, 0.0)
     assert load_all(new, older, 0.0) == {"sites": 1}
+
+
+def test_a_restore_replaces_no_other_ssh_key(tmp_path: Path, postgres: Postgres) -> None:
+    """A server's directory may have its key, and the database that is restored into may be elsewhere."""
+    (tmp_path / "theirs").mkdir()
+    with server_with_hosts(tmp_path / "theirs") as services:
+        backup = {**state.backup(services), "ssh_key": "a key\n"}
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / KEY).write_text("its own key\n")
+    url = postgres.database().render_as_string(hide_password=False).replace("+psycopg", "")
+    for database in (url, None):
+        with pytest.raises(Conflict, match=f"another SSH key than {mine / KEY}"):
+            restore(mine, json.dumps(backup), database)
+    assert (mine / KEY).read_text() == "its own key\n"
+    assert sorted(path.name for path in mine.iterdir()) == [KEY, "lock"], "no database was made"
+    (mine / KEY).write_text("a key")
+    assert restore(mine, json.dumps(backup), url)["sites"] == 1, "its own backup can be restored"

@@ -85,7 +85,10 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
 
 
 def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str, int]:
-    """Make a server's state from a backup, in `folder` or the PostgreSQL `database`; return how many rows there are."""
+    """Make a server's state from a backup, in `folder` or the PostgreSQL `database`; return how many rows there are.
+
+    Conflict where the database is not empty, or another SSH key is in `folder`: hosts may know no other.
+    """
     try:
         untrusted = json.loads(untrusted_text)
     except (ValueError, RecursionError) as error:
@@ -93,12 +96,11 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
     make_private(folder)
     with _only_server(folder):
         url = shared_url(database) if database else sqlite_url(folder / "teig.sqlite")
-
-        def key() -> None:
-            if isinstance(untrusted.get("ssh_key"), str):
-                _write_key(folder / KEY, untrusted["ssh_key"].encode())
-
-        return load_all(url, untrusted, time.time(), key)
+        key = untrusted.get("ssh_key") if isinstance(untrusted, dict) else None
+        if not isinstance(key, str):
+            return load_all(url, untrusted, time.time())
+        _check_no_other_key(folder / KEY, key)
+        return load_all(url, untrusted, time.time(), lambda: _write_key(folder / KEY, key.encode()))
 
 
 def _manage_memory() -> None:
@@ -140,6 +142,15 @@ def _ssh_key(path: Path) -> asyncssh.SSHKey:
         fresh = asyncssh.generate_private_key("ssh-ed25519", comment="teig")
         _write_key(path, fresh.export_private_key())
     return asyncssh.read_private_key(path)
+
+
+def _check_no_other_key(path: Path, key: str) -> None:
+    if path.exists() and path.read_text(errors="replace").strip() != key.strip():
+        raise Conflict(
+            f"The backup has another SSH key than {path}, and would replace it.",
+            "Restore in another directory, or move that key out of the way if no host knows it.",
+            code="other_key",
+        )
 
 
 def _write_key(path: Path, key: bytes) -> None:
