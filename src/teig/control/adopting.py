@@ -18,7 +18,7 @@ from teig.policy.guest_life import Phase
 from teig.store import guests, hosts, operations, reservations
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
-from teig.store.observations import Seen
+from teig.store.observations import FRESH_S, Seen
 
 Counted = dict[str, Amounts]
 """What of guests counts as nobody's, by pool; memory and cores with the pool where new guests are made."""
@@ -88,7 +88,8 @@ def _adopt_one(
     if there is not None:
         guests.raise_fence(connection, found.id, found.fence)
         return None
-    if operations.has_changed(connection, found.id, seen.seen_at):
+    deleted = operations.gone_since(connection, {found.id}, seen.seen_at - FRESH_S)  # servers' clocks may differ
+    if deleted or operations.has_changed(connection, found.id, seen.seen_at):
         raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
     if spec.site != host.site:
         raise Conflict(f"it was promised the site {spec.site}, and {host.name} is at {host.site}.")

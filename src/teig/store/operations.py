@@ -8,6 +8,7 @@ lost an operation cannot write as if it had it. That the steps go on after a cra
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -28,8 +29,9 @@ MOST_WAITING_ON_A_HOST: Final = 64
 """With those that wait: each is a process in Domain-0."""
 _FAILED = (OperationState.FAILED.value, OperationState.STUCK.value)
 _CREATE = kind_of(Verb.CREATE)
+_TAKEN_BACK = (OperationState.FAILED.value, OperationState.CANCELLED.value)
 _LONGEST_S = 3600.0
-"""Creates that last longer are not looked for: operations are found by when they were begun."""
+"""Creates and deletes that last longer are not looked for: operations are found by when they were begun."""
 _NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled", "waits"})
 _OTHER = operations.alias()
 _THERE = (
@@ -191,6 +193,23 @@ def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:
     """Return whether a guest was worked on `since` some time (seconds since 1970): what was seen then may be over."""
     lately = sa.or_(operations.c.ended.is_(None), operations.c.ended >= since)
     return connection.execute(sa.select(operations.c.id).where(operations.c.guest == guest, lately)).first() is not None
+
+
+def gone_since(connection: sa.Connection, guests: Collection[GuestId], since: float) -> set[GuestId]:
+    """Return which of some guests were deleted, or their making taken back, `since` some time (seconds since 1970)."""
+    given = {"created": since - _LONGEST_S, "since": since, "those": sorted(guests)}
+    return {GuestId(guest) for guest in connection.execute(_GONE, given).scalars()} if guests else set()
+
+
+_GONE = sa.select(operations.c.guest).where(
+    operations.c.created >= sa.bindparam("created"),
+    operations.c.ended >= sa.bindparam("since"),
+    operations.c.guest.in_(sa.bindparam("those", expanding=True)),
+    sa.or_(
+        sa.and_(operations.c.kind == kind_of(Verb.DELETE), operations.c.state == OperationState.DONE.value),
+        sa.and_(operations.c.kind == _CREATE, operations.c.state.in_(_TAKEN_BACK)),
+    ),
+)
 
 
 def left_behind(connection: sa.Connection, server: str) -> list[Left]:
