@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from teig.model.errors import InternalFault
+from teig.store import schema
 from teig.store.at_once import AtOnce
-from teig.store.database import open_engine, sqlite_url
+from teig.store.database import Database, open_engine, sqlite_url
 
 metadata = sa.MetaData()
 things = sa.Table(
@@ -76,3 +78,11 @@ def test_several_queries_and_what_they_are_given(connection: sa.Connection) -> N
 def test_nothing_is_no_row(connection: sa.Connection) -> None:
     [found] = AtOnce(things.select().where(things.c.id == 99)).fetch(connection, {})
     assert found.rows() == []
+
+
+def test_a_row_that_is_damaged_does_not_stand_for_the_whole_file(tmp_path: Path) -> None:
+    with Database(sqlite_url(tmp_path / "teig.sqlite")) as db:
+        cut = sa.text("INSERT INTO plans (name, record) VALUES ('tiny', '{\"name\": ')")
+        db.write(lambda connection: connection.execute(cut))
+        with pytest.raises(InternalFault, match="A row of the database is damaged"):
+            db.read(lambda connection: AtOnce(schema.plans.select()).fetch(connection, {}))

@@ -15,6 +15,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from teig.model.errors import InternalFault
+
 
 class AtOnce:
     """Some queries in one statement, to be asked often. Their columns have JSON, text, numbers or booleans.
@@ -30,9 +32,14 @@ class AtOnce:
         self._on_postgresql = sa.select(*(_postgresql(inner).scalar_subquery() for inner in found))
 
     def fetch(self, connection: sa.Connection, given: dict[str, Any]) -> list[Fetched]:
-        """Return all rows of each."""
+        """Return all rows of each; InternalFault where a row has damaged JSON, which PostgreSQL lets nobody store."""
         query = self._on_sqlite if connection.dialect.name == "sqlite" else self._on_postgresql
-        texts = connection.execute(query, given).one()
+        try:
+            texts = connection.execute(query, given).one()
+        except sa.exc.OperationalError as error:
+            if "malformed JSON" not in str(error.orig):
+                raise
+            raise InternalFault("A row of the database is damaged.", "Restore a backup: teig state restore") from error
         return [Fetched(text, columns) for text, columns in zip(texts, self._columns, strict=True)]
 
 

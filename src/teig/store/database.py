@@ -47,7 +47,8 @@ _FAULTS: Final = (
     ("unable to open database", "database", "The database's file cannot be opened", _OWNER),
     ("is locked", "database", "Something else holds the database's file", _OWNER),
     ("not a database", "database", "The database's file is damaged or is something else", _RESTORE),
-    ("malformed", "database", "The database's file is damaged", _RESTORE),
+    ("disk image is malformed", "database", "The database's file is damaged", _RESTORE),
+    ("malformed database schema", "database", "The database's file is damaged", _RESTORE),
 )
 """What a database says in its own words, and then: code, message, what to do."""
 
