@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from teig.control import asking, drift, guests, hosts, observing, placing
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
-from teig.model.errors import Busy, Refused, Unreachable
+from teig.model.errors import Busy, InternalFault, Refused, Unreachable
+from teig.model.operation import OperationState
 from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
-from teig.store import observations
+from teig.store import observations, schema
 from teig.store.hosts import StoredHost
 from tests.simulated import HOST_KEY, SITE, enrol, server, wait, wish
 
@@ -239,3 +240,47 @@ def test_a_host_that_never_answered_is_known_to_be_silent_and_not_asked_in_every
     [view] = [hosts.view(services, "sim1")]
     assert view.answers
     assert drift.found(services) == []
+
+
+def test_a_guest_that_was_deleted_since_a_look_is_nobodys_stranger(services: Services, host: SimulatedHost) -> None:
+    """The look was read before the delete ended, and is stored after it. Servers' clocks may differ."""
+    wait(services, guests.create(services, wish("web")))
+    at, facts, inventory, now = stored(services), host.facts(), host.inventory(), services.now()
+
+    def look(seconds: int) -> None:
+        later = dataclasses.replace(inventory, uptime_ns=inventory.uptime_ns + seconds * 10**9)
+        seen = observations.Seen(facts, later, now + seconds)
+        services.db.update(lambda connection: observing.store(connection, at, seen, services.looks))
+
+    wait(services, guests.delete(services, "web", force=True))
+    for seconds in (0, 30):
+        look(seconds)
+        assert drift.found(services) == []
+        assert services.db.read(observations.addresses_in_use) == set()
+    look(300)
+    assert [one.guest for one in drift.found(services)] == ["web"], "one that is still there must be adopted"
+
+
+@pytest.mark.parametrize("spec", [{}, {"name": "web"}])
+def test_a_guest_whose_row_is_damaged_takes_neither_its_host_nor_other_guests_away(
+    services: Services, spec: dict[str, str]
+) -> None:
+    for name in ("web", "shop"):
+        wait(services, guests.create(services, wish(name)))
+    row = schema.guests.update().where(schema.guests.c.name == "web").values(spec=spec)
+    services.db.write(lambda connection: connection.execute(row))
+    seen = observing.observe(services, stored(services))
+    assert services.db.read(observations.silent) == {}
+    assert services.db.read(lambda connection: observations.seen_at(connection, stored(services).id)) == seen.seen_at
+    assert drift.found(services) == []
+    assert services.db.read(observations.addresses_in_use) == set()
+    assert wait(services, guests.create(services, wish("new"))).state is OperationState.DONE
+
+
+def test_a_row_of_ours_that_cannot_be_read_is_not_put_down_to_the_host(services: Services) -> None:
+    at = stored(services)
+    row = schema.sites.update().values(record={})
+    services.db.write(lambda connection: connection.execute(row))
+    with pytest.raises(InternalFault, match="Site that cannot be read"):
+        observing.observe(services, at)
+    assert services.db.read(observations.silent) == {}

@@ -20,7 +20,7 @@ import structlog
 
 from teig.control.looks import Looks
 from teig.control.services import Services
-from teig.model.errors import Busy, DatabaseFault, HostFault, TeigError, Unreachable
+from teig.model.errors import Busy, DatabaseFault, HostFault, InternalFault, TeigError, Unreachable
 from teig.model.host import GuestOnHost, Inventory
 from teig.model.names import GuestId, HostId
 from teig.operations.work import address_of
@@ -28,11 +28,11 @@ from teig.policy.admission import beyond, capacity_of, moved
 from teig.policy.drift import Drift, Promise, compare
 from teig.policy.fitness import judge
 from teig.policy.guest_life import Phase
-from teig.store import basis, guests, hosts, observations, reservations, servers
+from teig.store import basis, guests, hosts, observations, operations, reservations, servers
 from teig.store.basis import Basis
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
-from teig.store.observations import GuestRow, Seen
+from teig.store.observations import FRESH_S, GuestRow, Seen
 
 EVERY_S: Final = 30.0
 TICK_S: Final = 0.5
@@ -67,6 +67,7 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
     began, waits = services.now(), time.monotonic()
     asked = services.fleet.host(address_of(host))
     known = services.db.read(lambda connection: observations.seen_at(connection, host.id))
+    seen = None
     try:
         seen = Seen(asked.facts(timeout_s), asked.inventory(timeout_s), began)
         with _STORING:
@@ -74,6 +75,8 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
     except (Busy, DatabaseFault):  # ours, and no silence of the host's
         raise
     except Exception as error:
+        if seen is not None and isinstance(error, InternalFault):
+            raise  # it has answered, and a row of ours cannot be read
         told = error if isinstance(error, TeigError) else _cannot_be(host, error)
         impatient = timeout_s < ANSWER_S and time.monotonic() - waits >= _NEARLY * timeout_s
         if known is None or not (impatient and isinstance(told, Unreachable)):
@@ -128,16 +131,28 @@ def store(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks)
         observations.put_stamp(connection, host.id, seen)
         looks.stamped(host, seen)
         return []
-    new = _judge(connection, host, seen, there)
-    left = basis.of_host(connection, host.id, host.site, seen.inventory)
-    looks.judged(host, digest, looks.digest(host, seen, left), seen)
+    judged = _without_deleted(connection, seen, there)
+    new = _judge(connection, host, judged, there)
+    if judged is seen:  # else the next look must tell whether they are gone
+        left = basis.of_host(connection, host.id, host.site, seen.inventory)
+        looks.judged(host, digest, looks.digest(host, seen, left), seen)
     return new
+
+
+def _without_deleted(connection: sa.Connection, seen: Seen, there: Basis) -> Seen:
+    """Return a look without the guests that were deleted since, by any server's clock: nobody need adopt them."""
+    strangers = {guest.id for guest in seen.inventory.guests} - there.ids()
+    gone = operations.gone_since(connection, strangers, seen.seen_at - FRESH_S)
+    if not gone:
+        return seen
+    kept = tuple(guest for guest in seen.inventory.guests if guest.id not in gone)
+    return replace(seen, inventory=replace(seen.inventory, guests=kept))
 
 
 def _judge(connection: sa.Connection, host: StoredHost, seen: Seen, there: Basis) -> list[Drift]:
     """Store an observation that tells something new; return what drift is new."""
     placed = there.guests()
-    inventory = _merged(connection, host.id, seen.inventory, placed, there.seen())
+    inventory = _merged(connection, host.id, seen.inventory, there.ids(), there.seen())
     _raise_fences(connection, inventory, placed)
     claimed = there.reserved()
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
@@ -150,7 +165,9 @@ def _judge(connection: sa.Connection, host: StoredHost, seen: Seen, there: Basis
     missing = judge(seen.facts, there.site().bridge).missing
     if missing:  # it was a host once, and something has gone since
         capacity = replace(capacity, refuses=f"it lacks what a host must have: {missing[0].rstrip('.')}")
-    drift = compare(host.name, seen.facts, inventory, [_promise(guest) for guest in placed])
+    damaged = there.ids() - {guest.id for guest in placed}  # nobody knows what they should be
+    told = tuple(guest for guest in inventory.guests if guest.id not in damaged)
+    drift = compare(host.name, seen.facts, replace(inventory, guests=told), [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)
     strangers = [guest for guest in inventory.guests if guest.id not in claimed]
     addresses: set[str] = set().union(*map(_addresses, strangers))
@@ -181,16 +198,15 @@ def _merged(
     connection: sa.Connection,
     host: HostId,
     inventory: Inventory,
-    placed: list[StoredGuest],
+    ours: set[GuestId],
     known: dict[GuestId, GuestRow],
 ) -> Inventory:
-    """Store what was seen of each guest; return the inventory with what operations have read of guests since.
+    """Store what was seen of each guest of ours; return the inventory with what operations have read of guests since.
 
     `known` is what was seen of them before.
     """
     found: dict[GuestId, GuestOnHost] = {guest.id: guest for guest in inventory.guests}
     newer = {ident: row for ident, row in known.items() if row.newer_than(inventory)}
-    ours = {guest.id for guest in placed}
     for guest in inventory.guests:
         if guest.id in ours and guest.id not in newer:
             observations.put_guest(connection, host, guest, known.get(guest.id))

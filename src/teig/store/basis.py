@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
+from teig.model.errors import InternalFault
 from teig.model.host import Inventory
 from teig.model.names import GuestId, HostId
 from teig.model.site import Site
@@ -20,6 +22,8 @@ from teig.store.observations import GuestRow
 from teig.store.schema import guests as guests_table
 from teig.store.schema import observed_guests, operations, sites
 from teig.store.schema import reservations as reservations_table
+
+log = structlog.get_logger()
 
 
 def _plain(table: sa.Table) -> list[Any]:
@@ -74,8 +78,18 @@ class Basis:
         return recall(Site, json.loads(row.record))
 
     def guests(self) -> list[StoredGuest]:
-        """Return the host's guests by name."""
-        return [guests.stored(row, json.loads(row.spec)) for row in self.guest_rows.rows()]
+        """Return the host's guests by name, but those whose rows are damaged: they must not take the others away."""
+        found = []
+        for row in self.guest_rows.rows():
+            try:
+                found.append(guests.stored(row, json.loads(row.spec)))
+            except (InternalFault, ValueError) as error:
+                log.warning("the row of a guest cannot be read", guest=row.id, error=str(error))
+        return found
+
+    def ids(self) -> set[GuestId]:
+        """Return which guests are there, those whose rows are damaged too."""
+        return {GuestId(row.id) for row in self.guest_rows.rows()}
 
     def reserved(self) -> dict[GuestId, dict[str, Amounts]]:
         """Return what is reserved for each guest there, by the names of its pools."""
