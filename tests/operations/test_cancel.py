@@ -16,6 +16,8 @@ from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Conflict
 from teig.model.operation import OperationState
+from teig.policy.guest_life import Phase
+from teig.store import guests as stored_guests
 from teig.store import schema
 from teig.store.operations import MOST_ON_A_HOST
 from tests.faults import STEPS, FaultyFleet
@@ -97,8 +99,13 @@ def test_one_that_waits_for_its_host_is_gone_at_once(services: Services, fleet: 
     assert {wait(services, operation).state for operation in there} == {OperationState.CANCELLED}
 
 
-def test_a_job_that_takes_long_is_ended_at_once(services: Services, host: SimulatedHost) -> None:
+@pytest.mark.parametrize("before", [None, "It failed before."])
+def test_a_job_that_takes_long_is_ended_at_once_and_calls_nobodys_attention(
+    services: Services, host: SimulatedHost, before: str | None
+) -> None:
     wait(services, guests.create(services, wish("web")))
+    ident = guests.view(services, "web").guest.id
+    services.db.write(lambda connection: stored_guests.settle(connection, ident, Phase.RUNNING, before))
     kept = next(iter(host.guests.values()))
     kept.deaf = True
     operation = guests.stop(services, "web", 3600)
@@ -110,7 +117,7 @@ def test_a_job_that_takes_long_is_ended_at_once(services: Services, host: Simula
     assert wait(services, operation).state is OperationState.CANCELLED
     assert kept.domid is not None
     view = guests.view(services, "web")
-    assert (view.guest.phase.value, view.todo) == ("running", "teig guest mend web")
+    assert (view.guest.phase, view.guest.attention) == (Phase.RUNNING, before)
 
 
 def test_a_guest_that_takes_long_delays_no_other(services: Services, host: SimulatedHost) -> None:

@@ -57,7 +57,7 @@ def done(connection: sa.Connection, work: Work) -> None:
 
 
 def undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
-    """Close the books after a failure whose traces are gone, or a cancellation; `reason` None: nothing had begun."""
+    """Close the books after a failure whose traces are gone; `reason` None: a cancellation, and nobody need look."""
     if reason is not None:
         stuck(connection, work, reason)
 

@@ -341,8 +341,8 @@ class Engine:
             run.end(OperationState.STUCK, error, self._stuck(run, error["message"]))
             return OperationState.STUCK
         state = OperationState.CANCELLED if error["code"] == CANCELLED.reason else OperationState.FAILED
-        unbegun = state is OperationState.CANCELLED and not run.has_begun
-        reason = None if unbegun else error["message"]
+        cancelled = state is OperationState.CANCELLED and not (sequence.irrevocable and run.has_begun)
+        reason = None if cancelled else error["message"]
         run.end(state, error, lambda connection, work: sequence.undone(connection, work, reason))
         return state
 

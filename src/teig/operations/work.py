@@ -434,8 +434,8 @@ class Sequence:
     """What a verb is: its steps in order, and what closes the books in the end.
 
     `done` is for success, `undone` for a failure or a cancellation whose traces are gone (with the reason, None where
-    nothing had begun), `stuck` for one that could not be undone. An `irrevocable` one cannot be cancelled once it has
-    begun.
+    somebody wanted it so), `stuck` for one that could not be undone. An `irrevocable` one cannot be cancelled once it
+    has begun.
     """
 
     verb: Verb
