@@ -204,6 +204,9 @@ def test_a_plan_s_figures_are_taken_as_they_are_or_refused_by_their_names(client
     assert f" {key} " in told
 
 
+HUGE = f"0x{'f' * 4000}"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [("out_mbit = 0", "out_mbit must be from 0.1 to 1e+06 Mbit/s, not 0."),
@@ -212,7 +215,10 @@ def test_a_plan_s_figures_are_taken_as_they_are_or_refused_by_their_names(client
      ("read_mib_s = 0.01", "read_mib_s must be from 0.0625 to 9.53674e+08 MiB/s, not 0.01."),
      ("write_iops = 1", "write_iops must be from 10 to 1e+09 operations a second, not 1."),
      ("vcpus = 1.5", "vcpus must be a whole number, not 1.5."),
-     ("memory_mib = 1e30", "memory_mib is more than any plan can say: 1E+30.")],
+     ("memory_mib = 1e30", "memory_mib is more than any plan can say: 1E+30."),
+     (f"vcpus = {HUGE}", "vcpus is more than any plan can say: something with thousands of digits."),
+     (f"vcpus = [{HUGE}]", "vcpus must be a number, not something with thousands of digits."),
+     (f"medium = {HUGE}", "something with thousands of digits is none of any, sas, ssd.")],
 )  # fmt: skip
 def test_a_plan_is_refused_in_the_units_of_its_file(client: TestClient, change: str, said: str) -> None:
     key = change.split(" = ", 1)[0]

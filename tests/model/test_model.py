@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from teig.fleet.simulated import SimulatedHost
 from teig.model import errors
 from teig.model.errors import InvalidRequest, TeigError, from_record
 from teig.model.guest import GuestSpec, Nic
@@ -142,7 +143,7 @@ def test_sizes_are_read(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1G", "1.5G", "ten", "1X", "٣G"])
+@pytest.mark.parametrize("text", ["", "0", "-1G", "1.5G", "ten", "1X", "٣G", "9" * 5000 + "G"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="is not a size"):
         parse_size(text)
@@ -150,6 +151,14 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 def test_sizes_are_shown() -> None:
     assert [show_size(size) for size in (1, 1536, 512 * MIB, 10 * GIB)] == ["1 B", "1.5 KiB", "512 MiB", "10 GiB"]
+
+
+@pytest.mark.parametrize("field", ["machine_id", "boot"])
+def test_a_host_s_marks_are_not_longer_than_what_holds_them(field: str) -> None:
+    facts = SimulatedHost("sim1").facts()
+    assert replace(facts, **{field: "m" * 64})  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match=f"{field} cannot have more than 64 characters"):
+        replace(facts, **{field: "m" * 65})  # type: ignore[arg-type]
 
 
 def test_a_mac_outside_xens_range_is_refused() -> None:

@@ -145,7 +145,7 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
         raise InvalidRequest(f"Plan {name}: own_cores must be true or false.", "Correct it.", code="bad_plan")
     for key in _NUMBERS:
         value = values[key]
-        shown = f"{str(value) if isinstance(value, Decimal) else repr(value):.40}"
+        shown = _shown(value)
         nan = isinstance(value, Decimal) and value.is_nan()
         if isinstance(value, bool) or not isinstance(value, int | Decimal) or nan:
             raise InvalidRequest(f"Plan {name}: {key} must be a number, not {shown}.", code="bad_plan")
@@ -158,5 +158,12 @@ def _word(kind: type[W], name: str, untrusted: object) -> W:
         return kind(str(untrusted))
     except ValueError as error:
         raise InvalidRequest(
-            f"Plan {name}: {untrusted!r} is none of {', '.join(kind)}.", "Choose one of them.", code="bad_plan"
+            f"Plan {name}: {_shown(untrusted)} is none of {', '.join(kind)}.", "Choose one of them.", code="bad_plan"
         ) from error
+
+
+def _shown(untrusted: object) -> str:
+    try:
+        return f"{str(untrusted) if isinstance(untrusted, Decimal) else repr(untrusted):.40}"
+    except ValueError:  # Python writes out no whole number of more than 4300 digits; in hexadecimal it reads them
+        return "something with thousands of digits"

@@ -22,6 +22,13 @@ def check_figures(noun: object, least_of_all: int = 0) -> None:
             raise InvalidRequest(f"{name} cannot be {value!r:.40}.")
 
 
+def check_lengths(noun: object, **most: int) -> None:
+    """Raise InvalidRequest where a text of a noun has more characters than that."""
+    for name, length in most.items():
+        if len(getattr(noun, name)) > length:
+            raise InvalidRequest(f"{name} cannot have more than {length} characters.")
+
+
 @dataclass(frozen=True)
 class VolumeGroup:
     """An LVM volume group, which is a pool: name, size and what is free of it in bytes, and what it is made of.
@@ -41,8 +48,9 @@ class VolumeGroup:
     guests_bytes: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
         check_figures(self)
+        check_lengths(self, name=127)  # as LVM has it
 
 
 @dataclass(frozen=True)
@@ -115,8 +123,9 @@ class HostFacts:
         return self.keeper_beat is not None and self.keeper_beat <= KEEPER_LATE_S
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
         check_figures(self)
+        check_lengths(self, machine_id=64, boot=64)
 
 
 @dataclass(frozen=True)
@@ -128,8 +137,9 @@ class VolumeOnHost:
     size_bytes: int
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
         check_figures(self)
+        check_lengths(self, pool=127)
 
 
 @dataclass(frozen=True)
@@ -172,8 +182,9 @@ class GuestOnHost:
         return self.has_domain and (self.domid is None or self.state != "stopped")
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
         check_figures(self)
+        check_lengths(self, boot=64)
         if self.live is not None:
             check_figures(self.live, -1)  # agents of earlier releases say that of a domain that is being made
 
@@ -188,5 +199,6 @@ class Inventory:
     uptime_ns: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse figures that cannot be: hosts tell them, and sums are made of them."""
+        """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
         check_figures(self)
+        check_lengths(self, boot=64)

@@ -11,7 +11,7 @@ MIB: Final = 1024 * 1024
 GIB: Final = 1024 * MIB
 
 _FACTORS: Final = {"B": 1, "K": 1024, "M": MIB, "G": GIB, "T": 1024 * GIB}
-_SIZE: Final = re.compile(r"(\d+)\s*(B|[KMGT](?:i?B)?)", re.IGNORECASE | re.ASCII)
+_SIZE: Final = re.compile(r"(\d{1,30})\s*(B|[KMGT](?:i?B)?)", re.IGNORECASE | re.ASCII)
 
 
 def parse_size(untrusted_text: str) -> int:
@@ -23,7 +23,7 @@ def parse_size(untrusted_text: str) -> int:
     size = int(match[1]) * _FACTORS[match[2][0].upper()] if match else 0
     if size <= 0:
         raise InvalidRequest(
-            f"{untrusted_text!r} is not a size.", "Write a number and a unit, for example 512M or 10G."
+            f"{untrusted_text!r:.80} is not a size.", "Write a number and a unit, for example 512M or 10G."
         )
     return size
 
