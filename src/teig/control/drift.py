@@ -3,7 +3,11 @@ is ours."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,6 +20,9 @@ from teig.model.operation import Operation
 from teig.operations.work import address_of
 from teig.policy.drift import KEEPER_DEAD, NOT_RUNNING, Drift, unreachable
 from teig.store import hosts, observations
+
+T = TypeVar("T")
+KEEPERS_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True)
@@ -48,30 +55,41 @@ def found(services: Services, *, now: bool = False) -> list[Drift]:
 
 
 def mend(services: Services) -> Mended:
-    """Observe every host once more and mend what is ours to mend; what is not ours is never touched."""
-    begun: list[Operation] = []
-    done: list[str] = []
-    left: list[Drift] = []
-    seen: set[tuple[str, str]] = set()
-    for drift in found(services, now=True):
-        key = (drift.host, drift.guest or "")
-        try:
-            if not drift.fixable:
-                left.append(drift)
-            elif drift.kind == KEEPER_DEAD:
-                done.append(_start_keeper(services, drift.host))
-            elif drift.guest is not None and key not in seen:
-                seen.add(key)
-                begun.append(
-                    (guest_desk.start if drift.kind == NOT_RUNNING else guest_desk.mend)(services, drift.guest)
-                )
-        except TeigError as error:
-            left.append(replace(drift, text=f"{drift.text} It could not be mended: {error.message}"))
-    return Mended(tuple(begun), tuple(done), tuple(left))
+    """Observe every host once more and mend what is ours to mend; what is not ours is never touched.
+
+    Guests are begun first, for a keeper may take a minute to start; keepers are started side by side. Busy where many
+    requests wait for hosts already.
+    """
+    with asking.needed("drift", "all hosts"):
+        observe_all(services, services.db.read(hosts.listed))
+        differing = found(services)
+        left = [drift for drift in differing if not drift.fixable]
+
+        def attempt(work: Callable[[Services, Drift], T], drift: Drift) -> T | None:
+            try:
+                return work(services, drift)
+            except TeigError as error:
+                left.append(replace(drift, text=f"{drift.text} It could not be mended: {error.message}"))
+                return None
+
+        ours: dict[tuple[str, str | None], Drift] = {}
+        for drift in differing:
+            if drift.fixable:
+                ours.setdefault((drift.host, drift.guest), drift)  # one operation mends all that differs in a guest
+        keepers = [drift for drift in ours.values() if drift.kind == KEEPER_DEAD]
+        begun = [attempt(_begin, drift) for drift in ours.values() if drift.kind != KEEPER_DEAD]
+        with ThreadPoolExecutor(KEEPERS_AT_ONCE) as pool:
+            done = list(pool.map(partial(attempt, _start_keeper), keepers))
+    left.sort(key=lambda drift: drift.host)
+    return Mended(tuple(filter(None, begun)), tuple(filter(None, done)), tuple(left))
 
 
-def _start_keeper(services: Services, host_name: str) -> str:
-    host = services.db.read(lambda connection: hosts.named(connection, host_name))
-    with asking.needed(host.id, host.name):
-        services.fleet.host(address_of(host)).keeper_start()
-    return f"The keeper of {host_name} was started."
+def _begin(services: Services, drift: Drift) -> Operation:
+    begin = guest_desk.start_again if drift.kind == NOT_RUNNING else guest_desk.mend
+    return begin(services, drift.guest or "")
+
+
+def _start_keeper(services: Services, drift: Drift) -> str:
+    host = services.db.read(lambda connection: hosts.named(connection, drift.host))
+    services.fleet.host(address_of(host)).keeper_start()
+    return f"The keeper of {drift.host} was started."

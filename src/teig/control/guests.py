@@ -109,6 +109,16 @@ def start(services: Services, name: str) -> Operation:
     return _begin(services, name, Verb.START, {})
 
 
+def start_again(services: Services, name: str) -> Operation:
+    """Begin to start a guest that is meant to run; Conflict where it was stopped meanwhile."""
+
+    def check(_: sa.Connection, guest: StoredGuest) -> None:
+        if guest.phase is Phase.STOPPED:
+            raise Conflict(f"Guest {name} was stopped meanwhile.", f"Start it: teig guest start {name}")
+
+    return _begin(services, name, Verb.START, {}, check)
+
+
 def stop(services: Services, name: str, grace_s: float) -> Operation:
     """Begin to stop a guest: asked to shut down, and destroyed after `grace_s` seconds (0: at once)."""
     return _begin(services, name, Verb.STOP, {"grace_s": grace_s})
