@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from teig.cli import host_upgrade
+from teig.cli.client import Api
+from teig.cli.progress import Board
 from teig.fleet.install import agent_version
 from tests.cli.conftest import Teig
 from tests.cli.fake_server import FakeServer
@@ -168,3 +172,22 @@ def test_old_ones_are_seen_and_said(teig: Teig, hosts: Hosts) -> None:
     shown = teig("host", "show", "xen2").stdout
     assert "The host's keeper is not the server's. Upgrade it: teig host upgrade xen2" in shown
     assert "Upgrade" not in teig("host", "show", "xen4").stdout
+
+
+def test_ctrl_c_begins_no_further_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+
+    def slow(_: Api, index: int, *__: object) -> NoReturn:
+        begun.append(index)
+        time.sleep(0.5)
+        raise AssertionError
+
+    def ctrl_c(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(host_upgrade, "_worked", slow)
+    monkeypatch.setattr(Board, "show", ctrl_c)
+    hosts = [{"name": f"xen{number}"} for number in range(4 * host_upgrade.AT_ONCE)]
+    with pytest.raises(KeyboardInterrupt):
+        host_upgrade.upgrade(Api(), hosts, KEY, host_upgrade.Way())
+    assert len(begun) <= host_upgrade.AT_ONCE

@@ -73,7 +73,10 @@ def check_release(server: dict[str, Any]) -> None:
 
 
 def upgrade(api: Api, hosts: list[dict[str, Any]], public_key: str, way: Way) -> list[Failed]:
-    """Install the agent on hosts, 8 at once, with a row for each; return those where it failed."""
+    """Install the agent on hosts, 8 at once, with a row for each; return those where it failed.
+
+    Where it is interrupted, those that it works on are finished, and no other one is begun.
+    """
     events: queue.Queue[_Event] = queue.Queue()
     rows = [Row(f"upgrade {host['name']}") for host in hosts]
     failed: list[Failed] = []
@@ -83,15 +86,19 @@ def upgrade(api: Api, hosts: list[dict[str, Any]], public_key: str, way: Way) ->
         events.put(_worked(api, index, hosts[index], way, public_key))
 
     with Board() as board, ThreadPoolExecutor(AT_ONCE) as pool:
-        for index in range(len(hosts)):
-            pool.submit(work, index)
-        left = len(hosts)
-        while left:
-            event = events.get()
-            rows[event.index] = replace(rows[event.index], **event.changes)
-            board.show(list(rows))
-            failed += [event.failed] if event.failed else []
-            left -= event.last
+        try:
+            for index in range(len(hosts)):
+                pool.submit(work, index)
+            left = len(hosts)
+            while left:
+                event = events.get()
+                rows[event.index] = replace(rows[event.index], **event.changes)
+                board.show(list(rows))
+                failed += [event.failed] if event.failed else []
+                left -= event.last
+        except BaseException:  # Ctrl-C, above all
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return failed
 
 
