@@ -120,7 +120,7 @@ def is_current(connection: sa.Connection, host: StoredHost) -> bool:
 def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple[str, ...]:
     """Forget a host and, with `force`, its guests, whose names are returned; else Conflict while there are any.
 
-    So it is where guests run there that nobody claims: their addresses would be given to others.
+    So it is where guests run there that nobody claims, or may run: their addresses would be given to others.
     Busy while an operation works on one of them.
     """
     left = guest_rows.listed(connection, host.id)
@@ -131,15 +131,8 @@ def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple
             f"Delete them first. If the machine is lost for good: teig host remove {host.name} --force",
             code="host_in_use",
         )
-    if not force and (addresses := observations.addresses_on(connection, host.id, host.site)):
-        told = ["one that cannot be read" if one == observations.UNREADABLE else one for one in addresses]
-        raise Conflict(
-            f"On host {host.name} run guests that are not in the database, with the addresses "
-            f"{', '.join(told[:5])}{', ...' * (len(told) > 5)}.",
-            f"Take them over: teig host adopt {host.name}. If the machine is lost for good: "
-            f"teig host remove {host.name} --force",
-            code="host_in_use",
-        )
+    if not force:
+        _check_no_strangers(connection, host)
     for guest in left:
         guest_rows.check_unlocked(guest)
         guest_rows.remove(connection, guest.id)
@@ -147,6 +140,25 @@ def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple
     observations.forget(connection, host.id)
     connection.execute(hosts.delete().where(hosts.c.id == host.id))
     return names
+
+
+def _check_no_strangers(connection: sa.Connection, host: StoredHost) -> None:
+    """Raise Conflict where guests run on a host that are not in the database, or where nobody knows whether any do."""
+    lost = f"If the machine is lost for good: teig host remove {host.name} --force"
+    if observations.seen_at(connection, host.id) is None:
+        raise Conflict(
+            f"Nobody knows what runs on host {host.name}: it was not observed yet.",
+            f"Let it be observed: teig host show {host.name}. {lost}",
+            code="unobserved",
+        )
+    if addresses := observations.addresses_on(connection, host.id, host.site):
+        told = ["one that cannot be read" if one == observations.UNREADABLE else one for one in addresses]
+        raise Conflict(
+            f"On host {host.name} run guests that are not in the database, with the addresses "
+            f"{', '.join(told[:5])}{', ...' * (len(told) > 5)}.",
+            f"Take them over: teig host adopt {host.name}. {lost}",
+            code="host_in_use",
+        )
 
 
 def ranked(
