@@ -51,8 +51,8 @@ class Hosts:
         server.things["/hosts"] = lambda: [self._host(name) for name in self._names]
         self._names: dict[str, dict[str, Any]] = {}
 
-    def add(self, name: str, address: str, *outdated: str) -> None:
-        self._names[name] = {"address": address, "outdated": outdated}
+    def add(self, name: str, address: str, *outdated: str, seen: bool = True) -> None:
+        self._names[name] = {"address": address, "outdated": outdated, "seen": seen}
         self._server.things[f"/hosts/{name}"] = lambda: self._host(name)
 
     def called(self) -> dict[str, Any]:
@@ -68,8 +68,8 @@ class Hosts:
         return {
             "name": name, "address": kept["address"], "port": 2222, "site": "lab", "state": "ready", "guests": 0,
             "machine_id": f"machine-of-{name}",
-            "host_key_fingerprint": "SHA256:x", "warnings": [], "facts_at": 1.0, "facts": facts,
-            "outdated": [] if there else kept["outdated"],
+            "host_key_fingerprint": "SHA256:x", "warnings": [], "facts_at": 1.0,
+            "facts": facts if kept["seen"] or there else None, "outdated": [] if there else kept["outdated"],
             "room": {"memory_mib": 1, "disk_bytes": 1, "cores": 1.0},
         }  # fmt: skip
 
@@ -172,6 +172,15 @@ def test_old_ones_are_seen_and_said(teig: Teig, hosts: Hosts) -> None:
     shown = teig("host", "show", "xen2").stdout
     assert "The host's keeper is not the server's. Upgrade it: teig host upgrade xen2" in shown
     assert "Upgrade" not in teig("host", "show", "xen4").stdout
+
+
+def test_one_that_the_server_has_never_seen_is_upgraded_and_not_called_old(teig: Teig, hosts: Hosts, path: str) -> None:
+    hosts.add("xen4", "192.0.2.4", "agent", "keeper", seen=False)
+    assert "xen4. Upgrade" not in teig("host", "list").stdout
+    assert "Upgrade" not in teig("host", "show", "xen4").stdout
+    done = teig("host", "upgrade", "xen4", PATH=path)
+    assert "Current already" not in done.stdout
+    assert set(hosts.called()) == {"root@192.0.2.4"}, done.stderr
 
 
 def test_ctrl_c_begins_no_further_host(monkeypatch: pytest.MonkeyPatch) -> None:

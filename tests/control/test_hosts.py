@@ -58,21 +58,6 @@ def test_a_host_is_not_forgotten_while_guests_run_there_that_nobody_claims(
     assert hosts.remove(services, "sim1", force=True) == ()
 
 
-def test_a_host_that_nobody_has_looked_at_since_a_restore_is_forgotten_only_by_force(
-    services: Services, host: SimulatedHost
-) -> None:
-    [there] = services.db.read(stored_hosts.listed)
-    services.db.write(lambda connection: observations.forget(connection, there.id))
-    host.answers = False
-    hosts.view(services, "sim1")
-    with pytest.raises(Conflict, match="Nobody knows what runs on host sim1: it was not observed yet") as caught:
-        hosts.remove(services, "sim1")
-    assert "teig host remove sim1 --force" in caught.value.todo
-    host.answers = True
-    hosts.view(services, "sim1")
-    assert hosts.remove(services, "sim1") == ()
-
-
 def test_a_host_that_was_removed_while_it_was_added_again_is_not_said_to_be_there(
     services: Services, host: SimulatedHost
 ) -> None:

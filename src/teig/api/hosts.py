@@ -52,8 +52,8 @@ class Room(BaseModel):
 class HostOut(BaseModel):
     """A host as people see it, as it was last seen (`facts_at`, in seconds since 1970).
 
-    `state` is `ready` or `unreachable`; `outdated` names what of agent and keeper is not this server's. Of a host that
-    was never seen, facts and room are null.
+    `state` is `ready` or `unreachable`; `outdated` names what of agent and keeper is not known to be this server's.
+    Of a host that was never seen, that is both, and facts and room are null.
     """
 
     name: str

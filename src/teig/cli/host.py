@@ -107,7 +107,7 @@ def list_hosts(output: Output = Format.TABLE) -> None:
         "agent",
     )
     print_table(columns, [_cells(host) for host in hosts], _NO_HOSTS)
-    old = [host["name"] for host in hosts if host_upgrade.outdated(host)]
+    old = [host["name"] for host in hosts if host["facts"] and host_upgrade.outdated(host)]
     if old:
         typer.echo(f"\nOld agents or keepers: {', '.join(old)}. Upgrade them: teig host upgrade --all")
 
@@ -227,7 +227,7 @@ def _print_host(host: dict[str, Any]) -> None:
             ("looked at", moment(host["facts_at"]) if host["facts_at"] else "never"),
         ]
     )
-    if old:
+    if old and host["facts"]:
         typer.echo(f"Warning: The host's {old} is not the server's. Upgrade it: teig host upgrade {host['name']}")
     for warning in host["warnings"]:
         typer.echo(f"Warning: {printable(warning)}")

@@ -56,7 +56,7 @@ class _Event:
 
 
 def outdated(host: dict[str, Any]) -> str:
-    """Return in words what of a host is not of the server's version: agent, keeper, both; empty where neither."""
+    """Return in words what of a host is not known to be of the server's version: agent, keeper, both, or nothing."""
     return " and ".join(host.get("outdated", ()))
 
 

@@ -52,11 +52,9 @@ class HostView:
 
     @property
     def outdated(self) -> tuple[str, ...]:
-        """Which of agent and keeper are not those of this server."""
-        if self.seen is None:
-            return ()
-        facts, current = self.seen.facts, bundle().version
-        versions = {"agent": facts.agent_version, "keeper": facts.keeper_version}
+        """Which of agent and keeper are not known to be those of this server."""
+        facts, current = self.seen.facts if self.seen else None, bundle().version
+        versions = {"agent": facts and facts.agent_version, "keeper": facts and facts.keeper_version}
         return tuple(name for name, version in versions.items() if version != current)
 
 
