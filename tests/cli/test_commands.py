@@ -66,6 +66,11 @@ def test_plans_say_what_they_want_of_cores_pools_and_networks(teig: Teig, server
     assert re.search(r" shared .* any, any +50 / 50 *$", second)
 
 
+def test_where_no_pool_is_known_nobody_is_told_to_add_hosts_that_are_there(teig: Teig, server: FakeServer) -> None:
+    server.things["/pools"] = []
+    assert teig("pool", "list").stderr == "No pool is known. Look at the hosts: teig host list\n"
+
+
 def test_a_name_that_is_nearly_right_gets_a_suggestion(teig: Teig, server: FakeServer) -> None:
     done = teig("guest", "show", "wbe")
     assert done.returncode == 1

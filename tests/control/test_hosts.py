@@ -286,7 +286,7 @@ def test_before_it_is_known_what_runs_on_all_hosts_a_create_is_told_to_wait(
         with pytest.raises(Busy, match="not known yet what runs on sim1"):
             guests.create(services, wish("shop"))
     object.__setattr__(services, "now", lambda: time.time() + placing.SILENT_S + 1)
-    with pytest.raises(Refused, match="was never observed"):
+    with pytest.raises(Unreachable, match="Host sim1 does not answer"):
         guests.create(services, wish("shop"))
     host.answers = True
     hosts.view(services, "sim1")

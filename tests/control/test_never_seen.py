@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from teig.control import hosts
+from teig.control import drift, guests, hosts, placing, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
-from teig.model.errors import Conflict
+from teig.model.errors import Conflict, Refused, Unreachable
+from teig.model.pool import DiskRate, PoolRating
+from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
 from teig.store import observations
+from tests.simulated import HOST_KEY, SITE, wish
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +41,43 @@ def test_its_agent_and_keeper_are_not_known_to_be_current(services: Services, ho
     assert hosts.view(services, "sim1").outdated == ("agent", "keeper")
     host.answers = True
     assert hosts.view(services, "sim1").outdated == ()
+
+
+def test_drift_tells_of_it(services: Services) -> None:
+    [found] = drift.found(services)
+    assert (found.host, found.kind, found.text) == ("sim1", UNREACHABLE, "Host sim1 was not observed yet.")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda services: pools.of_host(services, "sim1"),
+        lambda services: pools.bench(services, "sim1"),
+        lambda services: pools.rate(services, "sim1", PoolRating(DiskRate(500, 500, 10**8, 10**8))),
+    ],
+    ids=["show", "bench", "rate"],
+)
+def test_nobody_is_told_to_make_a_volume_group_there(services: Services, ask: Callable[[Services], object]) -> None:
+    with pytest.raises(Unreachable, match="it was not observed yet") as caught:
+        ask(services)
+    assert "teig host show sim1" in caught.value.todo
+
+
+def test_a_create_tells_that_it_does_not_answer_as_of_one_that_was_seen(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts.view(services, "sim1")
+    monkeypatch.setattr(placing, "SILENT_S", -1.0)
+    with pytest.raises(Unreachable, match="Host sim1 does not answer"):
+        guests.create(services, wish("web"))
+
+
+def test_beside_one_that_has_no_room_the_create_tells_why_of_each(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.fleet.hosts["sim2"] = SimulatedHost("sim2", memory_mib=2048)  # type: ignore[attr-defined]
+    hosts.add(services, "sim2", "sim2", 22, HOST_KEY, SITE.name)
+    hosts.view(services, "sim1")
+    monkeypatch.setattr(placing, "SILENT_S", -1.0)
+    with pytest.raises(Refused, match="sim1: was not observed yet: Host sim1 does not answer"):
+        guests.create(services, wish("web"))

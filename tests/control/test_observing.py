@@ -93,7 +93,7 @@ def test_a_host_that_does_not_answer_is_silent_until_it_does(services: Services,
     fleet.address = "elsewhere"
     with pytest.raises(Unreachable):
         observing.observe(services, stored(services))
-    assert list(services.db.read(observations.silent).values()) == ["Nobody is there."]
+    assert [why.message for why in services.db.read(observations.silent).values()] == ["Nobody is there."]
     fleet.address = "sim1"
     observing.observe(services, stored(services))
     assert services.db.read(observations.silent) == {}
@@ -217,7 +217,7 @@ def test_an_answer_that_nothing_can_be_made_of_is_that_host_s_trouble_alone(
     monkeypatch.setattr(observing, "capacity_of", impossible)
     observing.observe_all(services, services.db.read(stored_hosts.listed))
     [why] = services.db.read(observations.silent).values()
-    assert why == "Host sim1 tells what cannot be."
+    assert why.message == "Host sim1 tells what cannot be."
 
 
 def test_a_host_that_never_answered_is_known_to_be_silent_and_not_asked_in_every_list(

@@ -25,7 +25,7 @@ def list_pools(output: Output = Format.TABLE) -> None:
         print_json(pools)
         return
     columns = ("host", "pool", "medium", "redundancy", ">free", ">free read/s", ">free write/s", "rated", "problem")
-    print_table(columns, [_cells(pool) for pool in pools], "There are no hosts. Add one with: teig host add")
+    print_table(columns, [_cells(pool) for pool in pools], "No pool is known. Look at the hosts: teig host list")
 
 
 @app.command("show")

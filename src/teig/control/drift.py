@@ -37,7 +37,7 @@ class Mended:
 def found(services: Services, *, now: bool = False) -> list[Drift]:
     """Return all that differs, by host and guest; `now`: after observing every host once more.
 
-    Of a host that does not answer, only that is said.
+    Of a host that does not answer, or that nobody has observed yet, only that is said.
     """
     if now:
         with asking.needed("drift", "all hosts"):
@@ -48,7 +48,9 @@ def found(services: Services, *, now: bool = False) -> list[Drift]:
         silent = observations.silent(connection)
         differing = observations.drift_of_all(connection)
         told = {names[host]: drift for host, drift in differing if host not in silent}
-        told |= {names[host]: [unreachable(names[host], why)] for host, why in silent.items()}
+        told |= {names[host]: [unreachable(names[host], error.message)] for host, error in silent.items()}
+        for host in names.keys() - silent.keys() - observations.seen_hosts(connection):
+            told[names[host]] = [unreachable(names[host], f"Host {names[host]} was not observed yet.")]
         return [drift for name in sorted(told) for drift in told[name]]
 
     return services.db.read(read)

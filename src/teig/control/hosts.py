@@ -197,8 +197,9 @@ def _view(connection: sa.Connection, now: float, host: StoredHost) -> HostView:
 
 def _unknown(connection: sa.Connection, host: StoredHost) -> HostView:
     """Return a host of which nothing is known but that it is enrolled, and what is promised there."""
-    why = observations.silent(connection).get(host.id, "")
-    warning = f"Nothing is known of it yet: it has not answered since this database was made or restored. {why}".strip()
+    error = observations.silent(connection).get(host.id)
+    why = f" {error.message}" if error else ""
+    warning = f"Nothing is known of it yet: it has not answered since this database was made or restored.{why}"
     return HostView(host, None, None, len(reservations.of_host(connection, host.id)), (warning,), answers=False)
 
 

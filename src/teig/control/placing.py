@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from teig.control import asking
 from teig.control.observing import observe_all
 from teig.control.services import Services
-from teig.model.errors import Busy, Refused, TeigError, from_record
+from teig.model.errors import Busy, Refused, TeigError
 from teig.model.site import Site
 from teig.policy.admission import Candidate, Demand, memory_for, refusal
 from teig.policy.placement import in_words, no_host
@@ -120,23 +120,26 @@ def _why_none(connection: sa.Connection, now: float, site: Site, wanted: str | N
     here = [host for host in hosts.listed(connection) if host.site == site.name and wanted in {None, host.name}]
     if not here:
         return no_host(site.name, wanted)
-    seen = observations.of_hosts(connection)
-    known = hosts.candidates(connection)
-    reasons = {host.name: _why_not(seen.get(host.id), known.get(host.id), demand, now) for host in here}
-    silent = [observation for host in here if (observation := seen.get(host.id)) and observation.error]
-    if len(silent) == len(here) and silent[0].error:
-        return from_record(silent[0].error)
+    silent = observations.silent(connection)
+    if all(host.id in silent for host in here):
+        return silent[here[0].id]
+    seen, known = observations.of_hosts(connection), hosts.candidates(connection)
+    reasons = {
+        host.name: _why_not(seen.get(host.id), known.get(host.id), silent.get(host.id), demand, now) for host in here
+    }
     return Refused(
         f"No host at site {site.name} has room. {in_words(reasons)}.", "Choose a smaller plan or add a host.",
         code="no_room",
     )  # fmt: skip
 
 
-def _why_not(seen: Observation | None, candidate: Candidate | None, demand: Demand, now: float) -> str:
+def _why_not(
+    seen: Observation | None, candidate: Candidate | None, silence: TeigError | None, demand: Demand, now: float
+) -> str:
+    why = f": {silence.message.rstrip('.')}" if silence else ""
     if seen is None or candidate is None:
-        return "was never observed"
-    if not seen.fresh(now):
-        why = f": {seen.error['message'].rstrip('.')}" if seen.error else ""
+        return f"was not observed yet{why}"
+    if silence or not seen.fresh(now):
         return f"was last seen {time_ago(now - seen.seen_at)} ago{why}"
     return refusal(candidate, demand) or "others were faster"
 

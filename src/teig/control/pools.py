@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from teig.control import asking
 from teig.control.observing import observe_all
 from teig.control.services import Services
-from teig.model.errors import Conflict, NotFound
+from teig.model.errors import Conflict, NotFound, Unreachable
 from teig.model.host import VolumeGroup
 from teig.model.pool import PoolRating
 from teig.operations.work import address_of
@@ -49,10 +49,17 @@ def listed(services: Services) -> list[PoolView]:
 
 
 def of_host(services: Services, host_name: str) -> PoolView:
-    """Return a host's pool; NotFound where it has none."""
+    """Return a host's pool; NotFound where it has none, Unreachable where nobody has observed the host yet."""
 
     def work(connection: sa.Connection) -> PoolView:
-        view = _view(connection, hosts.named(connection, host_name))
+        host = hosts.named(connection, host_name)
+        view = _view(connection, host)
+        if view is None and observations.seen_at(connection, host.id) is None:
+            raise Unreachable(
+                f"Nobody knows what pool host {host_name} has: it was not observed yet.",
+                f"Let it be observed: teig host show {host_name}",
+                code="unobserved",
+            )
         if view is None:
             raise NotFound(f"Host {host_name} has no volume group.", "Make one there: vgcreate NAME DEVICE")
         return view

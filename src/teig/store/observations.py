@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from teig.model.errors import TeigError, from_record
 from teig.model.host import GuestOnHost, HostFacts, Inventory
 from teig.model.names import GuestId, HostId
 from teig.policy.admission import Capacity
@@ -323,10 +324,10 @@ def drift_of_all(connection: sa.Connection) -> list[tuple[HostId, list[Drift]]]:
 _DIFFERING = AtOnce(sa.select(observations.c.host, observations.c.drift).where(observations.c.differs))
 
 
-def silent(connection: sa.Connection) -> dict[HostId, str]:
+def silent(connection: sa.Connection) -> dict[HostId, TeigError]:
     """Return the hosts that did not answer when they were last asked, and why."""
     query = sa.select(observations.c.host, observations.c.error).where(observations.c.silent_since.is_not(None))
-    return {HostId(row.host): str((row.error or {}).get("message", "")) for row in connection.execute(query)}
+    return {HostId(row.host): from_record(row.error or {}) for row in connection.execute(query)}
 
 
 def is_silent(connection: sa.Connection, host: HostId) -> bool:
