@@ -7,6 +7,7 @@ from typing import Any
 
 from teig.fleet.driver import Fleet, HostAddress
 from teig.model.errors import HostFault
+from teig.model.names import HostId
 
 STEPS = ("image_put", "volume_create", "volume_write_image", "guest_define", "guest_start")
 
@@ -22,6 +23,9 @@ class FaultyFleet:
 
     def host(self, address: HostAddress) -> Any:
         return _FaultyHost(self, self.inner.host(address))
+
+    def forget(self, host: HostId) -> None:
+        self.inner.forget(host)
 
     def close(self) -> None:
         self.inner.close()

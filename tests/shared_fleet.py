@@ -20,7 +20,7 @@ from typing import Any
 from teig.fleet.driver import Claim, HostAddress
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import TeigError, Unreachable
-from teig.model.names import GuestId
+from teig.model.names import GuestId, HostId
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,9 @@ class SharedFleet:
     def host(self, address: HostAddress) -> Any:
         """Return the host whose name is the address."""
         return _SharedHost(self, address.address)
+
+    def forget(self, host: HostId) -> None:
+        """Nothing is open for one host alone."""
 
     def close(self) -> None:
         """Connections end with their threads."""

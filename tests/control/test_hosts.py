@@ -474,3 +474,21 @@ def test_what_an_upgrade_reserved_in_no_pool_is_reserved_where_it_is_seen(
 
     host.inventory = older  # type: ignore[method-assign,assignment]
     assert candidate(services, "sim1").reserved == before
+
+
+def test_no_connection_is_left_to_a_machine_that_is_no_host(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is enrolled keeps its own: operations use it."""
+    forgotten: list[HostId] = []
+    monkeypatch.setattr(services.fleet, "forget", forgotten.append)
+    services.fleet.hosts["sim2"] = SimulatedHost("sim2", memory_mib=2048)  # type: ignore[attr-defined]
+    for name, left in (("sim1", 0), ("sim2", 1)):
+        there = services.fleet.hosts[name]  # type: ignore[attr-defined]
+        there.failures["inventory"] = Unreachable("It does not answer.")
+        with pytest.raises(Unreachable):
+            hosts.add(services, name, name, 22, HOST_KEY, SITE.name)
+        assert len(forgotten) == left
+    [there] = services.db.read(stored_hosts.listed)
+    hosts.remove(services, "sim1")
+    assert forgotten[1:] == [there.id]

@@ -294,6 +294,20 @@ def test_names_that_nobody_resolves_keep_no_other_host_waiting(
         assert all(isinstance(call.exception(30), Unreachable) for call in waiting)
 
 
+def test_a_host_that_is_forgotten_has_no_connection_of_ours_left(fleet: SshFleet, host: Host, there: LocalHost) -> None:
+    other = fleet.host(replace(there.address, id=HostId("host-2")))
+    for one in (host, other):
+        one.image_present(IMAGE_NOUN.id)
+    fleet.forget(there.address.id)
+    fleet.forget(HostId("nobody's"))
+    await_that(lambda: there.sessions == 1, "the agent of the other one alone is left")
+    with pytest.raises(Unreachable, match="was ended"):
+        host.image_present(IMAGE_NOUN.id)
+    other.image_present(IMAGE_NOUN.id)
+    fleet.host(there.address).image_present(IMAGE_NOUN.id)
+    assert there.connections == 3
+
+
 def test_a_stream_to_no_guest(host: Host) -> None:
     async def opened() -> None:
         async with host.open_port(GuestId(GUEST), 80):

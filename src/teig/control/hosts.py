@@ -17,6 +17,7 @@ from teig.fleet.driver import Host, HostAddress
 from teig.model.errors import Conflict, OperatorError, TeigError, Unreachable
 from teig.model.host import HostFacts
 from teig.model.names import HostId, check_name
+from teig.model.site import Site
 from teig.operations.work import address_of
 from teig.policy.admission import Candidate, oversold
 from teig.policy.fitness import judge
@@ -77,36 +78,48 @@ def add(
     at = sites.named(services, site)
     known = {host.name: host for host in services.db.read(hosts.listed)}.get(name)
     host_id = known.id if known else HostId(str(uuid.UUID(bytes=services.random_bytes(16), version=4)))
+    try:
+        return _added(services, HostAddress(host_id, name, address, port, host_key), at, known, reinstalled=reinstalled)
+    except BaseException:
+        if known is None:
+            services.fleet.forget(host_id)  # else an agent would wait there for as long as this server runs
+        raise
+
+
+def _added(services: Services, way: HostAddress, at: Site, known: StoredHost | None, *, reinstalled: bool) -> HostView:
+    """Look at a machine and store it as a host at a site, in the place of what is `known` by its name."""
     began = services.now()
-    asked = services.fleet.host(HostAddress(host_id, name, address, port, host_key))
-    with asking.needed(f"{address} {port}", name):
-        facts = _kept(asked)
-        fitness = judge(facts, at.bridge)
-        if fitness.missing:
-            raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
-        seen = Seen(facts, asked.inventory(), began)
-    stored = StoredHost(host_id, name, facts.machine_id, address, port, host_key, at.name)
+    asked = services.fleet.host(way)
+    with asking.needed(f"{way.address} {way.port}", way.name):
+        seen = Seen(_fit(asked, way.name, at), asked.inventory(), began)
+    stored = StoredHost(way.id, way.name, seen.facts.machine_id, way.address, way.port, way.host_key, at.name)
     again = _is_again(known, stored, reinstalled=reinstalled)
 
     def work(connection: sa.Connection) -> None:
         (hosts.replace if again else hosts.add)(connection, stored)
         if known is not None and known.machine_id != stored.machine_id:
-            pools.remove(connection, host_id)  # it may have other disks
-            observations.forget(connection, host_id)
-        observations.forget_before(connection, host_id, began)  # put back to an earlier state, it has an earlier clock
+            pools.remove(connection, way.id)  # it may have other disks
+            observations.forget(connection, way.id)
+        observations.forget_before(connection, way.id, began)  # put back to an earlier state, it has an earlier clock
         observing.store(connection, stored, seen, services.looks)
 
     services.db.write(work)
     return services.db.read(lambda connection: _view(connection, services.now(), stored))
 
 
-def _kept(host: Host) -> HostFacts:
-    """Return the facts of a host once its keeper has looked at it, which may have been installed just now."""
+def _fit(host: Host, name: str, at: Site) -> HostFacts:
+    """Return the facts of a host once its keeper has looked at it, which may have been installed just now.
+
+    HostUnfit says all that it lacks to be one at that site.
+    """
     facts = host.facts()
     if not facts.kept:
         with suppress(TeigError):
             host.keeper_start()
             facts = host.facts()
+    fitness = judge(facts, at.bridge)
+    if fitness.missing:
+        raise HostUnfit(f"{name} cannot be a host yet. " + " ".join(fitness.missing), "Mend that and add it again.")
     return facts
 
 
@@ -175,10 +188,13 @@ def remove(services: Services, name: str, *, force: bool = False) -> tuple[str, 
     given to others, and where it runs on, so do these.
     """
 
-    def work(connection: sa.Connection) -> tuple[str, ...]:
-        return hosts.remove(connection, hosts.named(connection, name), force=force)
+    def work(connection: sa.Connection) -> tuple[HostId, tuple[str, ...]]:
+        host = hosts.named(connection, name)
+        return host.id, hosts.remove(connection, host, force=force)
 
-    return services.db.write(work)
+    host, guests = services.db.write(work)
+    services.fleet.forget(host)
+    return guests
 
 
 def audit_facts(services: Services, name: str) -> AuditedHost:

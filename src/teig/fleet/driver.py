@@ -156,5 +156,8 @@ class Fleet(Protocol):
     def host(self, address: HostAddress) -> Host:
         """Return the host at an address; connects when it is first asked for something."""
 
+    def forget(self, host: HostId) -> None:
+        """End all connections to a host that is not enrolled, whatever it is being asked."""
+
     def close(self) -> None:
         """End all connections."""

@@ -20,21 +20,12 @@ from teig.fleet.driver import ByteStream, Claim, Host, HostAddress
 from teig.fleet.simulated_jobs import Key, SimulatedJob, Work
 from teig.fleet.simulated_machine import DOM0_MIB, DOM0_VCPUS, SimulatedGuest, SimulatedMachine, SimulatedVolume
 from teig.fleet.simulated_streams import echo
-from teig.model.errors import (
-    Busy,
-    Conflict,
-    Fenced,
-    InternalFault,
-    NotFound,
-    TeigError,
-    Unreachable,
-    from_record,
-)
+from teig.model.errors import Busy, Conflict, Fenced, InternalFault, NotFound, TeigError, Unreachable, from_record
 from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory, VolumeOnHost
 from teig.model.image import Image, NetworkSetup
 from teig.model.job import Job
-from teig.model.names import GuestId, ImageId
+from teig.model.names import GuestId, HostId, ImageId
 from teig.model.pool import DiskRate, PoolRating
 from teig.model.units import GIB
 from teig.policy.placement import PlacementDecision
@@ -492,6 +483,9 @@ class SimulatedFleet:
         if address.address not in self.hosts:
             raise Unreachable(f"Nothing answers at {address.address}.", "Look at the address.")
         return self.hosts[address.address]
+
+    def forget(self, host: HostId) -> None:
+        """Nothing is open."""
 
     def close(self) -> None:
         """Nothing is open."""

@@ -73,6 +73,12 @@ class SshFleet:
                 self._leave_old(ways)
             return self._hosts[address]
 
+    def forget(self, host: HostId) -> None:
+        """End all ways to a host; who asks it all the same goes a new one."""
+        with self._lock:
+            for address in self._ways.pop(host, {}):
+                asyncio.run_coroutine_threadsafe(self._hosts.pop(address).link.close(), self._loop)
+
     def _leave_old(self, ways: dict[HostAddress, float]) -> None:
         """End the ways to a host that nobody has asked for lately: it was enrolled anew, with another address or key.
 
@@ -85,7 +91,7 @@ class SshFleet:
     def close(self) -> None:
         """End all connections and the event loop."""
         with self._lock:
-            hosts, self._hosts = list(self._hosts.values()), {}
+            hosts, self._hosts, self._ways = list(self._hosts.values()), {}, {}
         if not self._thread.is_alive():
             return
         for host in hosts:
