@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from teig.cli.client import Api
-from teig.cli.following import follow
+from teig.cli.following import Interrupted, follow
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, print_json, print_table, printable
 from teig.cli.progress import Board
+from teig.model.errors import TeigError
 
 app = noun_app("What differs between what is promised, what hosts are set to, and what is so.")
 
@@ -21,26 +22,38 @@ def drift(
     now: Annotated[bool, typer.Option("--now", help="Observe every host before.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """List what differs, as it was when hosts were last observed (twice a minute). Ends with 1 where anything does."""
+    """List what differs, as it was when hosts were last observed (twice a minute). Ends with 1 where anything does.
+
+    So it ends where something could not be mended.
+    """
     api = Api()
-    if fix:
-        _mend(api)
+    failed = _mend(api) if fix else []
     found = api.get("/drift", now=str(now or fix).lower())
     if output is Format.JSON:
         print_json(found)
     else:
         _print(found)
-    if found:
+    if found or failed:
         raise typer.Exit(1)
 
 
-def _mend(api: Api) -> None:
+def _mend(api: Api) -> list[str]:
+    """Mend what is Teig's, and tell what was done; return and tell what could not be mended, and why."""
     mended = api.post("/drift/mend", {})
     for sentence in mended["done"]:
         typer.echo(printable(sentence), err=True)
+    failed = [f"{row['guest'] or row['host']}: {row['text']}" for row in mended["left"] if row["fixable"]]
     with Board() as board:
         for operation in mended["operations"]:
-            follow(api, operation, board)
+            try:
+                follow(api, operation, board, before=board.rows)
+            except Interrupted:
+                raise
+            except TeigError as error:
+                failed.append(f"{operation['subject']}: {error}")
+    for sentence in failed:
+        typer.echo(f"error: {printable(sentence)}", err=True)
+    return failed
 
 
 def _print(found: list[dict[str, Any]]) -> None:

@@ -71,7 +71,7 @@ def mend(services: Services) -> Mended:
             try:
                 return work(services, drift)
             except TeigError as error:
-                left.append(replace(drift, text=f"{drift.text} It could not be mended: {error.message}"))
+                left.append(replace(drift, text=f"{drift.text} It could not be mended: {error}"))
                 return None
 
         ours: dict[tuple[str, str | None], Drift] = {}

@@ -114,7 +114,7 @@ def start_again(services: Services, name: str) -> Operation:
 
     def check(_: sa.Connection, guest: StoredGuest) -> None:
         if guest.phase is Phase.STOPPED:
-            raise Conflict(f"Guest {name} was stopped meanwhile.", f"Start it: teig guest start {name}")
+            raise Conflict(f"Guest {name} was stopped meanwhile.", f"If it should run: teig guest start {name}")
 
     return _begin(services, name, Verb.START, {}, check)
 
