@@ -12,6 +12,7 @@ from teig.control.services import Services
 from teig.model.errors import Conflict, TeigError
 from teig.model.guest import GuestSpec
 from teig.model.host import GuestOnHost
+from teig.model.names import GuestId
 from teig.model.pool import DiskRate, PoolRating
 from teig.policy.admission import NOTHING, Amounts, Capacity, demand_of, entitled_to, in_pool, observed_of, refusal
 from teig.policy.guest_life import Phase
@@ -40,6 +41,7 @@ def adopt(services: Services, name: str) -> Adopted:
     One for which there is no room beside what is reserved already stays what it was: counted, and nobody's.
     """
     host = services.db.read(lambda connection: hosts.named(connection, name))
+    before = services.db.read(lambda connection: guests.ids_on(connection, host.id))
     with asking.needed(host.id, host.name):
         seen = observing.observe(services, host)
     adopted: list[str] = []
@@ -54,6 +56,7 @@ def adopt(services: Services, name: str) -> Adopted:
             name = found.spec.name if found.spec else found.id
             try:
                 with connection.begin_nested():
+                    _check_not_deleted(connection, found.id, before, seen)
                     has = _adopt_one(connection, services.now(), host, found, seen, taken)
             except TeigError as error:
                 problems.append(f"{name}: {error.message}")
@@ -88,9 +91,6 @@ def _adopt_one(
     if there is not None:
         guests.raise_fence(connection, found.id, found.fence)
         return None
-    deleted = operations.gone_since(connection, {found.id}, seen.seen_at - FRESH_S)  # servers' clocks may differ
-    if deleted or operations.has_changed(connection, found.id, seen.seen_at):
-        raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
     if spec.site != host.site:
         raise Conflict(f"it was promised the site {spec.site}, and {host.name} is at {host.site}.")
     capacity, has = _room_for(connection, host, found, seen, taken)
@@ -101,6 +101,15 @@ def _adopt_one(
     wanted = wanted.largest(observed_of(found, capacity.extent_bytes, capacity.pool))
     reservations.keep(connection, found.id, host.id, capacity.pool, wanted)
     return has
+
+
+def _check_not_deleted(connection: sa.Connection, ident: GuestId, before: set[GuestId], seen: Seen) -> None:
+    """Raise Conflict where a guest may have gone since it was seen. `before` are those that the database had then."""
+    if guests.by_id(connection, ident) is not None:
+        return
+    deleted = operations.gone_since(connection, {ident}, seen.seen_at - FRESH_S)  # servers' clocks may differ
+    if ident in before or deleted or operations.has_changed(connection, ident, seen.seen_at):
+        raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
 
 
 def _room_for(

@@ -111,6 +111,13 @@ def listed(
     return [_stored(row) for row in connection.execute(query)]
 
 
+def ids_on(connection: sa.Connection, host: HostId) -> set[GuestId]:
+    """Return which guests are on a host."""
+    return {
+        GuestId(ident) for ident in connection.execute(sa.select(guests.c.id).where(guests.c.host == host)).scalars()
+    }
+
+
 def named(connection: sa.Connection, name: str) -> StoredGuest:
     """Return one guest; NotFound where there is none of that name."""
     row = connection.execute(_GUESTS.where(guests.c.name == name)).first()
