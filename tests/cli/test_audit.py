@@ -148,12 +148,34 @@ def test_write_changes_the_file_and_keeps_the_old_one(teig: Teig, bad: Path) -> 
     assert teig("audit", "--fix", "--write", str(bad)).stdout == ""
 
 
+def test_what_was_kept_is_never_overwritten(teig: Teig, bad: Path) -> None:
+    for number in range(3):
+        bad.write_text(f"{BAD}# {number}\n")
+        assert teig("audit", "--fix", "--write", str(bad)).returncode == 0
+    kept = [Path(f"{bad}{end}").read_text() for end in (".bak", ".bak.1", ".bak.2")]
+    assert kept == [f"{BAD}# {number}\n" for number in range(3)]
+
+
 def test_a_link_stays_a_link(teig: Teig, bad: Path) -> None:
-    link = bad.with_name("auto.cfg")
-    link.symlink_to(bad.name)
-    assert teig("audit", "--fix", "--write", str(link)).returncode == 0
+    """What is kept lies beside the file: xendomains starts all that is in the folder of links, /etc/xen/auto."""
+    auto = bad.parent / "auto"
+    auto.mkdir()
+    link = auto / bad.name
+    link.symlink_to(f"../{bad.name}")
+    done = teig("audit", "--fix", "--write", str(link))
+    assert done.returncode == 0
+    assert f"as it was: {bad}.bak" in done.stdout
+    assert [path.name for path in auto.iterdir()] == [link.name]
     assert link.is_symlink()
     assert bad.read_text() == GOOD
+
+
+def test_a_link_and_its_file_are_one_guest(teig: Teig, bad: Path) -> None:
+    bad.write_text(GOOD)
+    link = bad.with_name("auto.cfg")
+    link.symlink_to(bad.name)
+    done = teig("audit", str(bad), str(link))
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout
 
 
 def test_select_and_ignore(teig: Teig, bad: Path) -> None:

@@ -101,6 +101,32 @@ def test_clean_leaves_a_server_alone_that_has_other_hosts(teig: Teig, server: Fa
     assert (home / "teig/server/teig.sock").exists()
 
 
+def test_clean_leaves_a_server_alone_that_has_a_site_of_its_own(teig: Teig, server: FakeServer, home: Path) -> None:
+    server.things["/sites"] = [{"name": "lab"}, {"name": "oslo"}]
+    done = teig("demo", "--clean")
+    assert done.returncode == 1
+    assert "error: The server has sites that are not the demo's: oslo. Nothing was removed." in done.stderr
+    assert (home / "teig/server/teig.sock").exists()
+
+
+def test_clean_leaves_the_key_of_a_server_whose_database_is_elsewhere(teig: Teig, home: Path) -> None:
+    (home / "teig/server").mkdir(parents=True, mode=0o700)
+    (home / "teig/server/id_ed25519").write_text("a key that hosts know")
+    done = teig("demo", "--clean")
+    assert done.returncode == 1
+    assert "has its database elsewhere" in done.stderr
+    assert (home / "teig/server/id_ed25519").exists()
+
+
+def test_clean_leaves_what_somebody_put_beside_the_server(teig: Teig, home: Path) -> None:
+    (home / "teig/server-of-may").mkdir(parents=True)
+    (home / "teig/cli-errors.log").write_text("")
+    done = teig("demo", "--clean")
+    assert done.returncode == 0
+    assert "server-of-may" in done.stdout
+    assert [path.name for path in (home / "teig").iterdir()] == ["server-of-may"]
+
+
 def test_clean_where_there_was_nothing(teig: Teig) -> None:
     assert teig("demo", "--clean").returncode == 0
 

@@ -117,8 +117,8 @@ def _fix(sources: Sources, selection: Selection, *, write: bool, xm: bool) -> No
             continue
         changed += 1
         if write:
-            rewrite(after[-1])
-            typer.echo(f"{printable(config.path)}: changed; as it was: {printable(config.path)}.bak")
+            kept = rewrite(after[-1])
+            typer.echo(f"{printable(config.path)}: changed; as it was: {printable(str(kept))}")
         else:
             _show_diff(config, text, line_ends=not xm and odd_line_ends(config))
     report = review(after, sources.host, selection, xm=xm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -34,11 +35,19 @@ def gather(files: list[Path], *, local: bool, host: str | None) -> Sources:
     if host is not None:
         return _from_server(host)
     found = Sources()
-    for path in dict.fromkeys(files or sorted(Path("/etc/xen").glob("*.cfg"))):
+    for path in _once(files or sorted(Path("/etc/xen").glob("*.cfg"))):
         _read(path, found)
     if local:
         found.host = _this_machine([config.text for config in found.configs])
     return found
+
+
+def _once(files: list[Path]) -> list[Path]:
+    """Return each file once, by its first name: one in /etc/xen/auto is a link to one in /etc/xen."""
+    named: dict[str, Path] = {}
+    for path in files:
+        named.setdefault(os.path.realpath(path), path)
+    return list(named.values())
 
 
 def _this_machine(texts: list[str]) -> HostSettings:
@@ -69,10 +78,14 @@ def _unreadable(path: Path, message: str) -> Finding:
     return Finding(str(path), 0, 0, UNREADABLE, Severity.ERROR, message)
 
 
-def rewrite(config: ConfigText) -> None:
-    """Write a file anew, keeping the old one as FILE.bak; at all times the file is either the old or the new one."""
+def rewrite(config: ConfigText) -> Path:
+    """Write a file anew; return where the old one is kept. At all times the file is either the old or the new one.
+
+    That is FILE.bak, or FILE.bak.1 and so on where such a file is there; beside the file itself, not beside a link.
+    """
     path = Path(config.path).resolve()
-    backup, new = Path(f"{config.path}.bak"), path.with_name(f".{path.name}.new")
+    backups = (path.with_name(f"{path.name}.bak{f'.{number}' if number else ''}") for number in itertools.count())
+    backup, new = next(one for one in backups if not one.exists()), path.with_name(f".{path.name}.new")
     usual = os.umask(0o077)  # the file may hold a password
     try:
         shutil.copy2(path, backup)
@@ -86,6 +99,7 @@ def rewrite(config: ConfigText) -> None:
         raise HostFault(f"{config.path} cannot be changed: {error.strerror}.", "It is as it was.") from error
     finally:
         os.umask(usual)
+    return backup
 
 
 def _from_server(host: str) -> Sources:

@@ -85,13 +85,13 @@ def _fill(connection: sa.Connection, revision: str, tables: dict[str, list[dict[
         if table.name in tables and connection.execute(sa.select(sa.literal(1)).select_from(table)).first():
             raise Conflict(
                 f"The database is not empty: there are {table.name} in it.",
-                "Restore into a new one, or move the server's directory out of the way.",
+                "Restore into a new one. Without --database: move the server's directory out of the way.",
                 code="not_empty",
             )
     if connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one() != revision:
         raise Conflict(
             "The backup was made by an earlier release of Teig than the one that has opened this database already.",
-            "Restore into a new one, or move the server's directory out of the way.",
+            "Restore into a new one. Without --database: move the server's directory out of the way.",
             code="not_empty",
         )
     for table in there.sorted_tables:
