@@ -209,11 +209,11 @@ HUGE = f"0x{'f' * 4000}"
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [("out_mbit = 0", "out_mbit must be from 0.1 to 1e+06 Mbit/s, not 0."),
+    [("out_mbit = 0", "out_mbit must be from 0.1 to 1000000 Mbit/s, not 0."),
      ("disk_mib = 5", "disk_mib must be a multiple of 4 MiB, LVM's extent size, not 5."),
-     ("disk_mib = 0", "disk_mib must be from 4 to 1.07374e+09 MiB, not 0."),
-     ("read_mib_s = 0.01", "read_mib_s must be from 0.0625 to 9.53674e+08 MiB/s, not 0.01."),
-     ("write_iops = 1", "write_iops must be from 10 to 1e+09 operations a second, not 1."),
+     ("disk_mib = 0", "disk_mib must be from 4 to 1073741824 MiB, not 0."),
+     ("read_mib_s = 0.01", "read_mib_s must be from 0.0625 to 953674316.406 MiB/s, not 0.01."),
+     ("write_iops = 1", "write_iops must be from 10 to 1000000000 operations a second, not 1."),
      ("vcpus = 1.5", "vcpus must be a whole number, not 1.5."),
      ("memory_mib = 1e30", "memory_mib is more than any plan can say: 1E+30."),
      (f"vcpus = {HUGE}", "vcpus is more than any plan can say: something with thousands of digits."),

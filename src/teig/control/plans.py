@@ -39,7 +39,7 @@ class _Figure(NamedTuple):
     def read(self, key: str, value: int | Decimal) -> int:
         """Return a figure in our unit; InvalidRequest where it cannot be one."""
         if not self.least <= value * self.factor <= self.most:
-            bounds = f"{self.least / self.factor:g} to {self.most / self.factor:g}"
+            bounds = f"{self.least / self.factor:.12g} to {self.most / self.factor:.12g}"
             raise InvalidRequest(f"{key} must be from {f'{bounds} {self.unit}'.strip()}, not {value}.")
         if value * self.factor % self.grain:
             raise InvalidRequest(f"{key} must be {self.grain_is}, not {value}.")
