@@ -151,8 +151,8 @@ def _without_deleted(connection: sa.Connection, seen: Seen, there: Basis) -> See
 
 def _judge(connection: sa.Connection, host: StoredHost, seen: Seen, there: Basis) -> list[Drift]:
     """Store an observation that tells something new; return what drift is new."""
-    placed = there.guests()
-    inventory = _merged(connection, host.id, seen.inventory, there.ids(), there.seen())
+    placed, ours = there.guests(), there.ids()
+    inventory = _merged(connection, host.id, seen.inventory, ours, there.seen())
     _raise_fences(connection, inventory, placed)
     claimed = there.reserved()
     extents = {group.name: group.extent_bytes for group in seen.facts.volume_groups}
@@ -165,7 +165,7 @@ def _judge(connection: sa.Connection, host: StoredHost, seen: Seen, there: Basis
     missing = judge(seen.facts, there.site().bridge).missing
     if missing:  # it was a host once, and something has gone since
         capacity = replace(capacity, refuses=f"it lacks what a host must have: {missing[0].rstrip('.')}")
-    damaged = there.ids() - {guest.id for guest in placed}  # nobody knows what they should be
+    damaged = ours - {guest.id for guest in placed}  # nobody knows what they should be
     told = tuple(guest for guest in inventory.guests if guest.id not in damaged)
     drift = compare(host.name, seen.facts, replace(inventory, guests=told), [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)

@@ -185,7 +185,7 @@ class SimulatedHost(SimulatedMachine):
         made: list[SimulatedVolume] = []
 
         def begin() -> None:
-            kept = self._guests[claim.guest]
+            kept = self._kept(claim)
             made.append(self.make_volume(kept if kept.has(disk) else self._ended(claim), disk, pool))
 
         def end() -> dict[str, Any]:
@@ -201,7 +201,7 @@ class SimulatedHost(SimulatedMachine):
         def begin() -> None:
             if image not in self.images:
                 raise NotFound(f"Host {self.name} has not got image {image} whole.", code="no_image")
-            volume = self._volume(self._guests[claim.guest], disk.index)
+            volume = self._volume(self._kept(claim), disk.index)
             if volume.clean and volume.image == image:
                 return
             self._ended(claim)
@@ -211,7 +211,7 @@ class SimulatedHost(SimulatedMachine):
                 raise Conflict(f"The volume holds image {volume.image}.", code="volume_written")
 
         def end() -> dict[str, Any]:
-            self._volume(self._guests[claim.guest], disk.index).image = image
+            self._volume(self._kept(claim), disk.index).image = image
             return {}
 
         self._check(decision, claim)
@@ -232,7 +232,7 @@ class SimulatedHost(SimulatedMachine):
 
         def end() -> dict[str, Any]:
             for volume in there:
-                self.drop(self._guests[claim.guest], volume)
+                self.drop(self._kept(claim), volume)
             return {}
 
         return self._begin(claim, ("volume_delete", index), begin, end)
@@ -254,7 +254,7 @@ class SimulatedHost(SimulatedMachine):
         """Give the guest a domain; one that is just rebooting is waited for."""
 
         def begin() -> None:
-            kept = self._guests[claim.guest]
+            kept = self._kept(claim)
             before = kept.domid
             self.start(kept)
             kept.unfinished = kept.domid not in {None, before}
@@ -262,7 +262,7 @@ class SimulatedHost(SimulatedMachine):
         return self._begin(claim, ("guest_start",), begin, lambda: self._started(claim), cancellable=False)
 
     def _started(self, claim: Claim) -> dict[str, Any]:
-        kept = self._guests[claim.guest]
+        kept = self._kept(claim)
         kept.unfinished = False
         self.start(kept)
         kept.wanted = True
@@ -288,7 +288,7 @@ class SimulatedHost(SimulatedMachine):
         """End the guest's xl and its domain: at once, or when a deaf one's grace is over."""
 
         def end() -> dict[str, Any]:
-            kept = self._guests[claim.guest]
+            kept = self._kept(claim)
             self.destroy(kept)
             kept.wanted = False
             return {}
@@ -300,19 +300,19 @@ class SimulatedHost(SimulatedMachine):
         """Stop and start the guest."""
 
         def begin() -> None:
-            if self._guests[claim.guest].spec is None:
+            if self._kept(claim).spec is None:
                 raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
             self._asked_to_stop(claim)
 
         def end() -> dict[str, Any]:
-            self.destroy(self._guests[claim.guest])
+            self.destroy(self._kept(claim))
             return self._started(claim)
 
         return self._begin(claim, ("guest_reboot", grace_s), begin, end, more_s=self._patience(claim, grace_s))
 
     def _asked_to_stop(self, claim: Claim) -> None:
         """Let one that is held back hear of it, and end one that is just rebooting."""
-        (kept := self._guests[claim.guest]).held = ""
+        (kept := self._kept(claim)).held = ""
         if kept.returns_at is not None:
             self.destroy(kept)
 
@@ -440,9 +440,12 @@ class SimulatedHost(SimulatedMachine):
         """Return what is told, as it arrives."""
         return load(kind, json.loads(json.dumps(dump(told)))) if self.encoded else told
 
+    def _kept(self, claim: Claim) -> SimulatedGuest:
+        return self._guests[claim.guest]
+
     def _ended(self, claim: Claim) -> SimulatedGuest:
         """Return a guest that does not run, nor is about to."""
-        kept = self._guests[claim.guest]
+        kept = self._kept(claim)
         if kept.lives:
             raise Conflict(f"Guest {claim.guest} is running.", "Stop it first.", code="guest_running")
         return kept

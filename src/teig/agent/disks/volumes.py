@@ -82,17 +82,21 @@ def find(folder: Path, guest: str, what: str) -> Volume | None:
     Another group may have one of the same name, after `vgimportclone` for example: the one that was made clean counts.
     """
     same = [volume for volume in mapped() if (volume.guest, volume.what) == (guest, what)]
-    return next((volume for volume in same if is_clean(folder, volume)), same[0] if same else None)
+    return _own(folder, same) if same else None
 
 
 def disks_of(folder: Path, guest: str, volumes: list[Volume]) -> dict[int, Volume]:
     """Return a guest's disks among some volumes, by their indices and in their order; of two, as `find` does."""
-    found: dict[int, Volume] = {}
-    for volume in sorted(one for one in volumes if one.guest == guest and one.what.startswith("disk")):
-        index = int(volume.what[4:])
-        if index not in found or is_clean(folder, volume):
-            found[index] = volume
-    return dict(sorted(found.items()))
+    found: dict[int, list[Volume]] = {}
+    for volume in volumes:
+        if volume.guest == guest and volume.what.startswith("disk"):
+            found.setdefault(int(volume.what[4:]), []).append(volume)
+    return {index: _own(folder, same) for index, same in sorted(found.items())}
+
+
+def _own(folder: Path, same: list[Volume]) -> Volume:
+    """Return which of the volumes of one name is the guest's own; no file is read where there is only one."""
+    return same[0] if len(same) == 1 else next((one for one in same if is_clean(folder, one)), same[0])
 
 
 class Volumes:

@@ -122,8 +122,8 @@ def with_bytecode(packed: Path) -> bytes:
     The compiled modules are hash-based and unchecked (PEP 552). Another Python, after an upgrade of the host, finds
     that they are not its own and compiles the sources beside them.
     """
-    out = io.BytesIO(b"#!/usr/bin/python3 -I\n")
-    out.seek(0, os.SEEK_END)
+    out = io.BytesIO()
+    out.write(b"#!/usr/bin/python3 -I\n")
     with zipfile.ZipFile(packed) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(source.namelist()):
             data = source.read(name)
