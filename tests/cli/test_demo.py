@@ -127,6 +127,23 @@ def test_clean_leaves_what_somebody_put_beside_the_server(teig: Teig, home: Path
     assert [path.name for path in (home / "teig").iterdir()] == ["server-of-may"]
 
 
+def test_clean_removes_a_link_and_leaves_what_it_leads_to(teig: Teig, home: Path, tmp_path: Path) -> None:
+    images = tmp_path / "large-disk/images"
+    images.mkdir(parents=True)
+    (images / "micro.img").write_bytes(b"")
+    (tmp_path / "large-disk/state").mkdir()
+    (home / "teig").symlink_to(tmp_path / "large-disk/state")
+    cache = tmp_path / "cache/teig"
+    cache.mkdir(parents=True)
+    (cache / "images").symlink_to(images)
+    (cache / "lab").symlink_to(tmp_path / "never-made")
+    done = teig("demo", "--clean", XDG_CACHE_HOME=str(cache.parent))
+    assert done.returncode == 0, done.stderr
+    assert str(images) in done.stdout
+    assert (images / "micro.img").exists()
+    assert not cache.exists()
+
+
 def test_clean_where_there_was_nothing(teig: Teig) -> None:
     assert teig("demo", "--clean").returncode == 0
 

@@ -35,23 +35,27 @@ def clean() -> None:
             left = _remove()
     print("\nThe demo is gone; what was installed with apt-get stays.")
     if left:
-        print(f"So does what Teig did not make: {', '.join(map(str, left))}")
+        print(f"So does what Teig did not put there: {', '.join(map(str, left))}")
 
 
 def _remove() -> list[Path]:
-    """Remove what Teig has made in the directories of its state and its cache, and these; return what else is there."""
+    """Remove what Teig has made in the directories of its state and its cache, and these; return what else is there.
+
+    Of a symbolic link only the link goes: where it leads to is somebody's choice, and may hold more.
+    """
     made = [paths.state_dir() / name for name in STATE] + [paths.cache_dir() / name for name in CACHE]
+    left = [path.resolve() for path in made if path.is_symlink() and path.exists()]
     for path in made:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    folders = {path.parent for path in made if path.parent.exists()}
-    left = {folder: sorted(folder.iterdir()) for folder in sorted(folders)}
-    for folder in folders:
-        if not left[folder]:
+    for folder in sorted({path.parent for path in made if path.parent.exists()}):
+        there = sorted(folder.iterdir())
+        left += there
+        if not there and not folder.is_symlink():
             folder.rmdir()
-    return [path for paths_there in left.values() for path in paths_there]
+    return left
 
 
 def _refuse_other_hosts() -> str:
