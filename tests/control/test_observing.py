@@ -7,6 +7,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -18,12 +19,14 @@ from teig.control import asking, drift, guests, hosts, observing, placing
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Busy, InternalFault, Refused, Unreachable
+from teig.model.host import HostFacts
 from teig.model.operation import OperationState
 from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
 from teig.store import observations, schema
 from teig.store.hosts import StoredHost
-from tests.simulated import HOST_KEY, SITE, enrol, server, wait, wish
+from tests.servers import until
+from tests.simulated import HOST_KEY, SITE, enrol, server, server_with_hosts, wait, wish
 
 
 class Moving(SimulatedFleet):
@@ -284,3 +287,40 @@ def test_a_row_of_ours_that_cannot_be_read_is_not_put_down_to_the_host(services:
     with pytest.raises(InternalFault, match="Site that cannot be read"):
         observing.observe(services, at)
     assert services.db.read(observations.silent) == {}
+
+
+class _Deaf(SimulatedHost):
+    """Answers nothing while it is `deaf`, and keeps nobody waiting any more at the `end`."""
+
+    def __init__(self, name: str, deaf: threading.Event, end: threading.Event) -> None:
+        super().__init__(name)
+        self._deaf, self._end = deaf, end
+
+    def facts(self, timeout_s: float = 60.0) -> HostFacts:
+        if not self._deaf.is_set():
+            return super().facts(timeout_s)
+        self._end.wait(timeout_s)
+        raise Unreachable("Nobody is there.")
+
+
+def test_hosts_that_fall_silent_together_keep_no_other_from_being_observed(
+    tmp_path: Path, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those behind a switch that fails: each is given its time, and all at once."""
+    monkeypatch.setattr(observing, "EVERY_S", 1.0)
+    deaf, end = threading.Event(), threading.Event()
+    together = [_Deaf(f"silent{number:02}", deaf, end) for number in range(80)]
+    with server_with_hosts(tmp_path, *together, SimulatedHost("sound"), database=database) as services:
+        sound = services.db.read(lambda connection: stored_hosts.named(connection, "sound"))
+
+        def seen_since(moment: float) -> bool:
+            return services.db.read(lambda connection: observations.seen_at(connection, sound.id) or 0.0) > moment
+
+        try:
+            deaf.set()
+            with observing.observing(services):
+                for _ in range(3):  # whatever came first, by the second time the others were asked
+                    until(partial(seen_since, time.time()), "a look at the host that answers", 8.0)
+        finally:
+            end.set()
+            until(lambda: not [one for one in threading.enumerate() if "teig-observer" in one.name], "the end")

@@ -41,8 +41,12 @@ HOSTS_S: Final = 5.0
 APART_S: Final = 0.05
 """How far apart hosts are asked, or less where all would not be done in half of the time that there is. Asked at once,
 they answer at once, and the threads that read the answers fight for the interpreter, at everybody's expense."""
-WORKERS: Final = 32
-SILENT_WORKERS: Final = 8
+WORKERS: Final = 256
+"""How many hosts are asked at once. They are asked one after the other, so that few are in work at a time; but hosts
+that fall silent together, as behind a switch that fails, have a thread each for `ANSWER_S`, and the others must not
+wait for one."""
+SILENT_WORKERS: Final = 64
+"""How many hosts that were silent are asked at once: 90 of them can have their time twice a minute."""
 ANSWER_S: Final = 20.0
 """How long an observed host may take to answer, connecting included: a busy Domain-0 is slow, and not silent."""
 _NEARLY: Final = 0.9
