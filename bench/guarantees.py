@@ -13,9 +13,10 @@ disk.unlimited_s        from the start of a rebooted guest's back end until all 
 keeper.reconnect_share  the part of ten minutes, from its first reconnect on, in which a guest that connects its disks
                         anew as fast as it can is above its disk limit
 
-Two lab hosts run side by side, for everything under credit2 and for reconnects. Processors are measured under credit2,
-then under credit on a third host, and only then the rest: a lab host has two processors, and so may this machine. What
-is left of them while another lab host is busy says nothing of Teig (shares under credit were 0.04 to 0.06 off then).
+Two lab hosts run side by side, for everything under credit2 and for reconnects, which begin first. Processors are
+measured under credit2, then under credit on a third host, and only then the rest: a lab host has two processors, and so
+may this machine. What is left of them while another lab host is at work, or only idle, says nothing of Teig (shares
+under credit were 0.04 to 0.06 off then): the others stand still while shares are measured, and their clocks with them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import contextlib
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -32,6 +33,7 @@ from threading import Event, Thread
 import lab_reconnects
 from figures import Figure, options, report
 from lab_guests import Bench, bench
+from teig.lab.hosts import LabHost
 from teig.lab.options import LabOptions, Scheduler
 from teig.model.guest import GuestSpec
 from teig.model.pool import DiskRate
@@ -51,6 +53,8 @@ FLOOD_RATE = DiskRate(2000, 1000, 64 << 20, 32 << 20)
 RECONNECT_RATE = DiskRate(40, 40, 160 << 10, 160 << 10)
 RECONNECT_DISKS_MIB = (64, 4, 4)
 RECONNECT_S = 600.0
+RUNNING: list[LabHost] = []
+"""The lab hosts on which something is measured now."""
 
 
 @dataclass
@@ -89,6 +93,21 @@ def busy(stands: Bench, guests: list[GuestSpec], path: str) -> None:
     for guest in guests:
         asked = path.format(threads=guest.vcpus, seconds=int(BUSY_S))
         Thread(target=ask_all_the_same, args=(stands, guest, asked), daemon=True).start()
+
+
+@contextlib.contextmanager
+def alone(stands: Bench) -> Iterator[None]:
+    """Have the other lab hosts stand still until the block ends."""
+    others = [lab for lab in RUNNING if lab is not stands.lab]
+    try:
+        for lab in others:
+            with lab.monitor() as monitor:
+                monitor.stop()
+        yield
+    finally:
+        for lab in others:
+            with lab.monitor() as monitor:
+                monitor.go_on()
 
 
 def spin(stands: Bench, guests: list[GuestSpec]) -> None:
@@ -204,18 +223,20 @@ def cpu_figures(stands: Bench, scheduler: Scheduler, spin_s: float) -> list[Figu
     floods = [stands.start(share=share, rate=FLOOD_RATE) for share in FLOODS]
     by_domid = {stands.domid(guest): guest for guest in guests}
     all_domids = [*by_domid, *map(stands.domid, floods)]
-    idle_s = round_trip(stands)
+    with alone(stands):
+        idle_s = round_trip(stands)
     spin(stands, guests)
-    _, used = stands.sample(spin_s, by_domid)
+    with alone(stands):
+        _, used = stands.sample(spin_s, by_domid)
     calm = deviation(by_domid, used)
     say(f"{scheduler}: shares within {calm:.3f}")
-    with ThreadPoolExecutor(1) as aside:
+    with alone(stands), ThreadPoolExecutor(1) as aside:
         # Flooded last: what is asked through a Domain-0 that is flooded may take longer than what is measured.
         sampled = aside.submit(stands.sample, spin_s, all_domids)
         time.sleep(2 * WARM_S)
         busy(stands, floods, "flood?seconds={seconds}")
         elapsed, used = sampled.result()
-    slower, busy_cores = round_trip(stands) / idle_s, used[0] / elapsed
+        slower, busy_cores = round_trip(stands) / idle_s, used[0] / elapsed
     worst = max(deviation(by_domid, used), shortfall(by_domid, used, elapsed))
     say(f"{scheduler}: within {worst:.3f}; Domain-0 uses {busy_cores:.2f} cores and answers {slower:.1f} times as late")
     stands.stop(*floods, *guests)
@@ -227,8 +248,8 @@ def cpu_figures(stands: Bench, scheduler: Scheduler, spin_s: float) -> list[Figu
     ]
 
 
-def reconnect_figures(stands: Bench) -> list[Figure]:
-    """Return for how long a guest is above its limit that does what it can to be."""
+def reconnect_figures(stands: Bench, begun: Event) -> list[Figure]:
+    """Return for how long a guest is above its limit that does what it can to be; `begun` comes when it does."""
     guest = stands.start(rate=RECONNECT_RATE, memory_mib=192, disks_mib=RECONNECT_DISKS_MIB)
     with ThreadPoolExecutor(1) as pool:
         watched = pool.submit(lab_reconnects.share, stands.lab, guest, RECONNECT_S)
@@ -236,6 +257,8 @@ def reconnect_figures(stands: Bench) -> list[Figure]:
         # Its answer may not come: the guest may be paused, or reboot, before it has been sent.
         path = f"reconnect?seconds={int(2 * RECONNECT_S)}&kib=512&reboot=1"
         Thread(target=ask_all_the_same, args=(stands, guest, path), daemon=True).start()
+        time.sleep(2 * WARM_S)
+        begun.set()
         above = watched.result()
     held = f"{guest.name}: paused, and will be again"  # before it could write, on a host that is slow to see to it
     if not above.most and held not in stands.lab.run("journalctl -u teig-keeper --since=-15min -o cat --no-pager"):
@@ -259,13 +282,16 @@ def say(text: str) -> None:
 def lanes(only: str | None, spin_s: float) -> list[Lane]:
     """Return what is measured on each of the lab hosts, one after the other there."""
     credit, credit2 = (LabOptions(scheduler=scheduler) for scheduler in (Scheduler.CREDIT, Scheduler.CREDIT2))
-    under_credit2, under_credit = Event(), Event()
+    reconnecting, under_credit2, under_credit = Event(), Event(), Event()
+    if only:
+        reconnecting.set()
 
     def cap(stands: Bench) -> list[Figure]:
         under_credit.wait()
         return [Figure("cpu.cap.error", cap_error(stands, spin_s), "cores", "<= 0.03")]
 
     def shares(stands: Bench) -> list[Figure]:
+        reconnecting.wait()
         figures = cpu_figures(stands, Scheduler.CREDIT2, spin_s)
         under_credit2.set()
         return figures
@@ -273,7 +299,7 @@ def lanes(only: str | None, spin_s: float) -> list[Lane]:
     second = Lane(
         credit, [lambda stands: cpu_figures(stands, Scheduler.CREDIT, spin_s)], after=under_credit2, until=under_credit
     )
-    reconnects = Lane(credit2, [reconnect_figures])
+    reconnects = Lane(credit2, [lambda stands: reconnect_figures(stands, reconnecting)], until=reconnecting)
     parts: dict[str | None, list[Lane]] = {
         None: [Lane(credit2, [shares, cap, disk_figures], until=under_credit2), second, reconnects],
         "cpu": [Lane(credit2, [shares, cap], until=under_credit2), second],
@@ -291,7 +317,11 @@ def measure(lane: Lane) -> list[Figure]:
             lane.after.wait()
         with bench(lane.options) as stands:
             say(f"a lab host under {scheduler} is there")
-            return [figure for part in lane.parts for figure in part(stands)]
+            RUNNING.append(stands.lab)
+            try:
+                return [figure for part in lane.parts for figure in part(stands)]
+            finally:
+                RUNNING.remove(stands.lab)
     except BaseException as error:  # the other hosts are measured to their end first
         say(f"{scheduler}: {error or type(error).__name__}")
         raise

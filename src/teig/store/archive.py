@@ -26,6 +26,7 @@ _ERROR: Final = {
     "message": "It was under way when the backup was made that this database was restored from.",
     "todo": "Look what came of it: teig guest list, teig drift",
 }
+_ELSEWHERE: Final = "Restore into a new one. Without --database: move the server's directory out of the way."
 
 
 def dump_all(connection: sa.Connection, now: float) -> dict[str, Any]:
@@ -85,13 +86,13 @@ def _fill(connection: sa.Connection, revision: str, tables: dict[str, list[dict[
         if table.name in tables and connection.execute(sa.select(sa.literal(1)).select_from(table)).first():
             raise Conflict(
                 f"The database is not empty: there are {table.name} in it.",
-                "Restore into a new one. Without --database: move the server's directory out of the way.",
+                _ELSEWHERE,
                 code="not_empty",
             )
     if connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one() != revision:
         raise Conflict(
             "The backup was made by an earlier release of Teig than the one that has opened this database already.",
-            "Restore into a new one. Without --database: move the server's directory out of the way.",
+            _ELSEWHERE,
             code="not_empty",
         )
     for table in there.sorted_tables:
