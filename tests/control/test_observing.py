@@ -20,6 +20,7 @@ from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Busy, InternalFault, Refused, Unreachable
 from teig.model.host import HostFacts
+from teig.model.names import HostId
 from teig.model.operation import OperationState
 from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
@@ -65,6 +66,10 @@ def services(tmp_path: Path, fleet: Moving, database: sa.URL | None) -> Iterator
 
 def stored(services: Services) -> StoredHost:
     return services.db.read(lambda connection: stored_hosts.named(connection, "sim1"))
+
+
+def seen_since(services: Services, host: StoredHost, moment: float) -> bool:
+    return services.db.read(lambda connection: observations.seen_at(connection, host.id) or 0.0) > moment
 
 
 def behind(work: Callable[[], object]) -> threading.Thread:
@@ -289,6 +294,20 @@ def test_a_row_of_ours_that_cannot_be_read_is_not_put_down_to_the_host(services:
     assert services.db.read(observations.silent) == {}
 
 
+def test_no_server_keeps_a_connection_to_a_host_that_another_has_removed(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "HOSTS_S", 0.1)
+    forgotten: list[HostId] = []
+    monkeypatch.setattr(services.fleet, "forget", forgotten.append)
+    there = stored(services)
+    with observing.observing(services):
+        until(partial(seen_since, services, there, time.time()), "a look")
+        services.db.write(lambda connection: stored_hosts.remove(connection, there, force=False))
+        until(lambda: bool(forgotten), "that its connection is ended")
+    assert forgotten == [there.id]
+
+
 class _Deaf(SimulatedHost):
     """Answers nothing while it is `deaf`, and keeps nobody waiting any more at the `end`."""
 
@@ -312,15 +331,11 @@ def test_hosts_that_fall_silent_together_keep_no_other_from_being_observed(
     together = [_Deaf(f"silent{number:02}", deaf, end) for number in range(80)]
     with server_with_hosts(tmp_path, *together, SimulatedHost("sound"), database=database) as services:
         sound = services.db.read(lambda connection: stored_hosts.named(connection, "sound"))
-
-        def seen_since(moment: float) -> bool:
-            return services.db.read(lambda connection: observations.seen_at(connection, sound.id) or 0.0) > moment
-
         try:
             deaf.set()
             with observing.observing(services):
                 for _ in range(3):  # whatever came first, by the second time the others were asked
-                    until(partial(seen_since, time.time()), "a look at the host that answers", 8.0)
+                    until(partial(seen_since, services, sound, time.time()), "a look at the host that answers", 8.0)
         finally:
             end.set()
             until(lambda: not [one for one in threading.enumerate() if "teig-observer" in one.name], "the end")

@@ -247,6 +247,7 @@ class Observer:
         self._due: dict[HostId, float] = {}
         self._silent: set[HostId] = set()
         self._asked: set[HostId] = set()
+        self._known: set[HostId] = set()
         self._share: list[StoredHost] = []
         self._share_due = 0.0
         self._workers = ThreadPoolExecutor(WORKERS, "teig-observer")
@@ -277,8 +278,10 @@ class Observer:
     def _due_now(self) -> list[StoredHost]:
         now = time.monotonic()
         if now >= self._share_due:
-            self._share = self._services.db.read(lambda connection: share(connection, self._services.server))
-            self._share_due = now + HOSTS_S
+            known, self._share = self._services.db.read(lambda connection: share(connection, self._services.server))
+            for gone in self._known - known:  # removed, by any server: nothing of ours shall wait there
+                self._services.fleet.forget(gone)
+            self._known, self._share_due = known, now + HOSTS_S
         return [host for host in self._share if now >= self._due.get(host.id, 0.0) and host.id not in self._asked]
 
     def _ask(self, host: StoredHost) -> None:
@@ -297,10 +300,12 @@ class Observer:
             self._asked.discard(host.id)
 
 
-def share(connection: sa.Connection, server: str) -> list[StoredHost]:
-    """Return the hosts that a server observes: those for which it has the highest of all living servers' hashes."""
+def share(connection: sa.Connection, server: str) -> tuple[set[HostId], list[StoredHost]]:
+    """Return all hosts, and those that a server observes: it has the highest of the living servers' hashes for them."""
     living = sorted({server, *servers.beats(connection, but=server)})
-    return [host for host in hosts.listed(connection) if max(living, key=lambda one: _score(one, host.id)) == server]
+    listed = hosts.listed(connection)
+    mine = [host for host in listed if max(living, key=lambda one: _score(one, host.id)) == server]
+    return {host.id for host in listed}, mine
 
 
 def _score(server: str, host: HostId) -> bytes:
