@@ -342,7 +342,7 @@ def hanging(path: Path, *args: Any, **options: Any) -> Any:
     return Hanging(path, "wb") if path.name.endswith(".partial") else OPEN(path, *args, **options)
 
 
-@pytest.mark.parametrize("what", ["fsync", "write"])
+@pytest.mark.parametrize("what", ["fsync", "write", "rename", "unlink", "is_file"])
 def test_uploads_that_wait_for_a_slow_disk_leave_the_threads_of_the_loop(
     services: Services, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -351,8 +351,11 @@ def test_uploads_that_wait_for_a_slow_disk_leave_the_threads_of_the_loop(
     image = images.announce(services, manifest("other")).id
     if what == "fsync":
         monkeypatch.setattr(os, "fsync", lambda _: go_on.wait(30))
-    else:
+    elif what == "write":
         monkeypatch.setattr(Path, "open", hanging)
+    else:
+        sound = getattr(Path, what)
+        monkeypatch.setattr(Path, what, lambda *args, **more: go_on.wait(30) and sound(*args, **more))
 
     async def body() -> AsyncIterator[bytes]:
         yield CONTENTS["vmlinuz"]

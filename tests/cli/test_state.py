@@ -134,7 +134,7 @@ def test_a_damaged_database_is_named_with_the_way_out(home: Path, teig: Teig) ->
 
 
 def test_cancelling_waits_for_the_undo_and_says_that_nothing_is_left(teig: Teig, server: FakeServer) -> None:
-    error = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
+    error = Conflict("It was cancelled, and what can be undone of it was undone.", code="cancelled")
     begun = server.operation("op-1", "running", "cancelled", error=error)
     server.answers["POST", "/operations/op-1/cancel"] = begun
     done = teig("op", "cancel", "op-1")

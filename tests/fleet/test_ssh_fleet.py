@@ -280,7 +280,7 @@ def test_names_that_nobody_resolves_keep_no_other_host_waiting(
         return sound("127.0.0.1" if name == "sound" else name, *more, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", asked)
-    dead = [replace(there.address, id=HostId(f"dead{n}"), name=f"dead{n}", address=f"dead{n}") for n in range(40)]
+    dead = [replace(there.address, id=HostId(f"dead{n}"), name=f"dead{n}", address=f"dead{n}") for n in range(100)]
     with ThreadPoolExecutor(len(dead)) as pool:
         waiting = [pool.submit(fleet.host(address).image_present, IMAGE_NOUN.id) for address in dead]
         try:

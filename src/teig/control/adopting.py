@@ -52,11 +52,13 @@ def adopt(services: Services, name: str) -> Adopted:
         for names in (adopted, known, problems):
             names.clear()
         taken: Counted = {}
+        changed = _changed(connection, before, seen)
         for found in seen.inventory.guests:
             name = found.spec.name if found.spec else found.id
             try:
                 with connection.begin_nested():
-                    _check_not_deleted(connection, found.id, before, seen)
+                    if found.id in changed:
+                        raise Conflict(f"it was worked on meanwhile. Look at it again: teig host adopt {host.name}")
                     has = _adopt_one(connection, services.now(), host, found, seen, taken)
             except TeigError as error:
                 problems.append(f"{name}: {error.message}")
@@ -103,13 +105,12 @@ def _adopt_one(
     return has
 
 
-def _check_not_deleted(connection: sa.Connection, ident: GuestId, before: set[GuestId], seen: Seen) -> None:
-    """Raise Conflict where a guest may have gone since it was seen. `before` are those that the database had then."""
-    if guests.by_id(connection, ident) is not None:
-        return
-    deleted = operations.gone_since(connection, {ident}, seen.seen_at - FRESH_S)  # servers' clocks may differ
-    if ident in before or deleted or operations.has_changed(connection, ident, seen.seen_at):
-        raise Conflict("it was worked on meanwhile. Look at it again: teig host adopt", code="guest_changed")
+def _changed(connection: sa.Connection, before: set[GuestId], seen: Seen) -> set[GuestId]:
+    """Return which guests of nobody may have gone since they were seen; the database had those in `before` then."""
+    there = {found.id for found in seen.inventory.guests}
+    nobodys = there - guests.known(connection, there)
+    deleted = operations.gone_since(connection, nobodys, seen.seen_at - FRESH_S)  # servers' clocks may differ
+    return nobodys & (before | deleted | operations.changed_since(connection, nobodys, seen.seen_at))
 
 
 def _room_for(

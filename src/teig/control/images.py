@@ -68,6 +68,8 @@ def announce(services: Services, manifest: Manifest) -> Announced:
 
 def sweep(image_dir: Path) -> None:
     """Remove what uploads left behind that were under way when a server was killed; others may be at work beside it."""
+    for removed in image_dir.glob(f".*{_PARTIAL}"):
+        shutil.rmtree(removed, ignore_errors=True)
     for partial in image_dir.glob(f"*/.*{_PARTIAL}"):
         with suppress(FileNotFoundError):
             if time.time() - partial.stat().st_mtime > _CUT_SHORT_S:
@@ -76,7 +78,7 @@ def sweep(image_dir: Path) -> None:
 
 async def receive(services: Services, image_id: str, name: str, chunks: AsyncIterator[bytes]) -> Announced:
     """Take one file's bytes; ImageCorrupt where they are not the promised ones, and then nothing of them is kept."""
-    image, wanted = await asyncio.to_thread(_expected, services, image_id, name)
+    image, wanted = await _aside(_expected, services, image_id, name)
     target = services.image_dir / image.id / name
     partial = target.with_name(f".{name}.{uuid.uuid4().hex}{_PARTIAL}")  # nobody else's: two may send it at once
     try:
@@ -88,12 +90,13 @@ async def receive(services: Services, image_id: str, name: str, chunks: AsyncIte
                 f"{wanted.sha256[:12]}….",
                 "Build or download the image again.",
             )
-        partial.rename(target)
+        await _aside(partial.rename, target)
     except OSError as error:
         raise _cannot_store(error, target.parent) from error
     finally:
-        partial.unlink(missing_ok=True)
-    return await asyncio.to_thread(_register_if_whole, services, image)
+        await _aside(partial.unlink, True)
+    told: Announced = await _aside(_register_if_whole, services, image)
+    return told
 
 
 async def _written(file: Path, chunks: AsyncIterator[bytes], most: int) -> tuple[str, int]:
@@ -132,6 +135,8 @@ def named(services: Services, name: str) -> StoredImage:
 def remove(services: Services, name: str) -> None:
     """Forget the newest image of a name and delete its files; Conflict while a guest was made from it."""
     image = named(services, name).image
+    folder = services.image_dir / image.id
+    removed = folder.with_name(f".{image.id}.{uuid.uuid4().hex}{_PARTIAL}")
 
     def unused(connection: sa.Connection) -> None:
         user = guests.images_in_use(connection).get(image.id)
@@ -142,9 +147,11 @@ def remove(services: Services, name: str) -> None:
                 code="image_in_use",
             )
         images.remove(connection, image.id)
+        with suppress(FileNotFoundError):  # who sends it again meanwhile begins anew
+            folder.rename(removed)
 
     services.db.write(unused)
-    shutil.rmtree(services.image_dir / image.id, ignore_errors=True)
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 def _cannot_store(error: OSError, folder: Path) -> HostFault:
@@ -153,10 +160,17 @@ def _cannot_store(error: OSError, folder: Path) -> HostFault:
 
 def _register_if_whole(services: Services, image: Image) -> Announced:
     folder = services.image_dir / image.id
-    missing = tuple(file.file for file in _files(image.manifest) if not _there(folder, file))
-    if not missing:
-        services.db.write(lambda connection: images.add(connection, image, services.now()))
-    return Announced(image.id, missing)
+
+    def missing() -> tuple[str, ...]:
+        return tuple(file.file for file in _files(image.manifest) if not _there(folder, file))
+
+    def register(connection: sa.Connection) -> tuple[str, ...]:
+        gone = missing()  # since somebody removed the image
+        if not gone:
+            images.add(connection, image, services.now())
+        return gone
+
+    return Announced(image.id, missing() or services.db.write(register))
 
 
 def _expected(services: Services, untrusted_id: str, untrusted_name: str) -> tuple[Image, ImageFile]:

@@ -24,7 +24,7 @@ from teig.model.errors import Busy, Conflict, Fenced, InternalFault, NotFound, T
 from teig.model.guest import Disk, GuestSpec
 from teig.model.host import GuestOnHost, HostFacts, Inventory, VolumeOnHost
 from teig.model.image import Image, NetworkSetup
-from teig.model.job import Job
+from teig.model.job import JOB_CANCELLED, Job
 from teig.model.names import GuestId, HostId, ImageId
 from teig.model.pool import DiskRate, PoolRating
 from teig.model.units import GIB
@@ -331,7 +331,7 @@ class SimulatedHost(SimulatedMachine):
         with self._call("job_cancel"):
             job = self._newest(claim)
             if job.runs and job.work.cancellable:
-                job.fail(Conflict("It was cancelled.", code="job_cancelled"))
+                job.fail(Conflict("It was cancelled.", code=JOB_CANCELLED))
             found = job.told(self.now())
         return self._sent(Job, found)
 

@@ -135,8 +135,9 @@ class Connection:
     async def _connect(self) -> asyncssh.SSHClientConnection:
         *others, last = await self._name.addresses()
         for address in others:
-            with suppress(OSError):
-                return await self._connect_to(address)
+            with suppress(OSError):  # TimeoutError is one
+                async with asyncio.timeout(CONNECT_TIMEOUT_S / (len(others) + 2)):
+                    return await self._connect_to(address)
         return await self._connect_to(last)
 
     async def _connect_to(self, address: str) -> asyncssh.SSHClientConnection:

@@ -59,7 +59,8 @@ def check_local(image: Image, entry: ImageFile, path: Path, paced: Callable[[], 
 async def chunks_of(path: Path, size: int) -> AsyncIterator[bytes]:
     """Yield a file's bytes, neither more nor fewer than `size`, read beside the loop: its disk may be slow."""
     beside = asyncio.get_running_loop().run_in_executor
-    with await beside(_READERS, path.open, "rb") as file:
+    file = await beside(_READERS, path.open, "rb")
+    try:
         left = size
         while left:
             chunk = await beside(_READERS, file.read, min(_CHUNK, left))
@@ -67,6 +68,8 @@ async def chunks_of(path: Path, size: int) -> AsyncIterator[bytes]:
                 raise EOFError(f"{path} became shorter while it was sent")
             left -= len(chunk)
             yield chunk
+    finally:
+        _READERS.submit(file.close)  # it waits for a read that is under way
 
 
 def _sha256(path: Path, paced: Callable[[], None]) -> str:

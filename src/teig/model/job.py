@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from teig.model.errors import InvalidRequest
+
+JOB_CANCELLED: Final = "job_cancelled"
 
 
 class JobState(StrEnum):
@@ -22,7 +24,7 @@ class Job:
     """A job as its host tells of it: the verb, how far it is, its result or its error.
 
     `done_bytes` of `total_bytes` are written or wiped; both are 0 where the work is not counted in bytes. `error` is
-    what `teig.model.errors.from_record` reads; a job that was cancelled failed with the code `job_cancelled`.
+    what `teig.model.errors.from_record` reads; a job that was cancelled failed with the code `JOB_CANCELLED`.
     """
 
     verb: str

@@ -23,7 +23,7 @@ class OperationState(StrEnum):
     FAILED = "failed"
     """It failed and everything that it had done was undone."""
     CANCELLED = "cancelled"
-    """Somebody did not want it any more, and everything that it had done was undone."""
+    """Somebody did not want it any more, and what can be undone of it was undone."""
     STUCK = "stuck"
     """It failed and could not undo everything: a person must look."""
 

@@ -89,3 +89,11 @@ def observe_if_it_answers(work: Work) -> None:
         observe(work)
     except TeigError:
         return
+
+
+def _nothing(_work: Work) -> None:
+    """Only what it leaves is read."""
+
+
+LEFT = Step("observe", _nothing, undo=observe_if_it_answers)
+"""The only undo of what cannot be undone."""

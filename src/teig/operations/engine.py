@@ -328,6 +328,8 @@ class Engine:
         """Undo the steps up to `number`, which may be half done; all where an earlier run may have come further."""
         left: list[str] = []
         begun = sequence.steps if error.pop(FURTHER) else sequence.steps[: number + 1]
+        if error["code"] == CANCELLED.reason and run.has_begun and not any(step.undo for step in sequence.steps):
+            begun = (closing.LEFT,)  # nothing takes it back: its host says what became of the guest
         for step in reversed([step for step in begun if step.undo is not None]):
             problem = DBOS.run_step({"name": f"undo {step.name}"}, self._take_back, run, step)
             if problem is not None:

@@ -1,15 +1,19 @@
 """Start, stop and reboot a guest.
 
-None of these has an undo: a guest that was to be stopped and was not is still running, and its host says so.
+None of these can be undone: what became of the guest is read from its host. A reboot that is cancelled may have stopped
+it already, while disks that have grown are made clean before it is started again.
 """
 
 from __future__ import annotations
+
+import sqlalchemy as sa
 
 from teig.operations import closing
 from teig.operations.closing import OBSERVE
 from teig.operations.guest_create import define, image, start
 from teig.operations.work import Sequence, Step, Work
-from teig.policy.guest_life import Verb
+from teig.policy.guest_life import Phase, Verb
+from teig.store import observations
 
 
 def _stop(work: Work) -> None:
@@ -22,11 +26,25 @@ def _reboot(work: Work) -> None:
     work.carry(lambda: work.host.guest_reboot(work.claim, grace_s), patient=grace_s > 0)
 
 
+def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
+    """Close the books; one that was to run all the time, and is down after a cancellation, is to be looked at."""
+    if reason is None and work.run.has_begun and work.guest.phase is Phase.RUNNING:
+        reason = _down(connection, work)
+    closing.undone(connection, work, reason)
+
+
+def _down(connection: sa.Connection, work: Work) -> str | None:
+    row = observations.of_guest(connection, work.guest_id, work.stored_host.id)
+    if row is None or row.fence != work.claim.fence:
+        return "What was begun with it was cancelled, and its host did not tell then whether it runs."
+    return None if row.guest.runs else "What was begun with it was cancelled, and it does not run."
+
+
 START = Sequence(
     Verb.START,
     (Step("image", image), Step("define", define), Step("start", start), OBSERVE),
     done=closing.done,
-    undone=closing.undone,
+    undone=_undone,
 )
-STOP = Sequence(Verb.STOP, (Step("stop", _stop), OBSERVE), done=closing.done, undone=closing.undone)
-REBOOT = Sequence(Verb.REBOOT, (Step("reboot", _reboot), OBSERVE), done=closing.done, undone=closing.undone)
+STOP = Sequence(Verb.STOP, (Step("stop", _stop), OBSERVE), done=closing.done, undone=_undone)
+REBOOT = Sequence(Verb.REBOOT, (Step("reboot", _reboot), OBSERVE), done=closing.done, undone=_undone)

@@ -31,7 +31,7 @@ from teig.model.errors import (
     from_record,
 )
 from teig.model.image import Image
-from teig.model.job import Job, JobState
+from teig.model.job import JOB_CANCELLED, Job, JobState
 from teig.model.names import GuestId, OperationId
 from teig.model.operation import OperationState, StepRecord
 from teig.policy.guest_life import Verb, kind_of
@@ -44,7 +44,7 @@ from teig.store.operations import Lease
 
 T = TypeVar("T")
 log = structlog.get_logger()
-CANCELLED: Final = Conflict("It was cancelled, and everything that it had done was undone.", code="cancelled")
+CANCELLED: Final = Conflict("It was cancelled, and what can be undone of it was undone.", code="cancelled")
 OF_THE_PAST: Final = "of_the_past"
 JOB_PAUSES_S: Final = (0.05, 1.0)
 """How long a step waits before it asks after its host's job again: at first, and at the most."""
@@ -377,7 +377,10 @@ class Work:
         try:
             self.check_wanted()
         except Conflict:
-            if self._end_job().state is not JobState.DONE:
+            job = self._end_job()
+            if job.error is not None and job.error["code"] != JOB_CANCELLED:
+                raise from_record(job.error) from None  # it has failed of itself, and nobody has ended it
+            if job.state is not JobState.DONE:
                 raise
 
     def _end_job(self) -> Job:

@@ -7,6 +7,7 @@ What is reserved for a guest is in `store.reservations`; the operation that work
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -116,6 +117,12 @@ def ids_on(connection: sa.Connection, host: HostId) -> set[GuestId]:
     return {
         GuestId(ident) for ident in connection.execute(sa.select(guests.c.id).where(guests.c.host == host)).scalars()
     }
+
+
+def known(connection: sa.Connection, those: Collection[GuestId]) -> set[GuestId]:
+    """Return which of some guests the database knows, on whatever host."""
+    query = sa.select(guests.c.id).where(guests.c.id.in_(sorted(those)))
+    return {GuestId(ident) for ident in connection.execute(query).scalars()}
 
 
 def named(connection: sa.Connection, name: str) -> StoredGuest:

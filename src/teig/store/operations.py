@@ -189,14 +189,26 @@ _FULL = (
 )
 
 
-def has_changed(connection: sa.Connection, guest: str, since: float) -> bool:
-    """Return whether a guest was worked on `since` some time (seconds since 1970): what was seen then may be over."""
-    lately = sa.or_(operations.c.ended.is_(None), operations.c.ended >= since)
-    return connection.execute(sa.select(operations.c.id).where(operations.c.guest == guest, lately)).first() is not None
+def changed_since(connection: sa.Connection, guests: Collection[GuestId], since: float) -> set[GuestId]:
+    """Return which of some guests were worked on `since` some time (seconds since 1970): what was seen may be over.
+
+    There is no index for that: asked once for all, the history is read once.
+    """
+    given = {"since": since, "those": sorted(guests)}
+    return {GuestId(guest) for guest in connection.execute(_CHANGED, given).scalars()} if guests else set()
+
+
+_CHANGED = sa.select(operations.c.guest).where(
+    sa.or_(operations.c.ended.is_(None), operations.c.ended >= sa.bindparam("since")),
+    operations.c.guest.in_(sa.bindparam("those", expanding=True)),
+)
 
 
 def gone_since(connection: sa.Connection, guests: Collection[GuestId], since: float) -> set[GuestId]:
-    """Return which of some guests were deleted, or their making taken back, `since` some time (seconds since 1970)."""
+    """Return which of some guests were deleted, or their making taken back, `since` some time (seconds since 1970).
+
+    A making that nobody had begun is none of these: no server of this database has asked its host for anything.
+    """
     given = {"created": since - _LONGEST_S, "since": since, "those": sorted(guests)}
     return {GuestId(guest) for guest in connection.execute(_GONE, given).scalars()} if guests else set()
 
@@ -207,7 +219,11 @@ _GONE = sa.select(operations.c.guest).where(
     operations.c.guest.in_(sa.bindparam("those", expanding=True)),
     sa.or_(
         sa.and_(operations.c.kind == kind_of(Verb.DELETE), operations.c.state == OperationState.DONE.value),
-        sa.and_(operations.c.kind == _CREATE, operations.c.state.in_(_TAKEN_BACK)),
+        sa.and_(
+            operations.c.kind == _CREATE,
+            operations.c.state.in_(_TAKEN_BACK),
+            sa.cast(operations.c.steps, sa.Text) != "[]",
+        ),
     ),
 )
 

@@ -1,0 +1,90 @@
+"""Nothing takes back what a start, a stop or a reboot has done: where one is cancelled, what it leaves is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from teig.control import guests, operations
+from teig.control.services import Services
+from teig.fleet.driver import Claim
+from teig.fleet.simulated import SimulatedHost
+from teig.model.job import Job
+from teig.model.operation import OperationState
+from teig.operations import work as operations_work
+from tests.servers import until
+from tests.simulated import server_with_hosts, wait, wish
+
+
+class Wiping(SimulatedHost):
+    """As the agent: a reboot stops the guest, then cleans what its disks have grown by, and then starts it."""
+
+    cleans_s = 3600.0
+
+    def guest_reboot(self, claim: Claim, grace_s: float) -> Job:
+        def begin() -> None:
+            self._asked_to_stop(claim)
+            self.destroy(self._kept(claim))
+
+        return self._begin(claim, ("guest_reboot", grace_s), begin, lambda: self._started(claim), more_s=self.cleans_s)
+
+
+@pytest.fixture
+def host() -> SimulatedHost:
+    return Wiping("sim1", memory_mib=2048, cores=4)
+
+
+@pytest.fixture
+def services(tmp_path: Path, host: SimulatedHost, database: sa.URL | None) -> Iterator[Services]:
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        wait(services, guests.create(services, wish("web")))
+        yield services
+
+
+def test_a_reboot_that_is_cancelled_when_the_guest_was_stopped_says_that_it_is_down(
+    services: Services, host: SimulatedHost
+) -> None:
+    ident = guests.view(services, "web").guest.id
+    operation = guests.reboot(services, "web", 0)
+    until(lambda: host.guests[ident].domid is None, "the guest's end")
+    operations.cancel(services, operation.id)
+    ended = wait(services, operation)
+    assert (ended.state, ended.error and ended.error["code"]) == (OperationState.CANCELLED, "cancelled")
+    attention = guests.view(services, "web").guest.attention
+    assert attention == "What was begun with it was cancelled, and it does not run."
+    wait(services, guests.start(services, "web"))
+    assert guests.view(services, "web").guest.attention is None
+
+
+def test_a_stop_that_is_cancelled_is_nothing_to_look_after(services: Services, host: SimulatedHost) -> None:
+    host.guests[guests.view(services, "web").guest.id].deaf = True
+    operation = guests.stop(services, "web", 3600)
+    until(lambda: bool(operations.by_id(services, operation.id).steps), "its first step")
+    time.sleep(0.2)
+    operations.cancel(services, operation.id)
+    assert wait(services, operation).state is OperationState.CANCELLED
+    assert guests.view(services, "web").guest.attention is None
+
+
+def test_a_job_that_has_failed_is_not_called_cancelled(
+    services: Services, host: Wiping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its operation was cancelled after that, and before the server had asked after it."""
+    monkeypatch.setattr(operations_work, "JOB_PAUSES_S", (2.0, 2.0))
+    ident = guests.view(services, "web").guest.id
+    host.memory_mib, host.cleans_s = 1030, 1.0
+
+    def has_failed() -> bool:
+        host.advance()
+        job = host.guests[ident].job
+        return job is not None and job.error is not None
+
+    operation = guests.reboot(services, "web", 0)
+    until(has_failed, "its failure")
+    operations.cancel(services, operation.id)
+    ended = wait(services, operation)
+    assert (ended.state, ended.error and ended.error["code"]) == (OperationState.FAILED, "out_of_memory")
