@@ -53,8 +53,9 @@ def run(
     timeout_s: float | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    apart: bool = False,
 ) -> str:
-    """Run a program to its end and return what it wrote on standard output.
+    """Run a program to its end and return what it wrote on standard output; `apart` from the terminal and its Ctrl-C.
 
     Raises ProcessFailed where it ends with another status than 0 or takes longer than `timeout_s` seconds, and
     MissingProgram where there is no such program.
@@ -68,6 +69,7 @@ def run(
             timeout=timeout_s,
             env=dict(env) if env is not None else None,
             cwd=cwd,
+            start_new_session=apart,
             check=False,
         )
     except FileNotFoundError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from teig.model.errors import Conflict
@@ -39,14 +40,25 @@ def test_a_backup_counts_plans_as_what_they_are(home: Path, teig: Teig, server: 
 
 
 def test_a_backup_is_restored_once(home: Path, teig: Teig) -> None:
-    (home / "backup.json").write_text(json.dumps({**BACKUP, "ssh_key": "a key"}))
+    key = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+    (home / "backup.json").write_text(json.dumps({**BACKUP, "ssh_key": key}))
     done = teig("state", "restore", str(home / "backup.json"))
     assert (done.returncode, done.stderr) == (0, "")
-    assert (home / "teig/server/id_ed25519").read_text() == "a key"
+    assert (home / "teig/server/id_ed25519").read_text() == key
     assert (home / "teig/server/id_ed25519").stat().st_mode & 0o777 == 0o600
     again = teig("state", "restore", str(home / "backup.json"))
     assert again.returncode == 1
     assert "not empty" in again.stderr
+
+
+@pytest.mark.parametrize("key", ["a key", "", "\ud800"])
+def test_a_backup_whose_key_is_none_is_not_restored(home: Path, teig: Teig, key: str) -> None:
+    """No server could start with it, or the database would be left half restored."""
+    (home / "backup.json").write_text(json.dumps({**BACKUP, "ssh_key": key}))
+    done = teig("state", "restore", str(home / "backup.json"))
+    assert done.returncode == 2
+    assert "damaged: its SSH key is none" in done.stderr
+    assert not (home / "teig/server/teig.sqlite").exists()
 
 
 def test_what_is_no_backup_is_refused_in_a_sentence(home: Path, teig: Teig) -> None:

@@ -21,10 +21,12 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, unix_serve
 
+from teig.model.errors import Unreachable
 from tests.cli.conftest import Teig
 from tests.cli.fake_server import DETAIL
 
 GONE = "Nothing listens on port 9 of guest web."
+TODO = "Look at its console, which tells more of it than this sentence does: teig guest console web"
 
 
 @pytest.fixture
@@ -52,6 +54,10 @@ def _plain(connection: ServerConnection, request: Request) -> Response | None:
 def _shout(connection: ServerConnection) -> None:
     assert connection.request
     if connection.request.path.endswith("/9"):
+        connection.send(json.dumps(Unreachable(GONE, TODO).as_record()))
+        connection.close(4000, GONE[:20])
+        return
+    if connection.request.path.endswith("/8"):  # as a server of an earlier release
         connection.close(4000, GONE)
         return
     for data in connection:
@@ -69,6 +75,8 @@ def test_connect_relays_standard_input_and_output(teig: Teig, streaming: None) -
 
 def test_a_port_that_does_not_answer_is_one_sentence(teig: Teig, streaming: None) -> None:
     done = teig("guest", "connect", "web", "9")
+    assert (done.returncode, done.stderr) == (3, f"error: {GONE}\n{TODO}\n")
+    done = teig("guest", "connect", "web", "8")
     assert (done.returncode, done.stderr) == (3, f"error: {GONE}\n")
 
 

@@ -11,9 +11,10 @@ import pytest
 from teig.control import drift, guests, operations
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
-from teig.model.errors import HostFault
-from teig.policy.drift import Drift
+from teig.model.errors import Busy, HostFault
+from teig.policy.drift import UNREACHABLE, Drift
 from teig.policy.guest_life import Phase
+from teig.store import schema
 from tests.simulated import server_with_hosts, stored, wait, wish
 
 LONG_S: Final = 20
@@ -37,6 +38,46 @@ def test_a_guest_that_its_owner_has_stopped_meanwhile_is_not_started(
     [left] = mended.left
     assert "It could not be mended: Guest web was stopped meanwhile." in left.text
     assert stored(services)[0].phase is Phase.STOPPED
+
+
+@pytest.mark.parametrize("comes_up", [True, False])
+def test_a_guest_is_started_when_its_host_s_keeper_runs(
+    services: Services, host: SimulatedHost, comes_up: bool
+) -> None:
+    """It would run without limits before."""
+    wait(services, guests.create(services, wish("web")))
+    host.power_off_inside(stored(services)[0].id)
+    host.keeper_beat = None
+    if not comes_up:
+        host.failures["keeper_start"] = HostFault("The keeper does not come up.")
+    mended = drift.mend(services)
+    if comes_up:
+        [begun] = mended.operations
+        wait(services, begun)
+        assert [(step.name, step.state) for step in operations.listed(services, 1)[0].steps][-1][1] == "done"
+        assert host.keeper_beat is not None
+    else:
+        assert mended.operations == ()
+        assert [left.text for left in mended.left if left.guest] == [
+            "It should run, and does not. It waits for its host's keeper."
+        ]
+
+
+@pytest.mark.parametrize("trouble", [Busy("Host sim1 has all 4 calls at once in use.", code="host_busy"), None])
+def test_a_host_that_nobody_has_observed_lately_is_told(
+    services: Services, host: SimulatedHost, trouble: Busy | None
+) -> None:
+    """It is not silent: all ways to it are in use, or a row of ours cannot be read."""
+    assert drift.found(services, now=True) == []
+    later = services.now() + 600
+    object.__setattr__(services, "now", lambda: later)
+    if trouble is not None:
+        host.failures["facts"] = trouble
+    else:
+        services.db.write(lambda connection: connection.execute(schema.sites.update().values(record={})))
+    [told] = drift.found(services, now=True)
+    assert (told.host, told.kind) == ("sim1", UNREACHABLE)
+    assert told.text.startswith("Host sim1 was last observed 6")
 
 
 def test_guests_are_begun_before_keepers_are_started_side_by_side(tmp_path: Path) -> None:

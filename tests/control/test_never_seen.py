@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from teig.control import drift, guests, hosts, placing, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
-from teig.model.errors import Conflict, Refused, Unreachable
+from teig.model.errors import Conflict, HostFault, Refused, Unreachable
 from teig.model.pool import DiskRate, PoolRating
 from teig.policy.drift import UNREACHABLE
 from teig.store import hosts as stored_hosts
@@ -81,3 +82,26 @@ def test_beside_one_that_has_no_room_the_create_tells_why_of_each(
     monkeypatch.setattr(placing, "SILENT_S", -1.0)
     with pytest.raises(Refused, match="sim1: was not observed yet: Host sim1 does not answer"):
         guests.create(services, wish("web"))
+
+
+@pytest.mark.parametrize("ask", [pools.of_host, pools.bench])
+def test_where_lvm_fails_nobody_is_told_to_make_a_volume_group_either(
+    services: Services, host: SimulatedHost, ask: Callable[[Services, str], object]
+) -> None:
+    host.answers = True
+    sound = host.facts
+    host.facts = lambda *args: replace(  # type: ignore[method-assign]
+        sound(*args), volume_groups=(), lvm_failure="vgs ended with status 5."
+    )
+    hosts.view(services, "sim1")
+    with pytest.raises(HostFault, match="does not tell of its volume groups: vgs ended with"):
+        ask(services, "sim1")
+
+
+def test_a_host_whose_keeper_does_not_run_is_not_ready_and_not_outdated(
+    services: Services, host: SimulatedHost
+) -> None:
+    host.answers, host.keeper_beat, host.keeper_version = True, None, ""
+    view = hosts.view(services, "sim1")
+    assert (view.state, view.outdated) == ("keeper_dead", ())
+    assert view.warnings[0].endswith("Start it: teig drift --fix")

@@ -52,7 +52,8 @@ class Room(BaseModel):
 class HostOut(BaseModel):
     """A host as people see it, as it was last seen (`facts_at`, in seconds since 1970).
 
-    `state` is `ready` or `unreachable`; `outdated` names what of agent and keeper is not known to be this server's.
+    `state` is `ready`, `keeper_dead` or `unreachable`; `outdated` names what of agent and keeper is not known to be
+    this server's.
     Of a host that was never seen, that is both, and facts and room are null.
     """
 
@@ -126,7 +127,7 @@ def _out(view: HostView) -> HostOut:
         address=host.address,
         port=host.port,
         site=host.site,
-        state="ready" if view.answers else "unreachable",
+        state=view.state,
         host_key_fingerprint=fingerprint(host.host_key),
         warnings=view.warnings,
         machine_id=host.machine_id,

@@ -99,6 +99,7 @@ def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str
         key = untrusted.get("ssh_key") if isinstance(untrusted, dict) else None
         if not isinstance(key, str):
             return load_all(url, untrusted, time.time())
+        _check_key(key)
         _check_no_other_key(folder / KEY, key)
         return load_all(url, untrusted, time.time(), lambda: _write_key(folder / KEY, key.encode()))
 
@@ -142,6 +143,15 @@ def _ssh_key(path: Path) -> asyncssh.SSHKey:
         fresh = asyncssh.generate_private_key("ssh-ed25519", comment="teig")
         _write_key(path, fresh.export_private_key())
     return asyncssh.read_private_key(path)
+
+
+def _check_key(key: str) -> None:
+    try:
+        asyncssh.import_private_key(key)
+    except (ValueError, asyncssh.KeyImportError) as error:  # UnicodeError is a ValueError
+        raise InvalidRequest(
+            "That backup of Teig's state is damaged: its SSH key is none.", "Restore another one."
+        ) from error
 
 
 def _check_no_other_key(path: Path, key: str) -> None:

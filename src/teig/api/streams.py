@@ -1,12 +1,13 @@
 """WebSockets to a guest's TCP ports and its console: binary frames both ways, an empty one from the client means EOF.
 
 The other end of such a stream is on the guest's host (see `teig.fleet.driver.ByteStream`). A stream that cannot be
-opened is closed with status 4000 and the error's sentence.
+opened tells why in the only text frame, the error's record as JSON, and is closed with status 4000 and what fits of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 
@@ -60,7 +61,11 @@ async def _relay(socket: WebSocket, opened: Callable[[], Awaitable[AbstractAsync
             if up.done() and not down.done():
                 down.cancel()
     except* TeigError as errors:
-        await _close(socket, FAILED, str(errors.exceptions[0]))
+        error = errors.exceptions[0]
+        if isinstance(error, TeigError):
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await socket.send_text(json.dumps(error.as_record()))
+        await _close(socket, FAILED, str(error))
     else:
         await _close(socket, DONE, "")
 
@@ -86,5 +91,5 @@ async def _up(socket: WebSocket, stream: ByteStream) -> None:
 async def _close(socket: WebSocket, status: int, reason: str) -> None:
     try:
         await socket.close(status, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
-    except RuntimeError:
-        return  # the client has closed it already
+    except (RuntimeError, WebSocketDisconnect):
+        return  # the client has closed it already, or has gone

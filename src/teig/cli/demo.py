@@ -134,14 +134,13 @@ def _pool(api: Api, board: Board, machine: lab_machines.Machine) -> None:
 
 
 def _image(api: Api, board: Board) -> dict[str, Any]:
-    """Give the image to the server, unless it has just this one, and return its manifest."""
+    """Give the image to the server, which says what it lacks of it, and return its manifest."""
     folder = lab_machines.built_image(IMAGE, lambda _text: None)
     manifest = read_manifest(folder)
-    known = [(image["name"], image["version"]) for image in api.get("/images")]
-    if (IMAGE, manifest["version"]) in known:
-        with board.step(f"look for image {IMAGE}") as note:
-            note.say("the server has it already")
-    else:
+    with board.step(f"look for image {IMAGE}") as note:
+        missing = api.post("/images", {"manifest": manifest})["missing"]
+        note.say(f"the server lacks {', '.join(missing)}" if missing else "the server has it already")
+    if missing:
         send_image(api, folder, manifest, board)
     return manifest
 
@@ -224,7 +223,9 @@ def _first_line(api: Api, path: str) -> str:
             answer = stream.recv(timeout=20.0)
         except (ConnectionClosed, TimeoutError) as error:
             raise Unreachable("The guest's web server does not answer yet.") from error
-    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    if isinstance(answer, str):  # why there is no stream
+        raise Unreachable("The guest's web server does not answer yet.")
+    text = answer.decode(errors="replace")
     return printable(text.splitlines()[0]) if text else ""
 
 

@@ -11,7 +11,7 @@ from teig.cli.following import Interrupted, follow
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, print_json, print_table, printable
 from teig.cli.progress import Board
-from teig.model.errors import TeigError
+from teig.model.errors import DatabaseFault, TeigError, Unreachable
 
 app = noun_app("What differs between what is promised, what hosts are set to, and what is so.")
 
@@ -49,6 +49,9 @@ def _mend(api: Api) -> list[str]:
                 follow(api, operation, board, before=board.rows)
             except Interrupted:
                 raise
+            except (Unreachable, DatabaseFault) as error:  # the server has gone: the others cannot be followed either
+                failed.append(f"{operation['subject']} and all after it: {error}")
+                break
             except TeigError as error:
                 failed.append(f"{operation['subject']}: {error}")
     for sentence in failed:

@@ -150,7 +150,7 @@ def check_root(place: Place) -> None:
 def _over_ssh(login: Login, command: list[str], data: bytes) -> str:
     """Run a command on the machine; what ssh itself could not do is told in its own words."""
     try:
-        return process.run([*login.argv("-T"), *command], stdin=data, timeout_s=SSH_S)
+        return process.run([*login.argv("-T"), *command], stdin=data, timeout_s=SSH_S, apart=not login.asks)
     except ProcessFailed as error:
         if error.status in {SSH_FAILED, None}:
             raise Unreachable(

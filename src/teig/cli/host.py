@@ -220,7 +220,7 @@ def _print_host(host: dict[str, Any]) -> None:
     print_facts(
         [
             ("name", host["name"]),
-            ("state", host["state"]),
+            ("state", host["state"].replace("_", " ")),
             ("address", f"{host['address']}, port {host['port']}, at site {host['site']}"),
             ("host key", host["host_key_fingerprint"]),
             *(_seen(host, host["facts"]) if host["facts"] else [("guests", host["guests"])]),
@@ -256,7 +256,7 @@ def _agent(host: dict[str, Any]) -> str:
 
 def _cells(host: dict[str, Any]) -> tuple[object, ...]:
     room, facts = host["room"], host["facts"]
-    known = (host["name"], host["state"], host["site"], host["address"], host["guests"])
+    known = (host["name"], host["state"].replace("_", " "), host["site"], host["address"], host["guests"])
     if facts is None:
         return (*known, *[None] * 5)
     return (

@@ -130,7 +130,8 @@ def _upgrade(api: Api, host: dict[str, Any], login: enrolment.Login, public_key:
     deadline = time.monotonic() + SEEN_S
     while time.monotonic() < deadline:
         with suppress(TeigError):  # it may be the very moment of the change
-            if not outdated(api.get(name_path("hosts", "host", host["name"]))):
+            seen = api.get(name_path("hosts", "host", host["name"]))
+            if not outdated(seen) and seen["state"] != "keeper_dead":
                 return ""
         time.sleep(_ASK_EVERY_S)
     return "installed; the server has not seen it yet"

@@ -62,7 +62,9 @@ def serve(database: Database = None, database_file: DatabaseFile = None) -> None
 def address(database: str | None, file: Path | None) -> str | None:
     """Return the URL of the database that servers share, None where there is none."""
     if database is not None and file is not None:
-        raise InvalidRequest("Two databases are named, by --database and by --database-file.", "Name one of them.")
+        raise InvalidRequest(
+            "Two databases are named, by --database, and by --database-file or TEIG_DATABASE_FILE.", "Name one of them."
+        )
     if database is not None and _has_password(database):
         raise InvalidRequest(
             "Everybody on this machine can read a password that stands on a command line.",

@@ -37,7 +37,7 @@ class Mended:
 def found(services: Services, *, now: bool = False) -> list[Drift]:
     """Return all that differs, by host and guest; `now`: after observing every host once more.
 
-    Of a host that does not answer, or that nobody has observed yet, only that is said.
+    Of a host that does not answer, or that nobody has observed yet or lately, only that is said.
     """
     if now:
         with asking.needed("drift", "all hosts"):
@@ -49,18 +49,27 @@ def found(services: Services, *, now: bool = False) -> list[Drift]:
         differing = observations.drift_of_all(connection)
         told = {names[host]: drift for host, drift in differing if host not in silent}
         told |= {names[host]: [unreachable(names[host], error.message)] for host, error in silent.items()}
-        for host in names.keys() - silent.keys() - observations.seen_hosts(connection):
-            told[names[host]] = [unreachable(names[host], f"Host {names[host]} was not observed yet.")]
+        seen = observations.times(connection)
+        for host in names.keys() - silent.keys():
+            if not observations.is_fresh(seen.get(host), services.now()):
+                told[names[host]] = [unreachable(names[host], _unseen(names[host], seen.get(host), services.now()))]
         return [drift for name in sorted(told) for drift in told[name]]
 
     return services.db.read(read)
 
 
+def _unseen(host: str, seen_at: float | None, now: float) -> str:
+    """Return in words that nobody has observed a host, or for longer than one may be without being silent."""
+    if seen_at is None:
+        return f"Host {host} was not observed yet."
+    return f"Host {host} was last observed {max(0, now - seen_at):.0f} s ago. Look why into the log of the server."
+
+
 def mend(services: Services) -> Mended:
     """Observe every host once more and mend what is ours to mend; what is not ours is never touched.
 
-    Guests are begun first, for a keeper may take a minute to start; keepers are started side by side. Busy where many
-    requests wait for hosts already.
+    Keepers are started side by side, for one may take a minute; guests of their hosts are begun after them, for they
+    would run without limits before, and all others at once. Busy where many requests wait for hosts already.
     """
     with asking.needed("drift", "all hosts"):
         observe_all(services, services.db.read(hosts.listed))
@@ -79,9 +88,17 @@ def mend(services: Services) -> Mended:
             if drift.fixable:
                 ours.setdefault((drift.host, drift.guest), drift)  # one operation mends all that differs in a guest
         keepers = [drift for drift in ours.values() if drift.kind == KEEPER_DEAD]
-        begun = [attempt(_begin, drift) for drift in ours.values() if drift.kind != KEEPER_DEAD]
+        in_guests = [drift for drift in ours.values() if drift.kind != KEEPER_DEAD]
+        unkept = {drift.host for drift in keepers}
+        begun = [attempt(_begin, drift) for drift in in_guests if drift.host not in unkept]
         with ThreadPoolExecutor(KEEPERS_AT_ONCE) as pool:
             done = list(pool.map(partial(attempt, _start_keeper), keepers))
+        unkept = {drift.host for drift, told in zip(keepers, done, strict=True) if told is None}
+        for drift in in_guests:
+            if drift.host in unkept:
+                left.append(replace(drift, text=f"{drift.text} It waits for its host's keeper."))
+            elif drift.host in {keeper.host for keeper in keepers}:
+                begun.append(attempt(_begin, drift))
     left.sort(key=lambda drift: drift.host)
     return Mended(tuple(filter(None, begun)), tuple(filter(None, done)), tuple(left))
 

@@ -22,7 +22,7 @@ from teig.policy.admission import Demand
 from teig.store import guests
 from teig.xen.scheduler import cap_for, weight_for
 
-MOST_KEYS_BYTES: Final = 16 << 10
+MOST_KEYS_BYTES: Final = 8 << 10
 """An inventory holds all keys of all guests of a host, and a server reads no answer without an end."""
 
 

@@ -56,7 +56,16 @@ class HostView:
         """Which of agent and keeper are not known to be those of this server."""
         facts, current = self.seen.facts if self.seen else None, bundle().version
         versions = {"agent": facts and facts.agent_version, "keeper": facts and facts.keeper_version}
+        if facts and not facts.kept:  # one that does not run tells no version: it is to be started, not upgraded
+            del versions["keeper"]
         return tuple(name for name, version in versions.items() if version != current)
+
+    @property
+    def state(self) -> str:
+        """In a word, whether it can be asked and holds guests to their plans."""
+        if not self.answers:
+            return "unreachable"
+        return "ready" if self.seen is None or self.seen.facts.kept else "keeper_dead"
 
 
 def add(
@@ -222,6 +231,11 @@ def _unknown(connection: sa.Connection, host: StoredHost) -> HostView:
 def _of(host: StoredHost, seen: Observation, candidate: Candidate, bridge: str, now: float) -> HostView:
     fitness = judge(seen.facts, bridge)
     warnings = (*fitness.missing, *fitness.warnings)
+    if not seen.facts.kept:
+        warnings = (
+            "Its keeper does not run: limits of guests that start do not hold. Start it: teig drift --fix",
+            *warnings,
+        )
     if names := oversold(candidate):
         what = f"More is reserved here than there is: {', '.join(names)}."
         told = f"{what} Its guests keep what they have; it takes no more."

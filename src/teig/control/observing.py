@@ -298,6 +298,8 @@ class Observer:
         finally:
             self._due[host.id] = began + EVERY_S
             self._asked.discard(host.id)
+            if host.id not in self._known:  # removed since it was to be asked, which has connected to it again
+                self._services.fleet.forget(host.id)
 
 
 def share(connection: sa.Connection, server: str) -> tuple[set[HostId], list[StoredHost]]:

@@ -128,7 +128,7 @@ def _why_none(connection: sa.Connection, now: float, site: Site, wanted: str | N
         host.name: _why_not(seen.get(host.id), known.get(host.id), silent.get(host.id), demand, now) for host in here
     }
     return Refused(
-        f"No host at site {site.name} has room. {in_words(reasons)}.", "Choose a smaller plan or add a host.",
+        f"No host at site {site.name} takes it. {in_words(reasons)}.", "Choose another plan or host, or add a host.",
         code="no_room",
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from teig.control import asking
 from teig.control.observing import observe_all
 from teig.control.services import Services
-from teig.model.errors import Conflict, NotFound, Unreachable
+from teig.model.errors import Conflict, HostFault, NotFound, Unreachable
 from teig.model.host import VolumeGroup
 from teig.model.pool import PoolRating
 from teig.operations.work import address_of
@@ -59,6 +59,13 @@ def of_host(services: Services, host_name: str) -> PoolView:
                 f"Nobody knows what pool host {host_name} has: it was not observed yet.",
                 f"Let it be observed: teig host show {host_name}",
                 code="unobserved",
+            )
+        seen = observations.of_host(connection, host.id)
+        if view is None and seen is not None and seen.facts.lvm_failure:
+            raise HostFault(
+                f"LVM on host {host_name} does not tell of its volume groups: {seen.facts.lvm_failure}",
+                "Look there what it says: vgs",
+                code="lvm_failed",
             )
         if view is None:
             raise NotFound(f"Host {host_name} has no volume group.", "Make one there: vgcreate NAME DEVICE")

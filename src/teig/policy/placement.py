@@ -52,7 +52,7 @@ def decide(guest: GuestId, demand: Demand, site: str, hosts: list[Candidate], wa
     fit = [host for host in here if refusals[host.name] is None]
     if not fit:
         raise Refused(
-            f"No host at site {site} has room. {in_words(refusals)}.", "Choose a smaller plan or add a host.",
+            f"No host at site {site} takes it. {in_words(refusals)}.", "Choose another plan or host, or add a host.",
             code="no_room",
         )  # fmt: skip
     best = max(fit, key=lambda host: (memory_room(host), host.name))

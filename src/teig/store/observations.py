@@ -135,6 +135,12 @@ def seen_hosts(connection: sa.Connection) -> set[HostId]:
     return {HostId(host) for host in connection.execute(query).scalars()}
 
 
+def times(connection: sa.Connection) -> dict[HostId, float]:
+    """Return when each host was last seen, of those that ever were."""
+    query = sa.select(observations.c.host, observations.c.seen_at).where(observations.c.seen_at > NEVER)
+    return {HostId(row.host): row.seen_at for row in connection.execute(query)}
+
+
 @dataclass(frozen=True)
 class Stamp:
     """When a host was seen last: at the server that asked it, by the host's own clock, and when its facts were."""
