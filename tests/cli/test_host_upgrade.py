@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from teig.cli import host_upgrade
+from teig.cli import enrolment, host_upgrade
 from teig.cli.client import Api
 from teig.cli.progress import Board
 from teig.fleet.install import agent_version
@@ -200,3 +200,13 @@ def test_ctrl_c_begins_no_further_host(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         host_upgrade.upgrade(Api(), hosts, KEY, host_upgrade.Way())
     assert len(begun) <= host_upgrade.AT_ONCE
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_ctrl_c_reaches_no_ssh_that_asks_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asks: bool) -> None:
+    """A terminal sends it to all of the session in front; one that asks for a password needs the terminal."""
+    (tmp_path / "ssh").write_text(f"#!{sys.executable}\nimport os\nprint(os.getsid(0))\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    session = enrolment._over_ssh(enrolment.Login("root@192.0.2.1", asks=asks), ["true"], b"")
+    assert (int(session) == os.getsid(0)) is asks

@@ -22,7 +22,7 @@ from teig.model.errors import Busy, InternalFault, Refused, Unreachable
 from teig.model.host import HostFacts
 from teig.model.names import HostId
 from teig.model.operation import OperationState
-from teig.policy.drift import UNREACHABLE
+from teig.policy.drift import NOT_RUNNING, UNREACHABLE
 from teig.store import hosts as stored_hosts
 from teig.store import observations, schema
 from teig.store.hosts import StoredHost
@@ -292,6 +292,23 @@ def test_a_row_of_ours_that_cannot_be_read_is_not_put_down_to_the_host(services:
     with pytest.raises(InternalFault, match="Site that cannot be read"):
         observing.observe(services, at)
     assert services.db.read(observations.silent) == {}
+
+
+@pytest.mark.parametrize("damaged", ["observations.facts", "observations.capacity", "observations.drift", "record"])
+@pytest.mark.parametrize("value", ["{}", '"x"', '{"a":'])
+def test_what_was_seen_and_is_damaged_is_replaced_by_what_is_seen(
+    services: Services, host: SimulatedHost, database: sa.URL | None, damaged: str, value: str
+) -> None:
+    wait(services, guests.create(services, wish("web")))
+    host.power_off_inside(next(iter(host.guests)))
+    table, _, column = damaged.rpartition(".")
+    change = sa.text(f"UPDATE {table or 'observed_guests'} SET {column} = :value")  # noqa: S608 - named above
+    stored_there = value if database is None else value.replace('{"a":', "[]")  # PostgreSQL lets nobody store half
+    services.db.write(lambda connection: connection.execute(change, {"value": stored_there}))
+    observing.observe(services, stored(services))
+    assert [(one.guest, one.kind) for one in drift.found(services)] == [("web", NOT_RUNNING)]
+    assert services.db.read(observations.silent) == {}
+    wait(services, guests.start(services, "web"))
 
 
 def test_no_server_keeps_a_connection_to_a_host_that_another_has_removed(

@@ -75,7 +75,7 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
     try:
         seen = Seen(asked.facts(timeout_s), asked.inventory(timeout_s), began)
         with _STORING:
-            new = services.db.update(lambda connection: store(connection, host, seen, services.looks), lasting=False)
+            new = services.db.update(lambda connection: _stored(connection, host, seen, services.looks), lasting=False)
     except (Busy, DatabaseFault):  # ours, and no silence of the host's
         raise
     except Exception as error:
@@ -89,6 +89,19 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
     for drift in new:
         log.warning("drift", host=drift.host, guest=drift.guest, kind=drift.kind, text=drift.text)
     return seen
+
+
+def _stored(connection: sa.Connection, host: StoredHost, seen: Seen, looks: Looks) -> list[Drift]:
+    """Store an observation; where what was seen before cannot be read, it takes the place of all that."""
+    try:
+        with connection.begin_nested():
+            return store(connection, host, seen, looks)
+    except (InternalFault, ValueError, TypeError, sa.exc.OperationalError) as error:
+        if isinstance(error, sa.exc.OperationalError) and "malformed JSON" not in str(error.orig):
+            raise  # the database's own
+        log.warning("what was seen of a host cannot be read", host=host.name, error=str(error))
+    observations.forget(connection, host.id)
+    return store(connection, host, seen, looks)
 
 
 def _store_silence(services: Services, host: StoredHost, error: TeigError, known: float | None) -> None:
