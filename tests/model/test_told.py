@@ -49,3 +49,10 @@ def test_a_domain_that_is_being_made_has_no_maximum_yet() -> None:
     live = {**dict.fromkeys(vars(SPEC.entitled), 0), "maxmem_mib": -1}
     told = {"id": SPEC.id, "fence": 1, "spec": None, "domid": 3, "state": "running", "live": live, "volumes": []}
     assert load(GuestOnHost, told).live is not None
+
+
+@pytest.mark.parametrize(("field", "value"), [("state", "running" * 3), ("domid", 2**31), ("boot", "b" * 65)])
+def test_what_is_told_of_a_guest_fits_where_it_is_kept(field: str, value: object) -> None:
+    """PostgreSQL would refuse the whole look at its host."""
+    with pytest.raises(InvalidRequest, match=field):
+        load(GuestOnHost, {**dump(GuestOnHost(SPEC.id, 1, SPEC, 7, "running", SPEC.entitled, (0,))), field: value})

@@ -12,6 +12,10 @@ from teig.model.pool import Medium, Redundancy
 from teig.model.units import MIB
 
 
+_MOST_DOMID: Final = 0x7FEF
+"""xen/include/public/xen.h: DOMID_FIRST_RESERVED is the next."""
+
+
 def check_figures(noun: object, least_of_all: int = 0) -> None:
     """Raise InvalidRequest where a figure of a noun is no number, or does not fit 64 bits, or a count is below 0."""
     for name, value in vars(noun).items():
@@ -184,7 +188,9 @@ class GuestOnHost:
     def __post_init__(self) -> None:
         """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
         check_figures(self)
-        check_lengths(self, boot=64)
+        check_lengths(self, boot=64, state=16)
+        if self.domid is not None and self.domid > _MOST_DOMID:
+            raise InvalidRequest(f"domid cannot be {self.domid}.")
         if self.live is not None:
             check_figures(self.live, -1)  # agents of earlier releases say that of a domain that is being made
 
