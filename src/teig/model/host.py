@@ -11,7 +11,6 @@ from teig.model.names import GuestId
 from teig.model.pool import Medium, Redundancy
 from teig.model.units import MIB
 
-
 _MOST_DOMID: Final = 0x7FEF
 """xen/include/public/xen.h: DOMID_FIRST_RESERVED is the next."""
 
