@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from teig.agent.contract.failure import Failure, host_fault
-from teig.agent.contract.spec import parse_manifest, parse_spec
 from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import guests as module
@@ -24,63 +22,14 @@ from teig.agent.host.clock import clock
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.keeper import pauses
-from teig.agent.network import neighbours
 from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Domain
-from teig.agent.xen.xlcfg import render
-from tests.agent.given import GUEST, manifest, spec
+from tests.agent.conftest import Making, XenWithRoom
+from tests.agent.given import GUEST, spec
 from tests.agent.processors import domain
 from tests.keeper.given import Xen
 
 OTHER = "99999999-2222-4333-8444-555555555555"
-Making = Callable[..., Guests]
-
-
-class XenWithRoom(Xen):
-    """Xen that has memory for every guest."""
-
-    def free_mib(self) -> int:
-        return 10**6
-
-
-@pytest.fixture
-def xen() -> Xen:
-    return XenWithRoom()
-
-
-@pytest.fixture
-def making(tmp_path: Path, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> Making:
-    """Return a function that makes an agent's guests, with one defined whose volumes are there."""
-
-    def run(argv: list[str], *_: object) -> Done:
-        if argv[1] == "create":
-            xen.running.append(domain(5, GUEST))
-        elif argv[1] == "destroy":
-            xen.running = [found for found in xen.running if found.domid != 5]
-        return Done(0, "", "")
-
-    def make(**changes: Any) -> Guests:
-        state = State(tmp_path)
-        folder = state.guest_dir(GUEST)
-        make_private(folder)
-        described = spec(cap=0, vcpus=1, **changes)
-        write_json(folder / "spec.json", described)
-        for number in range(2):
-            write_json(folder / f"disk{number}.json", {"uuid": f"LVM-{number}", "image": "i"})
-        paths = [volume.path for volume in there]
-        (folder / "xl.cfg").write_text(
-            render(parse_spec(described), parse_manifest(manifest()), "/images", paths, None)
-        )
-        return Guests(state, xen, Volumes())  # type: ignore[arg-type]
-
-    there = [Volume("vg0", GUEST, f"disk{number}", f"LVM-{number}") for number in range(2)]
-    monkeypatch.setattr(volumes, "mapped", lambda: there)
-    monkeypatch.setattr(Volumes, "grow", lambda *_: None)
-    monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(module, "GOING_DOWN", tmp_path / "going-down")
-    monkeypatch.setattr(neighbours, "forget", lambda _: None)
-    monkeypatch.setattr(pauses, "release", functools.partial(pauses.release, folder=tmp_path / "run"))
-    return make
 
 
 class XenstoreError(RuntimeError):
@@ -434,7 +383,7 @@ def test_nothing_starts_with_others_bytes_or_on_a_host_that_goes_down(
         monkeypatch.setattr(module, "GOING_DOWN", folder)
     with pytest.raises(Failure) as caught:
         agent.start(GUEST, 1)
-    assert caught.value.code == ("volume_dirty" if harm == "growing" else "host_going_down")
+    assert caught.value.code == ("volume_growing" if harm == "growing" else "host_going_down")
     assert xen.find(GUEST) is None
 
 

@@ -244,8 +244,7 @@ class SimulatedHost(SimulatedMachine):
             kept = self._claimed(claim)
             if spec.image not in self.images:
                 raise NotFound(f"Host {self.name} has not got image {spec.image} whole.", code="no_image")
-            for disk in spec.disks:
-                self._volume(kept, disk.index)
+            self.check_clean(kept, spec)
             if spec.image in self._seeded:
                 self.make_seed(kept)
             kept.spec = spec
@@ -300,8 +299,10 @@ class SimulatedHost(SimulatedMachine):
         """Stop and start the guest."""
 
         def begin() -> None:
-            if self._kept(claim).spec is None:
+            kept = self._kept(claim)
+            if kept.spec is None:
                 raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
+            self.check_startable(kept, kept.spec)
             self._asked_to_stop(claim)
 
         def end() -> dict[str, Any]:

@@ -306,22 +306,26 @@ class SimulatedMachine:
         for disk in kept.spec.disks:
             with suppress(HostFault):  # it runs with what it has
                 self.grow(kept, disk)
-        self._check_startable(kept, kept.spec)
+        self.check_startable(kept, kept.spec)
         self._make_domain(kept, kept.spec)
         kept.enforced, kept.maxmem_mib = kept.spec, kept.spec.memory_mib
 
-    def _check_startable(self, kept: SimulatedGuest, spec: GuestSpec) -> None:
-        volumes = kept.volumes
+    def check_startable(self, kept: SimulatedGuest, spec: GuestSpec) -> None:
+        """Refuse a guest that would not start, however much memory there is."""
+        self.check_clean(kept, spec)
+        if kept.volumes[0].image is None:
+            raise Conflict(f"Guest {spec.name}: no image is on its first volume.", code="no_image_on_volume")
+
+    def check_clean(self, kept: SimulatedGuest, spec: GuestSpec) -> None:
+        """Refuse a guest whose volumes are not there, or could show it somebody else's bytes."""
         for disk in spec.disks:
-            if disk.index not in volumes:
-                raise Conflict(f"The volume of {disk.device} is not there.", code="no_volume")
-            if not volumes[disk.index].clean:
+            if disk.index not in kept.volumes:
+                raise Conflict(f"The volume of {disk.device} is not there.", "Make the guest anew.", code="no_volume")
+            if not kept.volumes[disk.index].clean:
                 raise Conflict(
                     f"Guest {spec.name}: the volume of {disk.device} was never made clean.",
                     "Create it again.", code="volume_dirty",
                 )  # fmt: skip
-        if volumes[0].image is None:
-            raise Conflict(f"Guest {spec.name}: no image is on its first volume.", code="no_image_on_volume")
 
     def _make_domain(self, kept: SimulatedGuest, spec: GuestSpec) -> None:
         wanted, free = memory_for(spec.memory_mib, spec.vcpus), self.free_memory_mib
@@ -372,6 +376,11 @@ class SimulatedMachine:
         if volume is not None and volume.clean and volume.size_bytes < disk.size_bytes:
             self._extend(volume, disk.size_bytes)
             volume.asked_bytes = disk.size_bytes
+
+    def cut_growth(self, guest: GuestId, size_bytes: int) -> None:
+        """Leave a guest's first disk as a start does that is cut short while it wipes what it has added."""
+        with self.lock:
+            self._extend(self.guests[guest].volumes[0], size_bytes)
 
     def make_seed(self, kept: SimulatedGuest) -> None:
         """Make the small volume with what some images read at their first boot."""

@@ -86,6 +86,15 @@ class LabStand(Stand):
     def kill_job(self, guest: GuestId) -> None:
         self.inner.run(_KILL.format(guest=guest))
 
+    def cut_growth(self, spec: GuestSpec, size_bytes: int) -> None:
+        [disk] = self.host.guest(spec.id).disks
+        mark = f"/var/lib/teig/guests/{spec.id}/disk0.json"
+        self.inner.run(f"sed -i '1s/{{/{{\"growing\": {disk.size_bytes},/' {mark}; grep -q growing {mark}")
+        self.inner.run(f"lvextend -qq -L {size_bytes}b {disk.pool}/teig-{spec.id}-disk0")
+
+    def soil(self, spec: GuestSpec) -> None:
+        self.inner.run(f"rm /var/lib/teig/guests/{spec.id}/disk0.json")
+
     @contextmanager
     def silent(self) -> Iterator[None]:
         with self.inner.lab.monitor() as monitor:

@@ -90,6 +90,12 @@ class SimulatedStand(Stand):
     def kill_job(self, guest: GuestId) -> None:
         self.machine.lose_jobs(guest)
 
+    def cut_growth(self, spec: GuestSpec, size_bytes: int) -> None:
+        self.machine.cut_growth(spec.id, size_bytes)
+
+    def soil(self, spec: GuestSpec) -> None:
+        self.machine.guests[spec.id].volumes[0].clean = False
+
     @contextmanager
     def silent(self) -> Iterator[None]:
         self.machine.answers = False

@@ -89,6 +89,14 @@ class Stand(abc.ABC):
         """Kill what does a guest's job."""
 
     @abc.abstractmethod
+    def cut_growth(self, spec: GuestSpec, size_bytes: int) -> None:
+        """Leave the first disk of a guest that does not run as a start does that is cut short while it grows it."""
+
+    @abc.abstractmethod
+    def soil(self, spec: GuestSpec) -> None:
+        """Have the first disk of a guest that does not run count as never made clean."""
+
+    @abc.abstractmethod
     def silent(self) -> AbstractContextManager[None]:
         """Let the host answer nothing in the block, and do nothing either."""
 

@@ -84,3 +84,25 @@ def test_a_volume_grows_at_its_guest_s_start_if_there_is_room(stand: Stand) -> N
         stand.define(claim, replace(spec, disks=(Disk(0, 100 * MIB),)))
         stand.start(claim)
         assert [disk.size_bytes for disk in stand.host.guest(spec.id).disks] == [4 * SPARE_EXTENT]
+
+
+def test_a_growth_that_was_cut_short_is_finished_by_the_next_start(stand: Stand) -> None:
+    """Each start, mend and resize of the server's begins with the guest's files, whatever is on its disks."""
+    spec = stand.spec()
+    larger = replace(spec, disks=(Disk(0, 128 * MIB),))
+    stand.define(stand.prepare(spec), larger)
+    stand.cut_growth(spec, 128 * MIB)
+    claim = stand.claim(spec)
+    stand.define(claim, larger)
+    assert stand.start(claim) > 0
+    assert [disk.size_bytes for disk in stand.host.guest(spec.id).disks] == [128 * MIB]
+
+
+def test_no_files_are_written_for_a_guest_whose_volume_is_not_clean(stand: Stand, refusal: Refused) -> None:
+    spec = stand.spec()
+    claim = stand.prepare(spec)
+    stand.soil(spec)
+    assert refusal(lambda: stand.define(claim, replace(spec, memory_mib=128))) == "volume_dirty"
+    seen = stand.seen(spec)
+    assert seen is not None
+    assert seen.spec == spec

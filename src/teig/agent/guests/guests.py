@@ -183,9 +183,9 @@ class Guests:
             self._destroy(guest)
 
     def reboot(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
-        """Stop and start a guest, as one."""
+        """Stop and start a guest, as one. One that could not be started then is not stopped."""
         with self._state.changing(guest, fence) as folder:
-            self.spec(guest)
+            self._check_startable(self.spec(guest), folder)
             self._stop(guest, grace_s)
             domid = self._start(guest, folder)
             want(folder, RUNNING)
@@ -207,7 +207,10 @@ class Guests:
         self._destroy(guest)
         for disk in spec.disks:
             self._grow(folder, guest, disk)
-        self._check_startable(spec, folder)
+        startable.refuse_growing(folder, spec, self._check_startable(spec, folder))
+        free = self._xen.free_mib()
+        if free < spec.memory_mib:
+            raise no_memory(spec, free)
         pool = own_cores.give(self._xen, spec, self._state)
         neighbours.forget(spec.nics)
         marker.touch(mode=0o600)
@@ -281,22 +284,17 @@ class Guests:
             done = create(own_cores.give(self._xen, spec, self._state))
         return done
 
-    def _check_startable(self, spec: Spec, folder: Path) -> None:
+    def _check_startable(self, spec: Spec, folder: Path) -> list[Volume]:
+        """Raise Failure where a guest would not start, however much memory there is; return its disks' volumes."""
+        if GOING_DOWN.exists():
+            raise going_down(spec)
         there = [self._volume(spec.id, disk.number) for disk in spec.disks]
         if (folder / "seed.json").exists():
             volumes.activated(folder, spec.id, "seed")
         startable.refuse_unclean(folder, spec, there)
         startable.refuse_elsewhere(folder, spec, there)
-        if volumes.image_on(folder, there[0]) is None:
-            raise Failure(
-                "conflict",
-                f"Guest {spec.name}: no image is on its first volume.",
-                "Write it.",
-                code="no_image_on_volume",
-            )
-        free = self._xen.free_mib()
-        if free < spec.memory_mib:
-            raise no_memory(spec, free)
+        startable.refuse_imageless(folder, spec, there[0])
+        return there
 
     def _stop(self, guest: str, grace_s: float) -> None:
         """Stop a guest for good, however it answers.

@@ -14,12 +14,25 @@ from teig.agent.disks.volumes import Volume
 def refuse_unclean(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
     """Raise Failure where a guest could read somebody else's bytes from one of its volumes."""
     for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
-        if not volumes.is_clean(folder, volume) or volumes.is_growing(folder, volume):
+        if not volumes.is_clean(folder, volume):
             raise Failure(
                 "conflict",
                 f"Guest {spec.name}: the volume of {disk.device}, {volume.path}, was never made clean.",
                 "If its own volume is in a group that is away, bring that group's disks back. Else create it again.",
                 code="volume_dirty",
+            )
+
+
+def refuse_growing(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
+    """Raise Failure where what was added to one of a guest's volumes was not wiped yet, which its start does."""
+    for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
+        if volumes.is_growing(folder, volume):
+            raise Failure(
+                "conflict",
+                f"Guest {spec.name}: {disk.device}, {volume.path}, was made larger, and what was added is not wiped: "
+                "somebody else's bytes may be there. The guest's own are whole.",
+                f"Start it again, which wipes that: teig guest start {spec.name}",
+                code="volume_growing",
             )
 
 
@@ -35,3 +48,14 @@ def refuse_elsewhere(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
                 f"Have that file written anew, then start the guest: teig guest mend {spec.name}",
                 code="volume_moved",
             )
+
+
+def refuse_imageless(folder: Path, spec: Spec, first: Volume) -> None:
+    """Raise Failure where nothing is on a guest's first volume that it could boot."""
+    if volumes.image_on(folder, first) is None:
+        raise Failure(
+            "conflict",
+            f"Guest {spec.name}: no image is on its first volume.",
+            "Write it.",
+            code="no_image_on_volume",
+        )
