@@ -13,8 +13,12 @@ from typing import Any
 
 import pytest
 
-from teig.agent.guests.streams import relay_socket, relay_terminal
-from tests.agent.given import GUEST, Asking
+from teig.agent.contract.spec import parse_spec
+from teig.agent.guests import streams
+from teig.agent.guests.streams import connection, relay_socket, relay_terminal
+from tests.agent.given import GUEST, Asking, spec
+from tests.agent.processors import domain
+from tests.keeper.given import Xen
 
 BIG = bytes(range(256)) * 2048
 
@@ -193,15 +197,84 @@ def test_a_guest_that_resets_the_connection_ends_the_stream(pipes: _Pipes) -> No
     assert not relay.is_alive()
 
 
-def test_a_guest_that_has_gone_without_a_word_ends_the_stream(pipes: _Pipes) -> None:
-    """As one that was destroyed does, while the caller waits for its answer."""
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for the guest, and see that nothing moves any more, after tenths of a second."""
+    monkeypatch.setattr(streams, "_THERE_MS", 200)
+    monkeypatch.setattr(streams, "_FLUSH_MS", 300)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("talks", [False, True])
+def test_a_guest_that_has_gone_without_a_word_ends_the_stream(pipes: _Pipes, talks: bool) -> None:
+    """As one that was destroyed does, whether the caller waits for its answer or goes on writing."""
     guest, far = socket.socketpair()
     there = [True, True, False]
     relay = _started(relay_socket, pipes.source, pipes.sink, b"GET", far, lambda: there.pop(0))
     assert guest.recv(10) == b"GET"
-    relay.join(60)
+    deadline = time.monotonic() + 30
+    while relay.is_alive() and time.monotonic() < deadline:
+        os.write(pipes.caller_in, b"x" if talks else b"")
+        relay.join(0.05)
     assert not relay.is_alive()
     assert not there
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_a_guest_that_is_gone_said_last_arrives_whole(pipes: _Pipes) -> None:
+    guest, far = socket.socketpair()
+    relay = _started(relay_socket, pipes.source, pipes.sink, b"", far, lambda: False)
+    _started(_answer, guest)
+    found = 0
+    while found < len(BIG):
+        time.sleep(0.05)
+        found += len(os.read(pipes.caller_out, 16384))
+    relay.join(10)
+    assert not relay.is_alive()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_guest_that_cannot_be_asked_for_counts_as_there(pipes: _Pipes) -> None:
+    """The caller reads raw bytes: nothing of the failure may come among them."""
+    guest, far = socket.socketpair()
+    asked: list[int] = []
+
+    def there() -> bool:
+        asked.append(1)
+        raise RuntimeError("(12, 'Cannot allocate memory')")
+
+    relay = _started(relay_socket, pipes.source, pipes.sink, b"", far, there)
+    while len(asked) < 3 and relay.is_alive():
+        time.sleep(0.01)
+    assert relay.is_alive()
+    guest.sendall(b"bye")
+    assert os.read(pipes.caller_out, 100) == b"bye"
+    guest.close()
+    os.close(pipes.caller_in)
+    relay.join(10)
+    assert not relay.is_alive()
+
+
+def test_a_stream_is_to_one_domain_of_a_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one, after a reboot, has another connection, also where it has the same address."""
+
+    class Defined:
+        def spec(self, _: str) -> object:
+            return parse_spec(spec())
+
+    xen, (_, far) = Xen(), socket.socketpair()
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: far)
+    first = domain(5, GUEST)
+    xen.running.append(first)
+    with connection(Defined(), xen, GUEST, 80) as (_, there):  # type: ignore[arg-type]
+        for running, expected in (
+            ([first], True),
+            ([first._replace(dying=True)], False),
+            ([domain(6, GUEST)], False),
+            ([], False),
+        ):
+            xen.running = running
+            assert there() == expected, running
 
 
 def test_what_the_guest_said_last_arrives_whole(pipes: _Pipes) -> None:

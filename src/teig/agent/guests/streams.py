@@ -8,6 +8,7 @@ import select
 import socket
 import stat
 import termios
+import time
 import tty
 from collections.abc import Callable, Iterator
 
@@ -80,8 +81,9 @@ def relay_socket(
 ) -> None:
     """Carry bytes both ways until both have ended, or the caller or the guest has gone. An end of file is passed on.
 
-    `source` and `sink` are the channel, `pending` what the caller has sent already; while nothing moves, `there` is
-    asked for the guest every 5 seconds. No error of either end is raised: it ends the way that meets it.
+    `source` and `sink` are the channel, `pending` what the caller has sent already. Every 5 seconds `there` is asked
+    for the guest, however much the caller writes; what a guest that is gone said last still arrives. No error of either
+    end is raised: it ends the way that meets it.
     """
     up = _Way(source, far.fileno(), lambda: far.shutdown(socket.SHUT_WR), pending)
     down = _Way(far.fileno(), sink, lambda: _end_of_file(sink))
@@ -155,29 +157,49 @@ class _Way:
 def _relay(up: _Way, down: _Way, finished: Callable[[], bool], there: Callable[[], bool] = lambda: True) -> None:
     """Carry bytes both ways. Neither end may keep the other waiting: nothing here blocks but poll(2).
 
-    Where the caller has vanished, or only the guest still has something to take, a guest that takes nothing ends it.
+    Where one of both has vanished, or only the guest still has something to take, it ends when nothing moves any more.
     """
     for handle in {up.source, up.sink, down.sink}:
         os.set_blocking(handle, False)
     vanished = False
+    ask_at = time.monotonic() + _THERE_MS / 1000
     while not finished():
-        poll = select.poll()
-        watched = {} if down.over else {down.sink: 0}  # errors and a hang-up are told in any case
-        for wanted in (up.wants(), down.wants()):
-            for handle, events in wanted.items():
-                watched[handle] = watched.get(handle, 0) | events
-        for handle, events in watched.items():
-            poll.register(handle, events)
+        poll = _watching(up, down)
         ending = vanished or (up.at_end and down.over)
-        ready = poll.poll(_FLUSH_MS if ending else _THERE_MS)
-        if not ready and (ending or not there()):
+        ready = poll.poll(_FLUSH_MS if ending else max(0.0, ask_at - time.monotonic()) * 1000)
+        if not ready and ending:
             return
+        if time.monotonic() >= ask_at:
+            ask_at = time.monotonic() + _THERE_MS / 1000
+            if _is_gone(there):
+                vanished = True
+                up.give_up()
         for handle, happened in ready:
             if handle == down.sink and not down.over and happened & (select.POLLERR | select.POLLHUP):
                 vanished = True
                 down.give_up()
             up.move(handle)
             down.move(handle)
+
+
+def _watching(up: _Way, down: _Way) -> select.poll:
+    """Return a poll(2) on the ends of both ways."""
+    poll = select.poll()
+    watched = {} if down.over else {down.sink: 0}  # errors and a hang-up are told in any case
+    for wanted in (up.wants(), down.wants()):
+        for handle, events in wanted.items():
+            watched[handle] = watched.get(handle, 0) | events
+    for handle, events in watched.items():
+        poll.register(handle, events)
+    return poll
+
+
+def _is_gone(there: Callable[[], bool]) -> bool:
+    """Say whether a guest is known to be gone: one that cannot be asked for may be there."""
+    try:
+        return not there()
+    except Exception:  # noqa: BLE001  (the caller reads raw bytes, where no error can be told)
+        return False
 
 
 def _end_of_file(handle: int) -> None:
