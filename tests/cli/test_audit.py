@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from teig.audit.host import ConfigText
+from teig.cli.audit_sources import rewrite
+from teig.model.errors import HostFault
 from tests.audit.given import BADLY, GOOD
 from tests.cli.conftest import Teig
 from tests.cli.fake_server import FakeServer
@@ -168,6 +173,61 @@ def test_a_link_stays_a_link(teig: Teig, bad: Path) -> None:
     assert [path.name for path in auto.iterdir()] == [link.name]
     assert link.is_symlink()
     assert bad.read_text() == GOOD
+
+
+def test_what_is_kept_of_a_file_in_auto_is_not_started_by_xendomains(teig: Teig, bad: Path) -> None:
+    auto = bad.parent / "auto"
+    auto.mkdir()
+    bad.rename(auto / bad.name)
+    done = teig("audit", "--fix", "--write", str(auto / bad.name))
+    assert f"as it was: {bad}.bak" in done.stdout
+    assert [path.name for path in auto.iterdir()] == [bad.name]
+    assert bad.with_name("web.cfg.bak").read_text() == BAD
+
+
+def test_no_link_that_lies_where_it_writes_is_followed(teig: Teig, bad: Path, tmp_path: Path) -> None:
+    """Root may run it on a file in a folder that is somebody else's."""
+    other = tmp_path / "etc"
+    other.mkdir()
+    (other / "shadow").write_text("root:secret\n")
+    (other / "shadow").chmod(0o600)
+    for name in (".web.cfg.new", "web.cfg.bak.1"):
+        bad.with_name(name).symlink_to(other / "shadow")
+    bad.with_name("web.cfg.bak").symlink_to(other / "made")
+    bad.chmod(0o644)
+    done = teig("audit", "--fix", "--write", str(bad))
+    assert f"as it was: {bad}.bak.2\n" in done.stdout
+    assert (bad.read_text(), bad.with_name("web.cfg.bak.2").read_text()) == (GOOD, BAD)
+    assert [path.name for path in other.iterdir()] == ["shadow"]
+    assert ((other / "shadow").read_text(), (other / "shadow").stat().st_mode & 0o777) == ("root:secret\n", 0o600)
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_disk_that_is_full_leaves_the_file_and_nothing_else(
+    bad: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    """A backup that was cut would look like the first version, and the next run would keep it."""
+    written: list[int] = []
+
+    def full(handle: int) -> None:
+        written.append(handle)
+        if len(written) == fails_at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HostFault, match="No space left on device"):
+        rewrite(ConfigText(str(bad), GOOD))
+    assert list(bad.parent.iterdir()) == [bad]
+    assert bad.read_text() == BAD
+
+
+def test_a_name_that_has_no_room_for_more_is_said(teig: Teig, tmp_path: Path) -> None:
+    long = tmp_path / f"{'g' * 248}.cfg"
+    long.write_text(BAD)
+    done = teig("audit", "--fix", "--write", str(long))
+    assert done.returncode == 1
+    assert "cannot be changed: File name too long" in done.stderr
+    assert (list(tmp_path.iterdir()), long.read_text()) == ([long], BAD)
 
 
 def test_a_link_and_its_file_are_one_guest(teig: Teig, bad: Path) -> None:

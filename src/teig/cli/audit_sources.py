@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import os
-import shutil
+import stat
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -81,25 +82,48 @@ def _unreadable(path: Path, message: str) -> Finding:
 def rewrite(config: ConfigText) -> Path:
     """Write a file anew; return where the old one is kept. At all times the file is either the old or the new one.
 
-    That is FILE.bak, or FILE.bak.1 and so on where such a file is there; beside the file itself, not beside a link.
+    That is FILE.bak, or FILE.bak.1 and so on where something of such a name is there; beside the file itself, not
+    beside a link. The folder may be another user's: no link that lies there is followed, and nothing overwritten.
     """
     path = Path(config.path).resolve()
-    backups = (path.with_name(f"{path.name}.bak{f'.{number}' if number else ''}") for number in itertools.count())
-    backup, new = next(one for one in backups if not one.exists()), path.with_name(f".{path.name}.new")
-    usual = os.umask(0o077)  # the file may hold a password
-    try:
-        shutil.copy2(path, backup)
-        new.write_bytes(config.data())
-        for copy in (backup, new):
-            os.chown(copy, path.stat().st_uid, path.stat().st_gid)
-            shutil.copymode(path, copy)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise HostFault(f"{config.path} cannot be changed: {error.strerror}.", "It is as it was.") from error
-    finally:
-        os.umask(usual)
+    with contextlib.ExitStack() as made:
+        try:
+            with path.open("rb") as file:
+                was, before = os.fstat(file.fileno()), file.read()
+            backup, handle = _new_backup(path)
+            made.callback(backup.unlink, missing_ok=True)
+            _fill(handle, before, was)
+            os.utime(backup, ns=(was.st_atime_ns, was.st_mtime_ns), follow_symlinks=False)
+            handle, name = tempfile.mkstemp(prefix=".teig-", dir=path.parent)
+            made.callback(Path(name).unlink, missing_ok=True)
+            _fill(handle, config.data(), was)
+            Path(name).replace(path)
+        except OSError as error:
+            raise HostFault(f"{config.path} cannot be changed: {error.strerror}.", "It is as it was.") from error
+        made.pop_all()
     return backup
+
+
+def _new_backup(path: Path) -> tuple[Path, int]:
+    """Make an empty file under the first free name; not in a folder `auto`, where xendomains starts all there is."""
+    folder = path.parent.parent if path.parent.name == "auto" else path.parent
+    backup, number = folder / f"{path.name}.bak", 0
+    while True:
+        try:
+            return backup, os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            number += 1
+            backup = folder / f"{path.name}.bak.{number}"
+
+
+def _fill(handle: int, data: bytes, like: os.stat_result) -> None:
+    """Write a file that was just made and close it; it gets the owner and the mode of another."""
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fchown(handle, like.st_uid, like.st_gid)
+        os.fchmod(handle, stat.S_IMODE(like.st_mode))
+        os.fsync(handle)
 
 
 def _from_server(host: str) -> Sources:
