@@ -68,6 +68,49 @@ def test_what_a_killed_build_left_is_swept_and_does_not_count(own_cache: Path, m
     assert _left(own_cache) == []
 
 
+@pytest.mark.parametrize("name", ["cache", "my cache", "käche", "back\\slash", "link"])
+def test_what_is_mounted_in_what_a_build_left_is_never_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "large-disk").mkdir()
+    (tmp_path / "link").symlink_to("large-disk")
+    work = tmp_path / name / ".micro.build-dead"
+    (work / "root/dev").mkdir(parents=True)
+    (work / "root/dev/somebody's").touch()
+    real = str((work / "root/dev").resolve()).replace("\\", "\\134").replace(" ", "\\040")
+    sound = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        lines = f"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:5 / {real} rw - tmpfs none rw\n".encode()
+        return lines if str(path) == "/proc/self/mountinfo" else sound(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(LabFault, match="Something is mounted at"):
+        images._remove(work)
+    assert (work / "root/dev/somebody's").exists()
+    other = tmp_path / name / ".micro.build-dea"
+    other.mkdir()
+    images._remove(other)
+    assert not other.exists()
+
+
+def test_mmdebstrap_speaks_the_language_in_which_it_is_read(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(argv: list[str], *, env: dict[str, str] | None = None, **_more: object) -> str:
+        if "mmdebstrap" in argv:
+            german = env is None or env.get("LC_ALL") != "C"
+            said = "Auf dem Gerät ist kein Speicherplatz mehr verfügbar" if german else "No space left on device"
+            raise process.ProcessFailed(argv, 1, "", f"cp: {said}")
+        return ""
+
+    monkeypatch.setenv("LANG", "de_DE.UTF-8")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setattr(process, "run", fail)
+    with pytest.raises(LabFault) as caught:
+        images.build("micro")
+    assert caught.value.reason == "disk_full"
+    assert _left(own_cache) == []
+
+
 def test_missing_program_names_its_package(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _program, **_more: None)
     with pytest.raises(MissingProgram, match="apt-get install mmdebstrap"):

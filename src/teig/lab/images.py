@@ -12,6 +12,8 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import tempfile
@@ -34,6 +36,7 @@ _PROGRAMS = (
     ("mmdebstrap", "mmdebstrap"), ("mke2fs", "e2fsprogs"), ("cpio", "cpio"), ("qemu-img", "qemu-utils"),
     ("unshare", "util-linux"),
 )  # fmt: skip
+_OCTAL = re.compile(rb"\\([0-7]{3})")
 _EXCLUDED = ("doc", "man", "info", "locale", "lintian")
 
 
@@ -129,10 +132,20 @@ def _sweep(name: str) -> None:
 
 def _remove(folder: Path) -> None:
     """Remove a folder, unless something is mounted below it: then its files are not ours to delete."""
-    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-    if f" {folder}/" in mounts:
-        raise LabFault(f"Something is mounted below {folder}, which a build left.", "Unmount it and try again.")
+    mounted = next((place for place in _mount_points() if place.is_relative_to(folder.resolve())), None)
+    if mounted is not None:
+        raise LabFault(
+            f"Something is mounted at {mounted}, in what a build left.",
+            f"Unmount it and try again: umount {shlex.quote(str(mounted))}",
+        )
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mount_points() -> list[Path]:
+    """Return where something is mounted. Spaces and the like stand there as octal numbers (proc(5))."""
+    lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
+    points = (_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), line.split(b" ")[4]) for line in lines)
+    return [Path(os.fsdecode(point)) for point in points]
 
 
 def _check_space(wanted: Recipe) -> None:
@@ -155,6 +168,7 @@ def _mmdebstrap(wanted: Recipe, work: Path) -> None:
     if lines:
         argv.append("-")  # source lines come on standard input
     environment = {**os.environ, "INITRD": "No", "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+    environment["LC_ALL"] = "C"  # its words are read
     if os.geteuid() == 0:
         environment["TMPDIR"] = str(work)  # where the sweep finds it; a plain user's sub-ids could not reach it there
     stdin = "".join(f"{line}\n" for line in lines).encode()
