@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from teig.agent.host import audit_devices, audit_facts, audit_words
+from teig.agent.host import audit_devices, audit_facts, audit_words, facts
+from teig.agent.host.state import State
+from teig.agent.xen.hypervisor import Hypervisor
 from teig.audit.host import AuditedHost, DiskSettings, HostSettings
 from teig.audit.review import review
 from teig.record import load
@@ -206,6 +208,30 @@ def test_thin_pools() -> None:
 def test_the_agent_answers(asking: Asking) -> None:
     answer = asking.ask("audit_facts")["ok"]
     assert isinstance(load(AuditedHost, answer).settings, HostSettings)
+
+
+def test_names_that_are_no_text_take_nothing_else_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel takes any bytes as the name of a bridge, and udev's rules any for a link."""
+    monkeypatch.setattr(audit_facts, "said", lambda _: None)
+    for folder in ("sys/class/net/xenbr0/bridge", "sys/class/net/br\udcff/bridge", "dev/mapper", "etc/xen"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("a", "\udcff"):
+        (tmp_path / "dev/mapper" / name).symlink_to("../dm-0")
+        (tmp_path / "etc/xen" / f"{name}.cfg").write_text('name = "x"\n')
+    told = json.dumps(audit_facts.audit_facts(tmp_path), ensure_ascii=False).encode()
+    host = load(AuditedHost, json.loads(told))
+    assert [bridge.name for bridge in host.settings.bridges or ()] == ["xenbr0"]
+    assert {name for name, _ in host.settings.links} == {"/dev/mapper/a"}
+    assert [config.path for config in host.configs] == ["/etc/xen/a.cfg", "/etc/xen/\ufffd.cfg"]
+
+
+def test_a_bridge_whose_name_is_no_text_is_not_among_the_host_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("xenbr0", "br\udcff", "br\x07"):
+        (tmp_path / name / "bridge").mkdir(parents=True)
+    monkeypatch.setattr(facts, "NET", tmp_path)
+    assert facts.host_facts(State(tmp_path), Hypervisor())["bridges"] == ["xenbr0"]
 
 
 def test_links_do_not_run_in_circles(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from teig.agent.keeper import pauses
 from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Domain
 from tests.agent.conftest import Making, XenWithRoom
-from tests.agent.given import GUEST, spec
+from tests.agent.given import GUEST, SSH_KEY, spec
 from tests.agent.processors import domain
 from tests.keeper.given import Xen
 
@@ -225,6 +225,21 @@ def test_nothing_of_a_start_or_a_pause_outlives_its_domain(
     assert xen.find(GUEST) is None
     assert not (State(tmp_path).guest_dir(GUEST) / "starting").exists()
     assert pauses.paused(GUEST, tmp_path / "run") is None
+
+
+def test_what_a_guest_was_started_with_is_told_without_its_keys(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are nobody's figure, there may be many, and each inventory would have them twice for each guest."""
+    agent = making()
+    xen.weights[5] = xen.weights[0]
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
+    monkeypatch.setattr(vars(agent)["_limits"], "threads", dict)
+    monkeypatch.setattr(vars(agent)["_limits"], "held", lambda *_: NO_LIMITS)
+    agent.start(GUEST, 1)
+    told = agent.show(GUEST)
+    assert told["spec"]["ssh_keys"] == [SSH_KEY]
+    assert told["started"] == {**told["spec"], "on_crash": "restart", "own_cores": False, "ssh_keys": []}
 
 
 def test_a_dying_domain_does_not_run(making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch) -> None:

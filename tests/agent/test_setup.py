@@ -134,6 +134,31 @@ def test_uninstalling(root: Path, packed: Path) -> None:
     assert not (root / "var/lib/teig").exists()
 
 
+def test_uninstalling_where_the_state_lies_on_another_disk(root: Path, packed: Path) -> None:
+    setup.install(root, packed, SSH_KEY)
+    state, large = root / "var/lib/teig", root / "srv/teig"
+    (state / "images/x").write_text("x")
+    large.parent.mkdir()
+    state.rename(large)
+    state.symlink_to(large)
+    for file in ("starts-0.lock", ".reserve", "theirs"):
+        (large / file).write_text("x")
+    assert uninstalled(json.dumps(setup.uninstall(root)))
+    assert [path.name for path in large.iterdir()] == ["theirs"], "somebody else's"
+    (large / "theirs").unlink()
+    setup.install(root, packed, SSH_KEY)
+    assert uninstalled(json.dumps(setup.uninstall(root)))
+    assert (large.exists(), state.is_symlink()) == (False, False)
+
+
+def test_uninstalling_tells_what_could_not_be_removed(
+    root: Path, packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.install(root, packed, SSH_KEY)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    assert not uninstalled(json.dumps(setup.uninstall(root)))
+
+
 def test_what_somebody_has_damaged_is_put_right_by_the_next_installing(root: Path, packed: Path) -> None:
     setup.install(root, packed, SSH_KEY)
     script = root / SCRIPTS / "teig-block"

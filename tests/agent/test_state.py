@@ -170,3 +170,17 @@ def test_only_the_agent_s_own_reserve_is_given_up(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="No space"):
         write_whole(tmp_path / "authorized_keys", b"x")
     assert (tmp_path / ".reserve").exists()
+
+
+def test_a_damaged_fence_says_what_leads_on(tmp_path: Path) -> None:
+    """A file system may give zeros back after a power cut, and every verb asks for it."""
+    state = State(tmp_path)
+    with state.changing(GUEST, 5) as folder:
+        (folder / "fence").write_bytes(b"\0\0")
+    with pytest.raises(Failure, match="is damaged") as caught, state.changing(GUEST, 6):
+        pass
+    argv = caught.value.todo.rpartition(": ")[2].split()
+    assert argv == ["rm", str(folder / "fence")]
+    subprocess.run(argv, check=True)
+    with state.changing(GUEST, 6):
+        assert state.fence(GUEST) == 6

@@ -349,11 +349,27 @@ def test_a_stream_carries_both_ways_at_once(tmp_path: Path) -> None:
         assert asyncio.run(asked(far)) == 4 * size
 
 
-def test_a_guest_whose_description_is_none_hides_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "damage", "shown_as"),
+    [
+        ("spec", {**spec(), "vcpus": 10**9}, None),
+        ("started", {**spec(), "memory_mib": -1}, None),
+        ("started", "none", None),
+        ("ran_s", 1e300, None),
+        ("ran_s", "long", None),
+        ("cpu_time_ns", -5, 0),
+        ("held", 7, ""),
+        ("answers", "perhaps", None),
+    ],
+)
+def test_a_guest_of_which_something_is_damaged_hides_no_other(
+    tmp_path: Path, part: str, damage: object, shown_as: object
+) -> None:
+    """They come from the guest's own files on the host; all else of it is still known."""
     simulated, text = SimulatedHost("sim1"), dump(load(GuestSpec, spec()))
-    other = {**text, "id": "11111111-2222-4333-8444-555555555555", "name": "other", "vcpus": 10**9}
-    there = dump(GuestOnHost(GuestId(GUEST), 1, load(GuestSpec, text), None, "", None, (0,)))
-    damaged = {**there, "id": other["id"], "spec": other}
+    other = {**text, "id": "11111111-2222-4333-8444-555555555555", "name": "other"}
+    there = dump(GuestOnHost(GuestId(GUEST), 1, load(GuestSpec, text), 7, "running", None, (0,), 5, ran_s=5.0))
+    damaged = {**there, "id": other["id"], "spec": other, "started": other, part: damage}
     told = {**dump(simulated.inventory()), "guests": [damaged, there]}
     shown = (tmp_path / "told.json", tmp_path / "shown.json")
     for path, value in zip(shown, (told, damaged), strict=True):
@@ -366,9 +382,9 @@ def test_a_guest_whose_description_is_none_hides_no_other(tmp_path: Path) -> Non
 """
     with reached(tmp_path, scripted.agent(tmp_path, body)) as (_, far):
         found = {guest.id: guest for guest in far.inventory().guests}
-        assert found[GuestId(GUEST)].spec == load(GuestSpec, text)
-        assert found[GuestId(other["id"])].spec is None
-        assert far.guest(GuestId(other["id"])).spec is None
+        assert found[GuestId(GUEST)] == load(GuestOnHost, there)
+        sound = {**there, "id": other["id"], "spec": other, "started": other, part: shown_as}
+        assert found[GuestId(other["id"])] == far.guest(GuestId(other["id"])) == load(GuestOnHost, sound)
 
 
 def test_only_what_carries_images_is_compressed(host: Host, folder: Path) -> None:

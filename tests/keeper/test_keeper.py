@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from teig.agent.contract.failure import Failure
+from teig.agent.contract.spec import parse_spec
 from teig.agent.host import boot
 from teig.agent.host.state import locked
 from teig.agent.keeper import keeper
@@ -16,7 +17,7 @@ from teig.agent.keeper.keeper import Keeper
 from teig.agent.network import shaping
 from teig.agent.xen import processor
 from teig.agent.xen.hypervisor import Changes, Share, boottime
-from tests.agent.given import GUEST
+from tests.agent.given import GUEST, spec
 from tests.agent.processors import domain
 from tests.keeper.given import Host
 
@@ -137,6 +138,26 @@ def test_a_guest_whose_cards_cannot_be_set_keeps_no_other_from_its_own(
     host.run(8, guest=OTHER)
     keeping.reconcile()
     assert seen == [7, 8]
+
+
+def test_a_card_that_cannot_be_set_keeps_no_other_of_its_guest_from_its_limit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limited: list[str] = []
+
+    def must(argv: list[str], _: str) -> str:
+        if "vif7.0" in argv:
+            raise Failure("host", "tc failed: Operation not supported")
+        limited.append(argv[4])
+        return ""
+
+    for card in ("vif7.0", "vif7.1"):
+        (tmp_path / card).mkdir()
+    monkeypatch.setattr(shaping, "NET", tmp_path)
+    monkeypatch.setattr(shaping, "must", must)
+    with pytest.raises(Failure, match="Operation not supported"):
+        shaping.hold(parse_spec(spec()), 7, {})
+    assert limited == ["vif7.1"]
 
 
 def test_cards_that_come_after_their_domain_are_held_when_they_connect(

@@ -211,7 +211,7 @@ def remove_host(
     typer.echo(f"Host {name} is removed{lost}.")
     if uninstall:
         emptied = enrolment.uninstall(enrolment.Login(uninstall, ssh_config, port))
-        kept = "" if emptied else " Guests are still defined there: /var/lib/teig and /etc/xen/scripts/teig-* stay."
+        kept = "" if emptied else " Files of guests stay in /var/lib/teig there, and /etc/xen/scripts/teig-* with them."
         typer.echo(f"The agent is removed from {uninstall}.{kept}")
 
 

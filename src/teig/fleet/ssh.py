@@ -349,18 +349,25 @@ class SshHost:
         return Unreachable(f"The connection to host {self.link.host.name} was ended.", "Try again.")
 
 
+_UNKNOWN: Final = {"spec": None, "started": None, "ran_s": None, "answers": None, "held": "", "cpu_time_ns": 0}
+"""What a guest's own files on its host can make unreadable, and what stands for it then."""
+
+
 def _readable(untrusted_guest: Any) -> Any:
-    """Return what an agent says of a guest; without its description where that is none, which is that guest's alone."""
+    """Return what an agent says of a guest, without what of it cannot be so, which is that guest's alone."""
     if not isinstance(untrusted_guest, dict):
         return untrusted_guest
-    told = dict(untrusted_guest)
-    for part in ("spec", "started"):
-        try:
-            if told.get(part) is not None:
-                load(GuestSpec, told[part])
-        except InvalidRequest:
-            told[part] = None
-    return told
+    bare = {**untrusted_guest, **_UNKNOWN}
+    said = {part: untrusted_guest[part] for part in _UNKNOWN if part in untrusted_guest}
+    return {**bare, **{part: value for part, value in said.items() if _fits({**bare, part: value})}}
+
+
+def _fits(untrusted_guest: dict[str, Any]) -> bool:
+    try:
+        load(GuestOnHost, untrusted_guest)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def _readable_guests(untrusted_inventory: dict[str, Any]) -> dict[str, Any]:

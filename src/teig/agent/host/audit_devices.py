@@ -26,7 +26,7 @@ def devices(root: Path) -> dict[str, Any]:
         "disks": [_disk(path) for path in sorted(block.glob("*")) if not _VIRTUAL.match(path.name)],
         "arrays": [_array(path) for path in sorted(block.glob("md*")) if (path / "md/level").exists()],
         "mounted": mounted(_word(root / "proc/mounts"), _word(root / "proc/swaps")),
-        "bridges": [_bridge(path) for path in sorted(root.glob("sys/class/net/*/bridge"))],
+        "bridges": [_bridge(path) for path in sorted(root.glob("sys/class/net/*/bridge")) if _is_text(path.parent)],
         "bridge_netfilter": _word(root / "proc/sys/net/bridge/bridge-nf-call-iptables") == "1",
         "time_service": _time_service(root),
         "links": list(_links(root)),
@@ -97,12 +97,17 @@ def _links(root: Path) -> Iterator[list[str]]:
     count = 0
     for pattern in ("dev/mapper/*", "dev/disk/*/*", "dev/*/*"):
         for path in sorted(root.glob(pattern)):
-            if path.is_symlink() and path.parent.name not in ("char", "fd") and count < MOST_LINKS:
+            if path.is_symlink() and _is_text(path) and path.parent.name not in ("char", "fd") and count < MOST_LINKS:
                 count += 1
                 yield [
                     f"/{path.relative_to(root)}",
                     f"/{os.path.relpath(os.path.realpath(path), os.path.realpath(root))}",
                 ]
+
+
+def _is_text(path: Path) -> bool:
+    """Say whether a name can be told: the kernel takes any bytes for one."""
+    return path.name.isprintable()
 
 
 def _word(path: Path) -> str:

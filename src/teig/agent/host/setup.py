@@ -27,6 +27,7 @@ from teig.agent.xen import hotplug
 AGENT = "usr/local/lib/teig/agent.pyz"
 COMMAND = f"/usr/bin/python3 -I /{AGENT} serve"
 _STATE = "var/lib/teig"
+_KEPT = ("guests", "images", "*.lock", ".reserve")
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -98,8 +99,22 @@ def uninstall(root: Path) -> dict[str, Any]:
     kept = any((root / _STATE / "guests").glob("*/spec.json"))
     if not kept:
         hotplug.uninstall(root)
-        shutil.rmtree(root / _STATE, ignore_errors=True)
-    return {"state_removed": not kept}
+        _remove_state(root / _STATE)
+    return {"state_removed": not any((root / _STATE / part).exists() for part in ("guests", "images"))}
+
+
+def _remove_state(folder: Path) -> None:
+    """Remove what the agent kept. Where a link leads to it on another disk, what is not the agent's there stays."""
+    if not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in [path for pattern in _KEPT for path in folder.glob(pattern)]:
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.resolve().rmdir()
+        folder.unlink()
 
 
 def authorize(root: Path, line: str | None) -> None:

@@ -111,13 +111,19 @@ class State:
 
     def fence(self, guest: str) -> int:
         """Return the highest fencing number that acted on a guest, 0 before the first."""
+        file = self.guest_dir(guest) / "fence"
         try:
-            text = (self.guest_dir(guest) / "fence").read_text(errors="replace").strip()
+            text = file.read_text(errors="replace").strip()
         except FileNotFoundError:
             return 0
         if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= arguments.MOST_FENCE:
             return int(text)
-        raise host_fault("state_damaged", f"The file {self.guest_dir(guest) / 'fence'} on the host is damaged.")
+        raise host_fault(
+            "state_damaged",
+            f"The file {file} on the host is damaged: which Teig server acts on the guest is not known.",
+            "Where only one server manages this host, or the others have been stopped, remove it on the host, and try "
+            f"again, which writes it anew: rm {file}",
+        )
 
     @contextlib.contextmanager
     def changing(self, guest: str, fence: Optional[int], wait_s: float = LOCK_WAIT_S) -> Iterator[Path]:

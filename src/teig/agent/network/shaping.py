@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from teig.agent.contract.failure import Failure
 from teig.agent.contract.spec import Spec
 from teig.agent.host.process import must
 
@@ -30,13 +31,21 @@ def _cards(spec: Spec, domid: int) -> list[str]:
 
 
 def hold(spec: Spec, domid: int, rates: dict[str, int]) -> list[str]:
-    """Hold a guest's cards to what they may receive; `rates` is what `received` said. Return what had to be done."""
-    did = []
+    """Hold a guest's cards to what they may receive; `rates` is what `received` said. Return what had to be done.
+
+    One that cannot be limited keeps no other from it, and is told when all were tried.
+    """
+    did, failed = [], []
     for card in _cards(spec, domid):
         if not (NET / card).exists() or rates.get(card) == bytes_per_second(spec.in_kbit):
             continue
-        must(replace_argv(card, spec.in_kbit), "tc_failed")
-        did.append(f"{card} may receive {spec.in_kbit} kbit/s")
+        try:
+            must(replace_argv(card, spec.in_kbit), "tc_failed")
+            did.append(f"{card} may receive {spec.in_kbit} kbit/s")
+        except Failure as failure:
+            failed.append(failure)
+    if failed:
+        raise failed[0]
     return did
 
 
