@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pool_bench, pools
 from teig.agent.disks.pools import Group, parse_report
+from teig.agent.host import facts
 from teig.agent.host.state import State
 from teig.model.host import VolumeGroup
 from teig.record import load
@@ -103,6 +105,42 @@ def test_what_lvm_misses(block: Sys) -> None:
     block.disk("sda")
     problem = only(report("/dev/sda", "[unknown]", missing=1, sick="partial"), block).problem
     assert problem == "1 of its physical volumes are missing; logical volume data: partial"
+
+
+def test_a_group_in_which_lvm_does_nothing_is_told_as_such(block: Sys) -> None:
+    """`lvm fullreport` names exported groups, and both of two that have one name."""
+    told = json.loads(report("/dev/sda"))["report"][0]
+    exported = {**told, "vg": [{**told["vg"][0], "vg_name": "vg1", "vg_exported": "exported"}]}
+    plain, carried_off, *_ = parse_report(json.dumps({"report": [told, exported]}), block.root)
+    assert (plain.problem, carried_off.problem) == ("", "it is exported, and LVM does nothing in it (vgimport)")
+    twice = parse_report(json.dumps({"report": [told, told]}), block.root)
+    assert ["another group has the same name" in group.problem for group in twice] == [True, True]
+
+
+def test_what_lvm_says_between_is_no_part_of_its_report(block: Sys) -> None:
+    """LVM 2.03.16, where a disk's metadata is damaged: it says so on standard output, and leaves that group out."""
+    block.disk("sda")
+    lines = json.dumps(json.loads(report("/dev/sda")), indent=4).splitlines()
+    orphan = ',{"pv": [{"pv_name": "/dev/sdb"}]}'
+    text = "\n".join([*lines[:2], "  Retrying metadata scan.", *lines[2:-2], orphan, *lines[-2:]])
+    assert only(text, block).name == "vg0"
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", '{"report": [5]}', '{"report": [{"vg": [{"vg_name": "vg0"}]}]}'])
+def test_what_lvm_prints_oddly_is_told_and_hides_nothing_else(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setattr(pools, "must", lambda *_: said)
+    told = facts._groups()
+    assert told["volume_groups"] == []
+    assert told["lvm_failure"]
+
+
+def test_what_lvm_says_instead_of_its_groups_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "must", lambda *_: _raise(host_fault("lvm_failed", "lvm failed: No.")))
+    assert facts._groups() == {"volume_groups": [], "lvm_failure": "lvm failed: No."}
+
+
+def _raise(failure: Failure) -> str:
+    raise failure
 
 
 def test_what_a_killed_measurement_left_does_not_keep_out_the_next(

@@ -11,18 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from teig.agent.contract.failure import host_fault
 from teig.agent.host.process import must
 
 CLASS_BLOCK = Path("/sys/class/block")
 _REPORT = (
     "lvm", "fullreport", "--reportformat", "json", "--units", "b", "--nosuffix",
-    "--configreport", "vg", "-o", "vg_name,vg_size,vg_free,vg_missing_pv_count,vg_extent_size",
-    "--configreport", "pv", "-o", "pv_name",
-    "--configreport", "lv", "-o", "lv_name,lv_health_status,lv_size,lv_tags",
+    "--configreport", "vg", "-o", "vg_name,vg_uuid,vg_exported,vg_size,vg_free,vg_missing_pv_count,vg_extent_size",
+    "--configreport", "pv", "-o", "pv_name,pv_uuid",
+    "--configreport", "lv", "-o", "lv_name,lv_uuid,origin,lv_health_status,lv_size,lv_tags",
     "--configreport", "pvseg", "-o", "pvseg_start",
     "--configreport", "seg", "-o", "segtype",
 )  # fmt: skip
 _MIRRORED = ("raid1", "raid10")
+_JSON = ("{", "}", "[", "]", ",", '"')
+"""How a line of LVM's JSON begins."""
 
 
 class Group(NamedTuple):
@@ -44,12 +47,32 @@ def groups(block: Path = CLASS_BLOCK) -> list[Group]:
     return sorted(found, key=lambda group: (-group.size_bytes, group.name))
 
 
+def reports() -> list[dict[str, Any]]:
+    """Return what `lvm fullreport` says of each volume group: of exported ones too, and of all volumes in them."""
+    return _parsed(must(_REPORT, "lvm_failed"))
+
+
+def _parsed(text: str) -> list[dict[str, Any]]:
+    """Return the reports of groups. LVM 2.03.16 prints words on lines between: "Retrying metadata scan."."""
+    told = "\n".join(line for line in text.splitlines() if line.lstrip()[:1] in _JSON)
+    try:
+        return [report for report in json.loads(told)["report"] if report.get("vg")]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise host_fault(
+            "lvm_failed",
+            f"What lvm fullreport printed cannot be read: {error!r}.",
+            f"Run it on the host by hand: {' '.join(_REPORT)}",
+        ) from error
+
+
 def parse_report(text: str, block: Path = CLASS_BLOCK) -> list[Group]:
     """Return the volume groups in the output of `lvm fullreport`, with what /sys says of their disks."""
-    return [_group(report, block) for report in json.loads(text)["report"] if report.get("vg")]
+    found = _parsed(text)
+    names = [report["vg"][0]["vg_name"] for report in found]
+    return [_group(report, block, names.count(name) > 1) for report, name in zip(found, names)]  # noqa: B905
 
 
-def _group(report: dict[str, Any], block: Path) -> Group:
+def _group(report: dict[str, Any], block: Path, has_namesake: bool) -> Group:
     about = report["vg"][0]
     devices = [Path(row["pv_name"]).resolve().name for row in report["pv"] if row["pv_name"].startswith("/dev/")]
     there = [block / name for name in devices if (block / name).exists()]
@@ -60,7 +83,7 @@ def _group(report: dict[str, Any], block: Path) -> Group:
         int(about["vg_free"]),
         medium_of(below),
         redundancy_of(there),
-        "; ".join([*_lvm_problems(report), *md_problems(below)]),
+        "; ".join([*_lvm_problems(report, has_namesake), *md_problems(below)]),
         int(about.get("vg_extent_size") or 4 << 20),
         sum(int(row["lv_size"]) for row in report.get("lv", []) if "teig" in row.get("lv_tags", "").split(",")),
     )
@@ -111,9 +134,14 @@ def md_problems(devices: list[Path]) -> list[str]:
     return found
 
 
-def _lvm_problems(report: dict[str, Any]) -> list[str]:
-    missing = int(report["vg"][0]["vg_missing_pv_count"] or 0)
+def _lvm_problems(report: dict[str, Any], has_namesake: bool) -> list[str]:
+    about = report["vg"][0]
+    missing = int(about["vg_missing_pv_count"] or 0)
     found = [f"{missing} of its physical volumes are missing"] if missing else []
+    if about.get("vg_exported"):
+        found.append("it is exported, and LVM does nothing in it (vgimport)")
+    if has_namesake:
+        found.append("another group has the same name, and LVM does nothing in either (vgrename UUID NAME)")
     sick = [row for row in report.get("lv", []) if row["lv_health_status"]]
     return found + [f"logical volume {row['lv_name']}: {row['lv_health_status']}" for row in sick]
 

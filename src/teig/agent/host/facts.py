@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from teig.agent.contract.failure import Failure
+from teig.agent.contract.failure import failure_of
 from teig.agent.contract.protocol import CAPABILITIES
 from teig.agent.disks import pools
 from teig.agent.guests.guests import Guests
@@ -141,8 +141,8 @@ def autoballoon(xl_conf: str, xen_command_line: str) -> bool:
 def _groups() -> dict[str, Any]:
     try:
         return {"volume_groups": [group._asdict() for group in pools.groups()]}
-    except Failure as failure:
-        return {"volume_groups": [], "lvm_failure": failure.message}
+    except Exception as error:  # noqa: BLE001  (what LVM says of one group must not hide all else of the host)
+        return {"volume_groups": [], "lvm_failure": failure_of(error).message}
 
 
 def _read(path: Path) -> str:
