@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from teig.agent.contract.failure import Failure
-from teig.agent.host.state import State, make_private, write_whole
+from teig.agent.host.state import State, make_private, read_json, write_whole
 from tests.agent.given import GUEST
 
 HOLD = """
@@ -184,3 +184,18 @@ def test_a_damaged_fence_says_what_leads_on(tmp_path: Path) -> None:
     subprocess.run(argv, check=True)
     with state.changing(GUEST, 6):
         assert state.fence(GUEST) == 6
+
+
+def test_who_finds_a_damaged_file_is_told_what_leads_on(tmp_path: Path) -> None:
+    state, file = State(tmp_path), tmp_path / "disk0.json"
+    file.write_bytes(b"{")
+    make_private(state.guest_dir(GUEST))
+    (state.guest_dir(GUEST) / "fence").write_text("x")
+    for read, todo in (
+        (lambda: read_json(file), f"mv {file} {file}.damaged"),
+        (lambda: state.fence(GUEST), f"rm {state.guest_dir(GUEST) / 'fence'}"),
+    ):
+        with pytest.raises(Failure) as caught:
+            read()
+        assert caught.value.code == "state_damaged"
+        assert caught.value.todo.endswith(todo)

@@ -252,4 +252,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise host_fault("state_damaged", f"The file {path} on the host is damaged: {error}.") from error
+        raise host_fault(
+            "state_damaged",
+            f"The file {path} on the host is damaged: {error}.",
+            f"Restore it from a backup of the host. Without one, move it away and have what it described made anew; "
+            f"a guest can be deleted: mv {path} {path}.damaged",
+        ) from error
