@@ -12,7 +12,7 @@ from teig.agent.contract.failure import Failure
 from teig.agent.contract.spec import ImageFile
 from teig.agent.disks import pools, volumes
 from teig.agent.disks.pools import Group
-from teig.agent.disks.volumes import LogicalVolume, Volume, Volumes, copy, write_image
+from teig.agent.disks.volumes import Volume, Volumes, copy, write_image
 from teig.agent.host.process import Done
 from tests.agent.given import FILES, GUEST, IMAGE, ROOT_BYTES, sha256
 
@@ -179,38 +179,12 @@ def _breaks(*_: object) -> None:
     raise OSError("The power went.")
 
 
-def test_a_deletion_that_was_broken_off_does_not_take_an_absent_group_for_an_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "vg": "vg1"}')
-    there = [LogicalVolume("vg1", volumes.volume_name(GUEST, "disk0"))]
-    monkeypatch.setattr(volumes, "logical_volumes", lambda: there)
-    monkeypatch.setattr(pools, "groups", list)
-    monkeypatch.setattr(volumes, "remove", _breaks)
-    with pytest.raises(OSError, match="power"):
-        Volumes().delete(tmp_path, GUEST, "disk0")
-    assert not volumes.is_clean(tmp_path, Volume("vg1", GUEST, "disk0", "LVM-1")), "it may be half wiped"
-    there.clear()  # its group's disk is away, when the deletion is tried again
-    with pytest.raises(Failure, match="lies in volume group vg1, and the host does not see it"):
-        Volumes().delete(tmp_path, GUEST, "disk0")
-
-
 def test_a_growth_that_was_broken_off_is_remembered_while_an_image_is_written(
     tmp_path: Path, source: Path, volume: Volume
 ) -> None:
     (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "growing": 4096}')
     write_image(tmp_path, volume, IMAGE, source, _entry())
     assert json.loads((tmp_path / "disk0.json").read_text()) == {"uuid": "LVM-1", "growing": 4096, "image": IMAGE}
-
-
-def test_a_volume_with_a_snapshot_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = volumes.volume_name(GUEST, "disk0")
-    there = [LogicalVolume("vg0", name), LogicalVolume("vg0", "backup", name)]
-    monkeypatch.setattr(volumes, "logical_volumes", lambda: there)
-    monkeypatch.setattr(volumes, "remove", _breaks)
-    with pytest.raises(Failure, match="has the snapshot vg0/backup") as caught:
-        Volumes().delete(tmp_path, GUEST, "disk0")
-    assert caught.value.code == "volume_has_snapshot"
 
 
 @pytest.mark.parametrize("group", ["v", "data-", "a-b", "vg0"])
@@ -235,21 +209,6 @@ def test_a_volume_of_an_older_agent_is_known_by_its_rounded_size(
     assert not Volumes().has(tmp_path, GUEST, "disk0", SIZE + 1)
 
 
-@pytest.mark.parametrize("mark", [{"uuid": "LVM-1", "vg": "vg1"}, {"uuid": "LVM-1", "image": "i"}])
-def test_a_volume_whose_group_is_away_is_never_deleted_however_old_its_mark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: dict[str, str]
-) -> None:
-    """The first agents did not write down the group."""
-    (tmp_path / "disk0.json").write_text(json.dumps(mark))
-    monkeypatch.setattr(volumes, "logical_volumes", list)
-    monkeypatch.setattr(pools, "groups", list)
-    with pytest.raises(Failure) as caught:
-        Volumes().delete(tmp_path, GUEST, "disk0")
-    assert caught.value.code == "no_volume_group"
-    assert f"rm {tmp_path / 'disk0.json'}" in caught.value.todo
-    assert (tmp_path / "disk0.json").exists()
-
-
 @pytest.mark.parametrize("lvm_answers", [True, False])
 def test_a_growth_that_is_refused_wipes_what_an_earlier_one_has_added(
     tmp_path: Path, volume: Volume, lvm: list[str], monkeypatch: pytest.MonkeyPatch, lvm_answers: bool
@@ -267,66 +226,3 @@ def test_a_growth_that_is_refused_wipes_what_an_earlier_one_has_added(
     assert not volumes.is_growing(tmp_path, volume)
     assert Path(volume.path).read_bytes() == b"g" * SIZE + bytes(SIZE)
     assert "growing" not in _mark(tmp_path)
-
-
-@pytest.fixture
-def inactive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A guest's volume that LVM knows and has not activated; returns what was done with it."""
-    did: list[str] = []
-    name = volumes.volume_name(GUEST, "disk0")
-    (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "vg": "vg0", "size_bytes": 1048576, "image": "i"}')
-
-    def must(argv: list[str], *_: object) -> str:
-        did.append(argv[0])
-        return ""
-
-    def mapped() -> list[Volume]:
-        return [Volume("vg0", GUEST, "disk0", "LVM-1")] if "lvchange" in did else []
-
-    monkeypatch.setattr(volumes, "must", must)
-    monkeypatch.setattr(volumes, "mapped", mapped)
-    monkeypatch.setattr(volumes, "logical_volumes", lambda: [LogicalVolume("vg0", name)])
-    monkeypatch.setattr(volumes, "size_of", lambda _path: SIZE)
-    monkeypatch.setattr(volumes, "wipe", lambda *_: did.append("wipe"))
-    return did
-
-
-def test_a_volume_that_is_not_active_is_activated_and_never_made_anew(tmp_path: Path, inactive: list[str]) -> None:
-    """The host has booted, and its group has come late; what is on the volume is the guest's."""
-    assert Volumes().create(tmp_path, GUEST, "disk0", SIZE, "vg0").uuid == "LVM-1"
-    assert inactive == ["lvchange"]
-
-
-def test_a_volume_is_found_once_it_is_active(tmp_path: Path, inactive: list[str]) -> None:
-    assert volumes.find(tmp_path, GUEST, "disk0") is None
-    found = volumes.activated(tmp_path, GUEST, "disk0")
-    assert found is not None
-    assert volumes.activated(tmp_path, GUEST, "disk0") == found
-    assert inactive == ["lvchange"]
-
-
-@pytest.mark.parametrize("own_first", [True, False])
-def test_of_two_volumes_of_one_name_the_guest_has_its_own(
-    tmp_path: Path, volume: Volume, monkeypatch: pytest.MonkeyPatch, own_first: bool
-) -> None:
-    """As after `vgimportclone`, which keeps the names of volumes."""
-    copied = Volume("vg0clone", GUEST, "disk0", "LVM-2")
-    there = [volume, copied] if own_first else [copied, volume]
-    monkeypatch.setattr(volumes, "mapped", lambda: there)
-    assert volumes.find(tmp_path, GUEST, "disk0") == volume
-    assert volumes.activated(tmp_path, GUEST, "disk0") == volume
-    assert volumes.disks_of(tmp_path, GUEST, there) == {0: volume}
-
-
-def test_a_copy_is_not_taken_for_the_volume_whose_group_is_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "disk0.json").write_text('{"uuid": "LVM-1", "vg": "vg1"}')
-    copied = Volume("vg0", GUEST, "disk0", "LVM-2")
-    monkeypatch.setattr(volumes, "mapped", lambda: [copied])
-    monkeypatch.setattr(volumes, "logical_volumes", lambda: [LogicalVolume("vg0", volumes.volume_name(GUEST, "disk0"))])
-    monkeypatch.setattr(pools, "groups", lambda: [Group("vg0", 1 << 30, 0, "ssd", "none", "")])
-    monkeypatch.setattr(volumes, "remove", _breaks)
-    with pytest.raises(Failure, match="lies in volume group vg1, and the host does not see it"):
-        Volumes().delete(tmp_path, GUEST, "disk0")
-    assert volumes.is_clean(tmp_path, Volume("vg1", GUEST, "disk0", "LVM-1")), "its mark is gone"

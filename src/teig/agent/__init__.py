@@ -11,6 +11,7 @@
     disks/      volumes    logical volumes             images       kernels and root file systems
                 pools      volume groups, their health pool_bench   what their disks can do
                 seed       first-boot data for cloud-init
+                ownership  which volume is a guest's own, among copies
     network/    shaping    what guests may receive     neighbours   Domain-0's table of them
     xen/        hypervisor Xen, read through its own Python bindings
                 credit2    that scheduler's figures    processor    weights and caps

@@ -5,8 +5,9 @@ What was measured and why it is linear and wiped is in docs/agent.md.
 
 LVM gives a new volume with its previous owner's bytes. So it is wiped, and only then is `diskN.json` written, with the
 volume's own device-mapper UUID: a crash in between leaves a volume without that file, which `guest_start` refuses and
-`volume_create` wipes again; and a file that outlived its volume fits no other. What the kernel knows of volumes is
-read from /sys, because starting an LVM program takes up to half a second on a slow Dom0.
+`volume_create` wipes again. Which volume is a guest's own, among copies too, is `teig.agent.disks.ownership`'s part.
+What the kernel knows of volumes is read from /sys, because starting an LVM program takes up to half a second on a slow
+Dom0.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Any, NamedTuple
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.contract.spec import ImageFile
-from teig.agent.disks import pools
+from teig.agent.disks import ownership, pools
+from teig.agent.disks.ownership import LogicalVolume, Lvm, LvmGroup, clean_mark, gone_mark, leaving_mark, mark_of
 from teig.agent.host import progress
 from teig.agent.host.process import Done, must, run
 from teig.agent.host.state import read_json, sync_dir, write_json
@@ -36,6 +38,7 @@ _BLOCK = 64 << 10
 _ZEROS = bytes(_BLOCK)
 _READ = 1 << 18
 _MAPPED = Path("/sys/block")
+_DEV = Path("/dev")
 _OURS = re.compile(
     r"(?P<vg>(?:[^-]|--)+)-teig--(?P<guest>[0-9a-f]{8}(?:--[0-9a-f]{4}){3}--[0-9a-f]{12})--(?P<what>seed|disk[0-7])"
 )
@@ -53,7 +56,7 @@ class Volume(NamedTuple):
     @property
     def path(self) -> str:
         """The block device."""
-        return f"/dev/{self.vg}/{volume_name(self.guest, self.what)}"
+        return f"{_DEV}/{self.vg}/{volume_name(self.guest, self.what)}"
 
 
 def volume_name(guest: str, what: str) -> str:
@@ -77,26 +80,19 @@ def mapped() -> list[Volume]:
 
 
 def find(folder: Path, guest: str, what: str) -> Volume | None:
-    """Return one volume, None where it is not active.
-
-    Another group may have one of the same name, after `vgimportclone` for example: the one that was made clean counts.
-    """
+    """Return a guest's own volume, None where it is not active."""
     same = [volume for volume in mapped() if (volume.guest, volume.what) == (guest, what)]
-    return _own(folder, same) if same else None
+    return ownership.own_among(mark_of(folder, what), same) if same else None
 
 
 def disks_of(folder: Path, guest: str, volumes: list[Volume]) -> dict[int, Volume]:
-    """Return a guest's disks among some volumes, by their indices and in their order; of two, as `find` does."""
+    """Return a guest's own disks among some volumes, by their indices and in their order."""
     found: dict[int, list[Volume]] = {}
     for volume in volumes:
         if volume.guest == guest and volume.what.startswith("disk"):
             found.setdefault(int(volume.what[4:]), []).append(volume)
-    return {index: _own(folder, same) for index, same in sorted(found.items())}
-
-
-def _own(folder: Path, same: list[Volume]) -> Volume:
-    """Return which of the volumes of one name is the guest's own; no file is read where there is only one."""
-    return same[0] if len(same) == 1 else next((one for one in same if is_clean(folder, one)), same[0])
+    own = {index: ownership.own_among(mark_of(folder, f"disk{index}"), same) for index, same in sorted(found.items())}
+    return {index: volume for index, volume in own.items() if volume is not None}
 
 
 class Volumes:
@@ -112,9 +108,8 @@ class Volumes:
 
         It is made in the volume group `pool`, or where the guest's first volume is. LVM rounds its size up.
         """
-        volume = find(folder, guest, what)
-        if _mark(folder, what).exists():
-            volume = activated(folder, guest, what)  # the host may have booted just now
+        look = activated if clean_mark(folder, what).exists() else find  # the host may have booted just now
+        volume = look(folder, guest, what)
         if volume and is_clean(folder, volume) and not _fits(folder, volume, size_bytes):
             raise Failure(
                 "conflict",
@@ -123,11 +118,14 @@ class Volumes:
             )
         if volume and is_clean(folder, volume):
             return volume
-        if volume:
-            self.delete(folder, guest, what)  # half made: its size may be another
-        volume = self._lvcreate(guest, what, size_bytes, pool or self._beside(folder, guest))
+        known = ownership.lvm()
+        group = known.group(pool or self._beside(folder, guest))
+        self._clear(folder, guest, what, known, group)  # what is half made: its size may be another
+        volume, mark = self._lvcreate(folder, guest, what, size_bytes, group)
         wipe(volume.path, size_of(volume.path))
-        write_json(_mark(folder, what), {"uuid": volume.uuid, "vg": volume.vg, "size_bytes": size_bytes})
+        write_json(clean_mark(folder, what), {**mark, "uuid": volume.uuid, "size_bytes": size_bytes})
+        for path in (leaving_mark(folder, what), gone_mark(folder, what)):
+            path.unlink(missing_ok=True)
         return volume
 
     def _beside(self, folder: Path, guest: str) -> str:
@@ -136,20 +134,23 @@ class Volumes:
             raise Failure("conflict", "The volume of xvda is not there.", "Create it first.", code="no_volume")
         return first.vg
 
-    def _lvcreate(self, guest: str, what: str, size_bytes: int, group: str) -> Volume:
-        name = volume_name(guest, what)
-        for other in _removable(name):  # one that is not active, or lies elsewhere: nobody knows what is on it
-            remove(other)
+    def _lvcreate(
+        self, folder: Path, guest: str, what: str, size_bytes: int, group: LvmGroup
+    ) -> tuple[Volume, dict[str, Any]]:
+        name, making = volume_name(guest, what), leaving_mark(folder, what)
+        mark = {"vg": group.name, "physical_volumes": sorted(group.physical_volumes)}
+        write_json(making, {**mark, "vg_uuid": group.uuid})  # if it is broken off, what it has made is not clean
         done = run(
             ["lvcreate", "--quiet", "--yes", "--wipesignatures", "n", "--zero", "n", "--size", f"{size_bytes}b",
-             "--addtag", "teig", "--addtag", f"teig-guest-{guest}", "--name", name, group]
+             "--addtag", "teig", "--addtag", f"teig-guest-{guest}", "--name", name, group.name]
         )  # fmt: skip
         if done.status != 0:
-            raise _refused(done.said, group, size_bytes)
-        volume = next((made for made in mapped() if (made.guest, made.what, made.vg) == (guest, what, group)), None)
-        if volume is None:
+            making.unlink()
+            raise _refused(done.said, group.name, size_bytes)
+        made = find(folder, guest, what)
+        if made is None:
             raise host_fault("lvm_failed", f"lvcreate made no volume {name}: {done.said}")
-        return volume
+        return made, mark
 
     def grow(self, folder: Path, guest: str, what: str, size_bytes: int) -> None:
         """Make a volume larger; what is added reads as zeros. Its guest must not run: it would read what lay there.
@@ -165,7 +166,7 @@ class Volumes:
             return
         start = mark.get(_GROWING, size)
         mark["vg"] = volume.vg  # which the first agents did not write down
-        write_json(_mark(folder, what), {**mark, _GROWING: start})
+        write_json(clean_mark(folder, what), {**mark, _GROWING: start})
         done = Done(0, "", "")
         if size < size_bytes:
             done = run(["lvextend", "--quiet", "--size", f"{size_bytes}b", f"{volume.vg}/{volume_name(guest, what)}"])
@@ -173,7 +174,7 @@ class Volumes:
         wipe(volume.path, size_of(volume.path), start)
         grown = {key: value for key, value in mark.items() if key != _GROWING}
         asked = {"size_bytes": size_bytes} if done.status == 0 else {}
-        write_json(_mark(folder, what), {**grown, **asked})
+        write_json(clean_mark(folder, what), {**grown, **asked})
         if done.status != 0:
             raise _refused(done.said, volume.vg, size_bytes - size)
 
@@ -183,118 +184,85 @@ class Volumes:
         Its bytes are wiped first: the extents may next go to a volume that somebody makes without Teig. One that cannot
         be wiped, because a disk is missing, is not removed, and that is told; nor is one whose group is away.
         """
-        there = _removable(volume_name(guest, what))
-        own = find(folder, guest, what)
-        if own is None or not is_clean(folder, own):
-            _refuse_away(folder, what, there)
-        mark, leaving = _mark(folder, what), _leaving(folder, what)
-        # It is clean no more, and its group is known until it is gone. A rename needs no room on a full disk.
-        if mark.exists():
-            mark.replace(leaving)
+        self._clear(folder, guest, what, ownership.lvm())
+
+    def _clear(self, folder: Path, guest: str, what: str, known: Lvm, within: LvmGroup | None = None) -> None:
+        """Do what `delete` does; where nothing says which volume is the guest's, only what is in a group."""
+        mark, same = mark_of(folder, what), known.called(volume_name(guest, what))
+        own = ownership.own_of(mark, same if mark or not within else [one for one in same if one.group == within])
+        if own is None:
+            ownership.refuse_away(mark, known)
+        else:
+            known.refuse_unusable(own.group)
+            ownership.refuse_snapshots(own, known)
+        leaving = leaving_mark(folder, what)
+        # It is clean no more, and where it lies is known until it is gone. A rename needs no room on a full disk.
+        if clean_mark(folder, what).exists():
+            clean_mark(folder, what).replace(leaving)
             sync_dir(folder)
-        for volume in there:
-            remove(volume)
+        elif own and mark is None:
+            write_json(leaving, {"uuid": own.uuid, "vg": own.group.name})
+        if own:
+            remove(own)
+        if leaving.exists() and (folder / "spec.json").exists():  # it may be deleted again, and a copy stay
+            leaving.replace(gone_mark(folder, what))
         leaving.unlink(missing_ok=True)
 
 
-def _refuse_away(folder: Path, what: str, there: list[LogicalVolume]) -> None:
-    """Raise a host fault where a volume that is not to be seen was made in a group that is not to be seen either.
-
-    One of that name that is `there` in another group is not the guest's own.
-    """
-    mark = next((path for path in (_mark(folder, what), _leaving(folder, what)) if path.exists()), None)
-    if mark is None:
-        return
-    group = (read_json(mark) or {}).get("vg")
-    if group in {volume.vg for volume in there} or (group is None and there):
-        return
-    if group is None or group not in {found.name for found in pools.groups()}:
-        where = f"volume group {group}" if group else "a volume group of which nobody wrote down the name"
-        raise host_fault(
-            "no_volume_group",
-            f"A volume of the guest lies in {where}, and the host does not see it: it is not removed.",
-            f"Bring the group's disks back. If they are gone for good: rm {mark}",
-        )
-
-
-class LogicalVolume(NamedTuple):
-    """A logical volume as LVM knows it, active or not."""
-
-    vg: str
-    name: str
-    origin: str = ""
-    """What it is a snapshot of."""
-
-    @property
-    def path(self) -> str:
-        """The block device that it has while it is active."""
-        return f"/dev/{self.vg}/{self.name}"
-
-
-def logical_volumes() -> list[LogicalVolume]:
-    """Return all logical volumes of all groups, active or not; a host fault where LVM cannot say."""
-    argv = ["lvs", "--noheadings", "--separator", "/", "-o", "vg_name,lv_name,origin"]
-    rows = (line.strip().split("/") for line in must(argv, "lvm_failed").splitlines() if line.strip())
-    return [LogicalVolume(*row) for row in rows if len(row) == 3]
-
-
 def activated(folder: Path, guest: str, what: str) -> Volume | None:
-    """Return one volume, activated where it is not: its group may have come late at the host's boot. None: no such."""
-    found = find(folder, guest, what)
-    if found is not None and (is_clean(folder, found) or not _mark(folder, what).exists()):
-        return found
-    for volume in logical_volumes():
-        if volume.name == volume_name(guest, what) and not Path(volume.path).exists():
-            _activate(volume)
-    return find(folder, guest, what)
+    """Return a guest's own volume, activated where it is not: its group may have come late at the host's boot.
 
-
-def _activate(volume: LogicalVolume) -> None:
-    name = f"{volume.vg}/{volume.name}"
-    must(["lvchange", "--quiet", "--yes", "--ignoreactivationskip", "--activate", "y", name], "lvm_failed")
-
-
-def _removable(name: str) -> list[LogicalVolume]:
-    """Return the volumes of a name, in whatever groups they are.
-
-    A host fault where one has snapshots: these would take its bytes as it is wiped, and go with it.
+    None: there is none. Where it lies is written down anew where that has changed.
     """
-    known = logical_volumes()
-    groups = {volume.vg for volume in known if volume.name == name}
-    for taken in known:
-        if taken.origin == name and taken.vg in groups:
-            raise host_fault(
-                "volume_has_snapshot",
-                f"Volume {taken.vg}/{name} has the snapshot {taken.vg}/{taken.name}, which keeps its bytes: it is not "
-                "removed.",
-                f"If nobody needs it: lvremove {taken.vg}/{taken.name}",
-            )
-    return [volume for volume in known if volume.name == name]
+    found, mark = find(folder, guest, what), mark_of(folder, what)
+    if found is None:
+        known = ownership.lvm()
+        own = ownership.own_of(mark, known.called(volume_name(guest, what)))
+        if own is None:
+            return None
+        known.refuse_unusable(own.group)
+        found = _active(own)
+        if mark:
+            mark.remember(found.uuid, own.group.name, own.group.physical_volumes)
+    elif mark:
+        mark.remember(found.uuid, found.vg)
+    return found
 
 
-def remove(volume: LogicalVolume) -> None:
+def _active(own: LogicalVolume) -> Volume:
+    """Return a volume as the kernel has it, activated where it is not. A copy may have the device of its name."""
+    found = _in_kernel(own)
+    if found is None:
+        must(["lvchange", "--quiet", "--yes", "--ignoreactivationskip", "--activate", "y", own.full_name], "lvm_failed")
+        found = _in_kernel(own)
+    if found is None:
+        raise host_fault("lvm_failed", f"LVM has not activated {own.full_name}.", "Look on the host: dmsetup info")
+    return found
+
+
+def _in_kernel(own: LogicalVolume) -> Volume | None:
+    return next((volume for volume in mapped() if volume.uuid == own.uuid), None)
+
+
+def remove(own: LogicalVolume) -> None:
     """Wipe a volume, activating it where it is not, and remove it."""
-    name = f"{volume.vg}/{volume.name}"
-    if not Path(volume.path).exists():
-        _activate(volume)
-    wipe(volume.path, size_of(volume.path))
+    device = _active(own).path
+    wipe(device, size_of(device))
     deadline = time.monotonic() + _REMOVE_WAIT_S
     while True:
-        done = run(["lvremove", "--quiet", "--yes", name])
+        done = run(["lvremove", "--quiet", "--yes", own.full_name])
         if done.status == 0:
             return
         # The domain has gone, but blkback or udev may hold the device for a moment longer.
         if time.monotonic() >= deadline:
-            raise host_fault("volume_in_use", f"Volume {name} could not be removed: {done.said}")
+            raise host_fault("volume_in_use", f"Volume {own.full_name} could not be removed: {done.said}")
         time.sleep(0.3)
 
 
 def _refused(said: str, group: str, size_bytes: int) -> Failure:
     there = {one.name: one for one in pools.groups()}
     if group not in there:
-        return host_fault(
-            "no_volume_group", f"The host has no volume group {group}: {said}", "Look at its disks on the host: vgs"
-        )
+        return ownership.no_group(group, said)
     if "insufficient" in said.lower():
         return host_fault(
             "volume_group_full",
@@ -314,18 +282,9 @@ def _fits(folder: Path, volume: Volume, size_bytes: int) -> bool:
     return size_bytes in {size, asked}
 
 
-def _mark(folder: Path, what: str) -> Path:
-    return folder / f"{what}.json"
-
-
-def _leaving(folder: Path, what: str) -> Path:
-    """Return where a volume's mark is while it is being removed."""
-    return folder / f"{what}.leaving.json"
-
-
 def _marked(folder: Path, volume: Volume) -> dict[str, Any]:
-    mark = read_json(_mark(folder, volume.what)) or {}
-    return mark if mark.get("uuid") == volume.uuid else {}
+    mark = read_json(clean_mark(folder, volume.what))
+    return mark if isinstance(mark, dict) and mark.get("uuid") == volume.uuid else {}
 
 
 def is_clean(folder: Path, volume: Volume) -> bool:
@@ -392,7 +351,7 @@ def write_image(folder: Path, volume: Volume, image: str, source: Path, entry: I
         )  # fmt: skip
     half_written = "writing" in mark
     kept = {key: value for key, value in mark.items() if key != "writing"}
-    write_json(_mark(folder, volume.what), {**kept, "writing": image})
+    write_json(clean_mark(folder, volume.what), {**kept, "writing": image})
     try:
         copy(source, entry, volume.path, skip_zeros=not half_written)
     except Failure as failure:
@@ -400,7 +359,7 @@ def write_image(folder: Path, volume: Volume, image: str, source: Path, entry: I
             # Without it the image is not there whole, and the server sends it again.
             source.unlink(missing_ok=True)
         raise
-    write_json(_mark(folder, volume.what), {**kept, "image": image})
+    write_json(clean_mark(folder, volume.what), {**kept, "image": image})
 
 
 def copy(source: Path, entry: ImageFile, target: str, *, skip_zeros: bool) -> None:

@@ -89,7 +89,7 @@ class Guests:
         if volume is None:
             raise Failure(
                 "conflict",
-                f"The volume of {device(index)} is not there: LVM knows of none, active or not.",
+                f"The volume of {device(index)} is not there: LVM knows of none of its own, active or not.",
                 "Bring back the disks that it was on. If somebody removed it, its bytes are gone: delete the guest and "
                 "make it anew.",
                 code="no_volume",
@@ -103,7 +103,7 @@ class Guests:
             self._disks.delete(folder, guest, "seed")
             own_cores.take_back(self._xen, guest, self._state)
             for path in folder.iterdir():
-                if path.name not in _KEPT and not path.name.startswith("disk"):
+                if path.name not in _KEPT and not (path.name.startswith("disk") and path.suffix == ".json"):
                     path.unlink()
             sync_dir(folder)
         return {}
