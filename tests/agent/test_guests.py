@@ -22,6 +22,7 @@ from teig.agent.host.clock import clock
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.keeper import pauses
+from teig.agent.network import shaping
 from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Domain
 from tests.agent.conftest import Making, XenWithRoom
@@ -88,6 +89,25 @@ def test_after_a_resize_down_everything_that_holds_at_once_is_enforced(
     agent.enforce(GUEST, 1)
     assert held == [5]
     assert xen.weights[5].weight == spec()["weight"]
+
+
+@pytest.mark.parametrize("maxmem_mib", [96, 200])
+def test_a_running_guest_has_no_balloon_after_a_resize_up_either(
+    making: Making, xen: Xen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maxmem_mib: int
+) -> None:
+    """It could take at any time what is promised to it from its next start on."""
+    agent = making(memory_mib=128)
+    write_json(State(tmp_path).guest_dir(GUEST) / "started.json", {"spec": {**spec(), "memory_mib": 96}, "at": 0.0})
+    running: Domain = domain(5, GUEST)._replace(mem_kib=96 << 10, maxmem_kib=(maxmem_mib << 10) + 1024)
+    xen.running.append(running)
+    xen.weights[5] = xen.weights[0]
+    asked: list[list[str]] = []
+    monkeypatch.setattr(module, "must", lambda argv, *_: asked.append(argv))
+    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
+    monkeypatch.setattr(shaping, "hold", lambda *_: None)
+    monkeypatch.setattr(shaping, "received", dict)
+    agent.enforce(GUEST, 1)
+    assert asked == ([] if maxmem_mib == 96 else [["xl", "mem-max", "5", "96"]])
 
 
 class Hearing(XenWithRoom):

@@ -117,3 +117,15 @@ def test_what_a_domain_with_an_earlier_plan_s_vcpus_should_have_is_told_for_thes
     live = replace(spec.entitled, vcpus=4, weight=512, cap=100)
     found = drifts(replace(SOUND, spec=spec, live=live), promises=(Promise(spec, True),))
     assert [one.text for one in found if one.field == "weight"] == ["weight is 512 in Xen and should be 128."]
+
+
+@pytest.mark.parametrize(("was_mib", "live_mib", "fixable"), [(64, 64, None), (64, SPEC.memory_mib, True)])
+def test_a_running_guest_s_maximum_of_memory_is_what_it_was_started_with(
+    was_mib: int, live_mib: int, fixable: bool | None
+) -> None:
+    """Its plan is larger since: the memory is told, and that it has no balloon is right."""
+    live = replace(SPEC.entitled, memory_mib=was_mib, maxmem_mib=live_mib)
+    found = drifts(replace(SOUND, live=live, started=replace(SPEC, memory_mib=was_mib)))
+    told = {one.field: one for one in found}
+    assert told["memory_mib"].text.endswith("It holds from the next start: teig guest reboot web")
+    assert (told["maxmem_mib"].fixable if "maxmem_mib" in told else None) is fixable

@@ -268,15 +268,13 @@ class SimulatedHost(SimulatedMachine):
         return {"domid": kept.domid}
 
     def guest_enforce(self, claim: Claim) -> None:
-        """Set a running guest's limits, and its maxmem where that is not less than it has."""
+        """Set a running guest's limits, and its maxmem to the memory that it was started with."""
         with self._call("guest_enforce"):
             kept = self._claimed(claim)
             if kept.spec is None:
                 raise NotFound(f"Host {self.name} has no guest {claim.guest}.", code="no_guest")
             if kept.domid is not None and kept.started is not None:
-                kept.enforced = kept.spec
-                fits = kept.spec.memory_mib >= kept.started.memory_mib
-                kept.maxmem_mib = kept.spec.memory_mib if fits else kept.maxmem_mib
+                kept.enforced, kept.maxmem_mib = kept.spec, kept.started.memory_mib
 
     def keeper_start(self) -> None:
         """Let the keeper have looked just now."""

@@ -72,24 +72,28 @@ def figures(entitled: dict[str, int], on_host: GuestOnHost | None) -> list[dict[
     """Return the figures in which plan, host and hypervisor differ: field, entitled, set, live."""
     set_there = asdict(on_host.spec.entitled) if on_host and on_host.spec else None
     live = asdict(on_host.live) if on_host and on_host.live else None
-    made_with = on_host.started.vcpus if on_host and on_host.started else live["vcpus"] if live else 0
+    started = on_host.started if on_host else None
     rows = []
     for field, value in entitled.items():
         shown = {"set": set_there[field] if set_there else None, "live": live[field] if live else None}
-        right = {"set": value, "live": _on_domain(field, entitled, made_with) if live else value}
+        right = {"set": value, "live": _on_domain(field, entitled, started, live) if live else value}
         wrong = [where for where in shown if shown[where] is not None and shown[where] != right[where]]
         if wrong:
             rows.append({"field": field, "entitled": right[wrong[-1]], **shown})
     return rows
 
 
-def _on_domain(field: str, entitled: dict[str, int], vcpus: int) -> int:
-    """Return what is right for a domain that was made with `vcpus`, maybe an earlier plan's: weight and cap for these.
+def _on_domain(field: str, entitled: dict[str, int], started: GuestSpec | None, live: dict[str, int]) -> int:
+    """Return what is right for a domain that was `started` under another plan, maybe.
 
-    How many of them are online changes neither (docs/keeper.md).
+    Weight and cap are those for the vCPUs that it was made with, of which some may be offline (docs/keeper.md). Its
+    maximum of memory is the memory that it has: more would let it take what it is promised from its next start on.
     """
+    if field == "maxmem_mib" and started is not None:
+        return started.memory_mib
     if field not in {"weight", "cap"}:
         return entitled[field]
+    vcpus = started.vcpus if started else live["vcpus"]
     weight, cap = share_on(entitled["weight"], entitled["cap"], entitled["vcpus"], vcpus)
     return weight if field == "weight" else cap
 

@@ -180,7 +180,7 @@ def _more_from_the_next_start(stand: Stand, claim: Claim, spec: GuestSpec) -> No
     stand.host.guest_enforce(claim)
     seen = stand.host.guest(spec.id)
     assert seen.live is not None
-    assert (seen.live.memory_mib, seen.live.maxmem_mib, seen.disks[0].size_bytes) == (96, 128, 64 * MIB)
+    assert (seen.live.memory_mib, seen.live.maxmem_mib, seen.disks[0].size_bytes) == (96, 96, 64 * MIB)
     stand.stop(claim)
     stand.start(claim)
     stand.until(lambda: stand.host.guest(spec.id).live == larger.entitled, "all that it is entitled to")

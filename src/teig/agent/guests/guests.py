@@ -139,12 +139,22 @@ class Guests:
                 return {}
             domid = domain.domid
             _all_of(
-                lambda: _enforce_memory(spec, domain),
+                lambda: self._enforce_memory(spec, domain),
                 lambda: processor.hold(self._xen, spec, domain, self._xen.shares([domid]).get(domid)),
                 lambda: self._limits.hold(spec, domid),
                 lambda: shaping.hold(spec, domid, shaping.received()),
             )
         return {}
+
+    def _enforce_memory(self, spec: Spec, domain: Domain) -> None:
+        """Set the most memory that a domain may have to what it was started with: there is no balloon, ever.
+
+        Xen refuses less than it has now (tools/libs/light/libxl_mem.c, libxl_domain_setmaxmem).
+        """
+        started = self._started(spec.id, domain, dump_spec(spec))
+        most = started["spec"]["memory_mib"] if started else spec.memory_mib
+        if maxmem_mib(domain) != most and domain.mem_kib // 1024 <= most:
+            must(["xl", "mem-max", str(domain.domid), str(most)], "xl_failed")
 
     def stop(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
         """Stop a guest: asked first, destroyed after `grace_s` seconds. One that is cancelled leaves it as it was."""
@@ -465,15 +475,6 @@ def _readable(told: Optional[dict[str, Any]]) -> Optional[dict[str, Any]]:
     """Return what is told of a guest; ValueError where it would make what is told of all others unreadable."""
     json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
     return told
-
-
-def _enforce_memory(spec: Spec, domain: Domain) -> None:
-    """Set the most memory that a domain may have. Less than it has now is its next start's: xl refuses that.
-
-    Source: tools/libs/light/libxl_mem.c, libxl_domain_setmaxmem.
-    """
-    if maxmem_mib(domain) != spec.memory_mib and domain.mem_kib // 1024 <= spec.memory_mib:
-        must(["xl", "mem-max", str(domain.domid), str(spec.memory_mib)], "xl_failed")
 
 
 def _all_of(*parts: Callable[[], object]) -> None:
