@@ -150,4 +150,4 @@ def test_cancelling_waits_for_the_undo_and_says_that_nothing_is_left(teig: Teig,
     begun = server.operation("op-1", "running", "cancelled", error=error)
     server.answers["POST", "/operations/op-1/cancel"] = begun
     done = teig("op", "cancel", "op-1")
-    assert (done.returncode, done.stdout) == (0, "It was cancelled. Nothing of it is left.\n")
+    assert (done.returncode, done.stdout) == (0, f"{error.message}\n")

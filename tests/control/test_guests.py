@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from teig.control import adopting, drift, guests, images, operations, placing, plans, sites
+from teig.control import adopting, drift, guests, hosts, images, operations, placing, plans, sites
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import Busy, Conflict, InvalidRequest, NotFound, Refused, TeigError, Unreachable
@@ -19,7 +19,7 @@ from teig.model.operation import OperationState
 from teig.model.site import Site
 from teig.policy.admission import core_room
 from teig.store import schema
-from tests.simulated import TINY, candidate, put_image, stored, wait, wish
+from tests.simulated import HOST_KEY, TINY, candidate, put_image, stored, wait, wish
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX me@here"
 
@@ -251,11 +251,16 @@ def test_the_database_can_be_rebuilt_from_a_host(services: Services, host: Simul
     assert wait(services, guests.delete(services, "web", force=True)).state is OperationState.DONE
 
 
-def test_the_only_site_needs_no_name_but_one_of_two_does(services: Services) -> None:
+def test_the_only_site_with_hosts_needs_no_name_but_one_of_two_does(services: Services, host: SimulatedHost) -> None:
     sites.add(services, Site("oslo", "NO", "us", "10.78.0.0/16", "10.78.0.1", "10.78.16.0", "10.78.16.9"))
+    wait(services, guests.create(services, wish("web")))
+    services.fleet.hosts["sim2"] = SimulatedHost("sim2", memory_mib=2048)  # type: ignore[attr-defined]
+    hosts.add(services, "sim2", "sim2", 22, HOST_KEY, "oslo")
     with pytest.raises(InvalidRequest, match="Which site"):
-        guests.create(services, wish("web"))
-    make(services, "web", site="lab")
+        guests.create(services, wish("shop"))
+    wait(services, guests.create(services, wish("shop", host="sim1")))
+    with pytest.raises(NotFound, match="no host named nowhere"):
+        guests.create(services, wish("db", host="nowhere"))
 
 
 def test_a_resize_is_admitted_and_reaches_the_host(services: Services, host: SimulatedHost) -> None:

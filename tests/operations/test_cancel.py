@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from teig.control import guests, operations
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
-from teig.model.errors import Conflict
+from teig.model.errors import Conflict, InvalidRequest, NotFound
 from teig.model.operation import OperationState
 from teig.policy.guest_life import Phase
 from teig.store import guests as stored_guests
@@ -146,3 +146,22 @@ def test_a_delete_that_has_begun_cannot_be_taken_back(services: Services, fleet:
         operations.cancel(services, operation.id)
     fleet.go_on.set()
     assert wait(services, operation).state is OperationState.DONE
+
+
+def test_the_first_characters_name_an_operation(services: Services) -> None:
+    ended = [wait(services, guests.create(services, wish(name))) for name in ("a", "b")]
+    for one in ended:
+        assert operations.by_id(services, one.id[:8]).id == one.id
+        with pytest.raises(Conflict, match="has ended"):
+            operations.cancel(services, one.id[:8])
+    for text in (ended[0].id[:3], "%%%%", "____", "0000000000"):
+        with pytest.raises(NotFound):
+            operations.by_id(services, text)
+    made = {"id": ended[0].id[:-1] + "!"}
+    services.db.write(
+        lambda connection: connection.execute(
+            schema.operations.update().where(schema.operations.c.id == ended[1].id).values(made)
+        )
+    )
+    with pytest.raises(InvalidRequest, match="Several operations begin with"):
+        operations.by_id(services, ended[0].id[:8])

@@ -15,7 +15,7 @@ from teig.cli import lab_machines, server_process
 from teig.cli.client import Api
 from teig.cli.demo_names import SITE
 from teig.cli.progress import Board
-from teig.model.errors import Conflict
+from teig.model.errors import Conflict, TeigError
 
 STATE: Final = ("server", "lab", "cli-errors.log", "guests_known_hosts")
 CACHE: Final = ("images", "lab")
@@ -25,8 +25,14 @@ def clean() -> None:
     """Stop the server and the lab, and remove state and caches; Conflict where the server is not the demo's alone."""
     with Board(stderr=False) as board:
         if paths.server_dir().exists():
+            ran = Api().alive()
             with board.step("see which hosts the server has") as note:
-                note.say(_refuse_other_hosts())
+                try:
+                    note.say(_refuse_other_hosts())
+                except TeigError:
+                    if not ran:
+                        server_process.stop()
+                    raise
             with board.step("stop the server"):
                 server_process.stop()
         with board.step("stop the lab"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,9 +13,12 @@ from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, duration, moment, print_facts, print_json, print_table
 from teig.model.errors import Conflict, InvalidRequest
 
+SHORT: Final = 8
+"""How many characters of an id tables show: enough to name it."""
+
 app = noun_app("Operations: what is being done, and what was.")
 
-Ident = Annotated[str, typer.Argument(help="The operation's id.")]
+Ident = Annotated[str, typer.Argument(help="The operation's id, or its first characters.")]
 
 
 @app.command("list")
@@ -69,7 +72,7 @@ def cancel_operation(
     except Conflict as error:
         if error.reason != "cancelled":
             raise
-        typer.echo("It was cancelled. Nothing of it is left.")
+        typer.echo(error.message)
         return
     if not no_wait:
         typer.echo("It was done before it could be cancelled.")
@@ -83,8 +86,8 @@ def _path(ident: str) -> str:
 
 def _cells(operation: dict[str, Any]) -> tuple[object, ...]:
     took = _took(operation["created"], operation["ended"])
-    named = (operation[key] for key in ("id", "kind", "subject", "state"))
-    return (*named, moment(operation["created"]), took)
+    named = (operation[key] for key in ("kind", "subject", "state"))
+    return (operation["id"][:SHORT], *named, moment(operation["created"]), took)
 
 
 def _took(started: float | None, ended: float | None) -> str:

@@ -57,7 +57,12 @@ def show_plan(name: Annotated[str, typer.Argument(help="The plan.")], output: Ou
 
 @app.command("apply")
 def apply_plans(
-    file: Annotated[Path, typer.Argument(help="A TOML file of plans.", exists=True, dir_okay=False, readable=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A TOML file of plans, as in docs/guarantees.md.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
 ) -> None:
     """Offer the plans of a file, all of them or none. Guests keep what they were promised until they are resized."""
     plans = Api().put("/plans", {"toml": file.read_text(encoding="utf-8", errors="replace")})

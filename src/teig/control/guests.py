@@ -69,7 +69,7 @@ def create(services: Services, wish: Wish) -> Operation:
     def look(connection: sa.Connection) -> tuple[Plan, Image, Site, list[StoredHost]]:
         guests.check_free(connection, wish.name)
         plan, image = plans.named(connection, wish.plan), images.named(connection, wish.image).image
-        site = sites.chosen(connection, wish.site)
+        site = sites.chosen(connection, wish.site, wish.host)
         return plan, image, site, placing.unseen(connection, services.now(), site)
 
     plan, image, site, unseen = services.db.read(look)

@@ -25,8 +25,9 @@ def by_id(services: Services, operation: str) -> Operation:
 
 def cancel(services: Services, operation: str) -> Operation:
     """Undo an operation, which takes until its present step is done; Conflict where it is too late for that."""
-    services.engine.cancel(operation)
-    return by_id(services, operation)
+    ident = by_id(services, operation).id
+    services.engine.cancel(ident)
+    return by_id(services, ident)
 
 
 async def changed(services: Services, operation: str, seen: int, wait_s: float) -> Operation:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from teig.control.services import Services
 from teig.model.errors import InvalidRequest
 from teig.model.site import Site
-from teig.store import sites
+from teig.store import hosts, sites
 
 
 def add(services: Services, site: Site) -> None:
@@ -25,11 +25,14 @@ def named(services: Services, name: str) -> Site:
     return services.db.read(lambda connection: sites.named(connection, name))
 
 
-def chosen(connection: sa.Connection, name: str | None) -> Site:
-    """Return the named site, or the only one there is where none is named."""
+def chosen(connection: sa.Connection, name: str | None, host: str | None) -> Site:
+    """Return the named site, the one of a named host, or the only one that has hosts."""
     if name is not None:
         return sites.named(connection, name)
-    known = sites.listed(connection)
+    if host is not None:
+        return sites.named(connection, hosts.named(connection, host).site)
+    inhabited = {one.site for one in hosts.listed(connection)}
+    known = [site for site in sites.listed(connection) if site.name in inhabited or not inhabited]
     if len(known) == 1:
         return known[0]
     names = ", ".join(site.name for site in known) or "none yet"

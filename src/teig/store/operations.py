@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from teig.model.errors import Fenced, InternalFault, NotFound
+from teig.model.errors import Fenced, InternalFault, InvalidRequest, NotFound
 from teig.model.names import GuestId, HostId, OperationId
 from teig.model.operation import Operation, OperationState, StepRecord
 from teig.policy.guest_life import Verb, kind_of
@@ -30,6 +30,8 @@ MOST_WAITING_ON_A_HOST: Final = 64
 _FAILED = (OperationState.FAILED.value, OperationState.STUCK.value)
 _CREATE = kind_of(Verb.CREATE)
 _TAKEN_BACK = (OperationState.FAILED.value, OperationState.CANCELLED.value)
+LEAST_PREFIX: Final = 4
+"""How many characters of an operation's id are enough to look for it."""
 _LONGEST_S = 3600.0
 """Creates and deletes that last longer are not looked for: operations are found by when they were begun."""
 _NOT_SHOWN = frozenset({"guest", "params", "server", "fence", "cancelled", "waits"})
@@ -131,7 +133,7 @@ def find(connection: sa.Connection, operation: str) -> Operation | None:
 
 
 def by_id(connection: sa.Connection, operation: str) -> Operation:
-    """Return one operation; NotFound where there is none."""
+    """Return one operation, by its id or the first characters of that; NotFound where there is none."""
     return _operation(_row(connection, operation))
 
 
@@ -325,10 +327,17 @@ def _update(connection: sa.Connection, operation: str, **values: object) -> None
 
 
 def _row(connection: sa.Connection, operation: str) -> sa.Row[Any]:
-    row = connection.execute(operations.select().where(operations.c.id == operation)).first()
-    if row is None:
+    rows = connection.execute(operations.select().where(operations.c.id == operation)).all()
+    if not rows and len(operation) >= LEAST_PREFIX:
+        begins = operations.c.id.startswith(operation, autoescape=True)
+        rows = connection.execute(operations.select().where(begins).limit(2)).all()
+    if len(rows) > 1:
+        raise InvalidRequest(
+            f"Several operations begin with {operation}.", "Write more of its id: teig op list -o json"
+        )
+    if not rows:
         raise NotFound(f"There is no operation {operation}.", "Look at: teig op list", code="no_operation")
-    return row
+    return rows[0]
 
 
 def _operation(row: sa.Row[Any]) -> Operation:
