@@ -114,7 +114,7 @@ def test_a_running_guest_is_not_deleted_without_force(services: Services) -> Non
         ({"name": "17"}, InvalidRequest, "bad_name", "bare number"),
         ({"name": "web", "plan": "huge"}, NotFound, "no_plan", "no plan named huge"),
         ({"name": "web", "site": "mars"}, NotFound, "no_site", "no site named mars"),
-        ({"name": "web", "host": "sim9"}, Refused, "no_host", "Host sim9 is not at site"),
+        ({"name": "web", "host": "sim9"}, NotFound, "no_host", "There is no host named sim9"),
         ({"name": "web", "nics": 9}, InvalidRequest, "invalid", "between 1 and 4 network cards"),
         ({"name": "web", "disks": (1,)}, InvalidRequest, "invalid", "multiple of 4 MiB"),
         ({"name": "web", "ssh_keys": (KEY,)}, InvalidRequest, "no_ssh", "no SSH server"),
