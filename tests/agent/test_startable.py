@@ -126,9 +126,10 @@ def test_a_reboot_stops_no_guest_that_could_not_be_started_then(
         monkeypatch.setattr(volumes, "activated", lambda *_: None)
     elif harm == "host_going_down":
         monkeypatch.setattr(module, "GOING_DOWN", folder)
+    elif harm == "volume_dirty":
+        (folder / "disk0.json").unlink()
     else:
-        monkeypatch.setattr(volumes, "logical_volumes", list)
-        write_json(folder / "disk0.json", {"uuid": "LVM-0" if harm == "no_image_on_volume" else "another"})
+        write_json(folder / "disk0.json", {"uuid": "LVM-0"})
     xen.running.append(domain(5, GUEST))
     with pytest.raises(Failure) as caught:
         agent.reboot(GUEST, 1, 0)
