@@ -53,6 +53,9 @@ def test_states() -> None:
     assert state_word(_domain()) == "running"
     assert state_word(_domain(shutdown=True, shutdown_reason=3)) == "crashed"
     assert state_word(_domain(shutdown=True, shutdown_reason=1)) == "running"
+    assert state_word(_domain(paused=True, cpu_time_ns=5)) == "paused"
+    assert state_word(_domain(paused=True, cpu_time_ns=0)) == "running", "it is being made"
+    assert state_word(_domain(paused=True, shutdown=True, shutdown_reason=3)) == "crashed"
 
 
 @pytest.mark.parametrize(

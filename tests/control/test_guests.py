@@ -366,3 +366,14 @@ def test_an_image_of_which_a_guest_was_just_promised_is_not_deleted(
     with pytest.raises(Conflict, match="guest web boots from image micro"):
         images.remove(services, "micro")
     assert [image.image.manifest.name for image in images.listed(services)] == ["micro"]
+
+
+def test_one_that_somebody_has_paused_says_how_it_goes_on(services: Services, host: SimulatedHost) -> None:
+    make(services, "web")
+    kept = host.guests[guests.view(services, "web").guest.id]
+    kept.paused = True
+    view = guests.view(services, "web")
+    assert (view.state, view.todo) == (GuestState.PAUSED, "on host sim1: xl unpause web")
+    assert drift.found(services, now=True) == []
+    kept.held = "It connects its disks anew too often."
+    assert guests.view(services, "web").todo is None

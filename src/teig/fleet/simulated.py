@@ -147,7 +147,7 @@ class SimulatedHost(SimulatedMachine):
             fence=kept.fence,
             spec=kept.spec,
             domid=kept.domid,
-            state="running" if runs else "stopped",
+            state=("paused" if kept.paused or kept.held else "running") if runs and not kept.shut_down else "stopped",
             live=self.live(kept),
             volumes=tuple(sorted(volumes)),
             disks=tuple(VolumeOnHost(index, one.group.name, one.size_bytes) for index, one in sorted(volumes.items())),

@@ -113,6 +113,7 @@ class SimulatedGuest:
     deaf: bool = False
     reboots: bool = False
     mute: bool = False
+    paused: bool = False
     held: str = ""
 
     @property

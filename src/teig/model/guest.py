@@ -44,6 +44,8 @@ class GuestState(StrEnum):
     CRASHED = "crashed"
     MISSING = "missing"
     """It should run, and Xen has no such domain."""
+    PAUSED = "paused"
+    """Xen gives its domain no processor: the keeper holds it back, or somebody has paused it."""
     NOT_ANSWERING = "not answering"
     """It runs, and its network does not answer long after its start."""
     UNKNOWN = "unknown"

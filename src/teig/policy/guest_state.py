@@ -30,8 +30,9 @@ def word(
         return GuestState.UNKNOWN
     if state == "crashed":
         return GuestState.CRASHED
-    if running and answers is False and ran_s is not None and ran_s >= ANSWERS_AFTER_S:
-        return GuestState.NOT_ANSWERING
+    if running and state == "paused":
+        return GuestState.PAUSED
     if running:
-        return GuestState.RUNNING
+        late = answers is False and ran_s is not None and ran_s >= ANSWERS_AFTER_S
+        return GuestState.NOT_ANSWERING if late else GuestState.RUNNING
     return GuestState.STOPPED if phase is Phase.STOPPED else GuestState.MISSING

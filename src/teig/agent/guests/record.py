@@ -56,7 +56,10 @@ def state_word(domain: Domain | None) -> str:
     """Return a word of teig.model.guest.GuestState."""
     if domain is None or domain.dying:
         return "stopped"
-    return "crashed" if domain.shutdown and domain.shutdown_reason == SHUTDOWN_CRASH else "running"
+    if domain.shutdown and domain.shutdown_reason == SHUTDOWN_CRASH:
+        return "crashed"
+    # One that has never run is being made: xl lets it go as the last thing.
+    return "paused" if domain.paused and domain.cpu_time_ns and not domain.shutdown else "running"
 
 
 def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dict[str, int]:
