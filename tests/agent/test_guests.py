@@ -22,7 +22,6 @@ from teig.agent.host.clock import clock
 from teig.agent.host.process import Done
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.keeper import pauses
-from teig.agent.network import shaping
 from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Domain
 from tests.agent.conftest import Making, XenWithRoom
@@ -68,46 +67,6 @@ def test_a_guest_whose_group_was_renamed_is_not_started_on_another_s_volume(
     with pytest.raises(Failure, match="xvda is /dev/vg9/teig-") as caught:
         agent.start(GUEST, 1)
     assert caught.value.code == "volume_moved"
-
-
-def test_after_a_resize_down_everything_that_holds_at_once_is_enforced(
-    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Xen refuses a maxmem below what the domain has (libxl_domain_setmaxmem), which is the next start's."""
-    agent = making(memory_mib=96)
-    large: Domain = domain(5, GUEST)._replace(mem_kib=512 << 10, maxmem_kib=(512 << 10) + 1024)
-    xen.running.append(large)
-    xen.weights[5] = xen.weights[0]
-    held: list[int] = []
-
-    def must(argv: list[str], *_: object) -> str:
-        assert argv[1] != "mem-max" or int(argv[3]) >= 512, f"Xen refuses {argv}"
-        return ""
-
-    monkeypatch.setattr(module, "must", must)
-    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda _spec, domid: held.append(domid))
-    agent.enforce(GUEST, 1)
-    assert held == [5]
-    assert xen.weights[5].weight == spec()["weight"]
-
-
-@pytest.mark.parametrize("maxmem_mib", [96, 200])
-def test_a_running_guest_has_no_balloon_after_a_resize_up_either(
-    making: Making, xen: Xen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maxmem_mib: int
-) -> None:
-    """It could take at any time what is promised to it from its next start on."""
-    agent = making(memory_mib=128)
-    write_json(State(tmp_path).guest_dir(GUEST) / "started.json", {"spec": {**spec(), "memory_mib": 96}, "at": 0.0})
-    running: Domain = domain(5, GUEST)._replace(mem_kib=96 << 10, maxmem_kib=(maxmem_mib << 10) + 1024)
-    xen.running.append(running)
-    xen.weights[5] = xen.weights[0]
-    asked: list[list[str]] = []
-    monkeypatch.setattr(module, "must", lambda argv, *_: asked.append(argv))
-    monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
-    monkeypatch.setattr(shaping, "hold", lambda *_: None)
-    monkeypatch.setattr(shaping, "received", dict)
-    agent.enforce(GUEST, 1)
-    assert asked == ([] if maxmem_mib == 96 else [["xl", "mem-max", "5", "96"]])
 
 
 class Hearing(XenWithRoom):
@@ -374,13 +333,16 @@ def test_a_disk_that_cannot_be_made_larger_keeps_no_guest_from_starting(
 def test_a_start_activates_all_that_xl_needs(making: Making, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The group came late at the host's boot; the volume with first-boot data is no disk of the plan."""
     agent = making()
-    (State(tmp_path).guest_dir(GUEST) / "seed.json").write_text("{}")
+    folder = State(tmp_path).guest_dir(GUEST)
+    there = Volume("vg0", GUEST, "seed", "LVM-seed")
+    (folder / "seed.json").write_text('{"uuid": "LVM-seed"}')
+    (folder / "xl.cfg").write_text((folder / "xl.cfg").read_text() + f'"vdev=xvdz, target={there.path}",\n')
     asked: list[str] = []
     sound = volumes.activated
 
     def activated(folder: Path, guest: str, what: str) -> Volume | None:
         asked.append(what)
-        return sound(folder, guest, what) if what != "seed" else None
+        return sound(folder, guest, what) if what != "seed" else there
 
     monkeypatch.setattr(volumes, "activated", activated)
     monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)

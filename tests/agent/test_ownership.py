@@ -13,15 +13,8 @@ from teig.agent.contract.spec import Spec, parse_spec
 from teig.agent.disks import pools, volumes
 from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import startable
-from teig.agent.guests.guests import Guests
-from teig.agent.guests.record import NO_LIMITS
-from teig.agent.host.clock import clock
-from teig.agent.host.state import State, make_private, write_json
-from teig.agent.xen import own_cores
 from tests.agent.given import GUEST, spec
 from tests.agent.lvm import EXTENT, Group, Logical, Lvm, uuid_of
-from tests.agent.processors import domain
-from tests.keeper.given import Xen
 
 OWN = b"the guest's own".ljust(EXTENT, b"g")
 SIZE = EXTENT
@@ -111,7 +104,7 @@ def test_a_volume_that_is_made_reads_as_zeros_and_is_removed_wiped(lvm: Lvm, vg0
 
 
 @pytest.mark.parametrize(("group", "code"), [("vg0", "volume_group_full"), ("vg7", "no_volume_group")])
-def test_nothing_is_left_of_a_guest_that_was_never_defined(
+def test_of_a_guest_that_was_never_defined_only_what_was_removed_is_left(
     lvm: Lvm, vg0: Group, tmp_path: Path, group: str, code: str
 ) -> None:
     Volumes().create(tmp_path, GUEST, "disk0", SIZE, "vg0")
@@ -120,7 +113,7 @@ def test_nothing_is_left_of_a_guest_that_was_never_defined(
     with pytest.raises(Failure) as caught:
         Volumes().create(tmp_path, GUEST, "disk0", SIZE, group)
     assert caught.value.code == code
-    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["disk0.gone"]
 
 
 def test_what_a_volume_s_making_has_left_is_made_anew(
@@ -352,6 +345,42 @@ def test_a_volume_is_removed_from_the_group_that_its_own_was_merged_into(
     assert [volume.group for volume in lvm.volumes] == [backup]
 
 
+@pytest.mark.parametrize("renamed", [False, True])
+def test_what_was_split_off_with_its_disk_is_not_told_as_deleted(lvm: Lvm, folder: Path, renamed: bool) -> None:
+    """The group is there and whole, and is not what it was: the disk may come back."""
+    first, second = (uuid_of(f"pv{number}") for number in (1, 2))
+    group = lvm.group("vg0", first, second)
+    Volumes().create(folder, GUEST, "disk0", SIZE, "vg0")
+    [own] = lvm.volumes
+    lvm.device(own).write_bytes(OWN)
+    lvm.deactivate(group)
+    away = lvm.group("away", second)
+    group.physical.remove(second)
+    own.group = away
+    if renamed:
+        own.name = "kept"
+    else:
+        lvm.lose(away)
+    told = refusal(folder)
+    assert told.code == ("volume_renamed" if renamed else "no_volume_group")
+    assert own.data == OWN
+    assert mark(folder)["uuid"]
+
+
+def test_a_deletion_that_was_cut_goes_on_beside_a_copy(
+    lvm: Lvm, vg0: Group, own: Logical, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its volume is gone already, and all disks of its group are there: the copy is none of its own."""
+    backup = lvm.clone(vg0, "backup")
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", lambda path, to: breaks() if to.suffix == ".gone" else path.rename(to))
+        with pytest.raises(OSError, match="power"):
+            delete(folder)
+    delete(folder)
+    assert [volume.group for volume in lvm.volumes] == [backup]
+    assert [path.name for path in folder.iterdir() if path.suffix != ".json" or path.stem != "spec"] == ["disk0.gone"]
+
+
 def test_what_an_older_agent_made_is_not_guessed_after_its_group_was_merged(
     lvm: Lvm, vg0: Group, own: Logical, folder: Path
 ) -> None:
@@ -431,48 +460,3 @@ def test_a_copy_is_not_told_as_the_guest_s_disk(lvm: Lvm, vg0: Group, own: Logic
     lvm.lose(vg0)
     assert volumes.disks_of(folder, GUEST, volumes.mapped()) == {}
     assert volumes.find(folder, GUEST, "disk0") is None
-
-
-@pytest.fixture
-def guests(lvm: Lvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Guests:
-    """An agent's guests, with two that are defined."""
-    state, xen = State(tmp_path / "teig"), Xen()
-    for guest in (GUEST, OTHER):
-        make_private(state.guest_dir(guest))
-        write_json(state.guest_dir(guest) / "spec.json", {**spec(cap=0, vcpus=1), "id": guest})
-    xen.running += [domain(5, GUEST), domain(6, OTHER)]
-    guests = Guests(state, xen, Volumes())  # type: ignore[arg-type]
-    monkeypatch.setattr(vars(guests)["_limits"], "held", lambda *_: NO_LIMITS)
-    monkeypatch.setattr(vars(guests)["_limits"], "threads", dict)
-    monkeypatch.setattr(guests, "_with_answers", lambda told: told)
-    return guests
-
-
-def test_a_guest_whose_volume_nobody_knows_hides_no_other(lvm: Lvm, vg0: Group, guests: Guests) -> None:
-    state, xen = vars(guests)["_state"], vars(guests)["_xen"]
-    for guest in (GUEST, OTHER):
-        lvm.volume(vg0, "disk0", OWN, guest=guest)
-    lvm.clone(vg0, "backup")
-    (state.guest_dir(OTHER) / "disk0.json").write_bytes(b"\xff{")
-    uuid = lvm.volumes[0].dm_uuid
-    write_json(state.guest_dir(GUEST) / "disk0.json", {"uuid": uuid})
-    told = guests.all(xen.domains(), {}, clock())
-    assert {guest["id"]: (guest["domid"], guest["volumes"]) for guest in told} == {GUEST: (5, [0]), OTHER: (6, [])}
-
-
-def test_a_guest_that_is_undefined_leaves_no_word_of_volumes_that_are_gone(
-    lvm: Lvm, vg0: Group, guests: Guests, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(own_cores, "take_back", lambda *_: None)
-    state, xen = vars(guests)["_state"], vars(guests)["_xen"]
-    xen.running.clear()
-    folder = state.guest_dir(GUEST)
-    for what in ("disk0", "disk1", "seed"):
-        Volumes().create(folder, GUEST, what, SIZE, "vg0")
-    backup = lvm.clone(vg0, "backup")
-    for _ in range(2):
-        guests.volume_delete(GUEST, 1, 0)
-    assert {path.name for path in folder.iterdir()} >= {"disk0.gone", "disk1.json", "seed.json"}
-    guests.undefine(GUEST, 1)
-    assert {path.name for path in folder.iterdir()} == {"disk1.json", "fence", "lock"}, "a volume is left"
-    assert sorted(volume.name[-5:] for volume in lvm.volumes if volume.group is backup) == ["-seed", "disk0", "disk1"]

@@ -135,3 +135,17 @@ def test_a_reboot_stops_no_guest_that_could_not_be_started_then(
         agent.reboot(GUEST, 1, 0)
     assert caught.value.code == harm
     assert xen.find(GUEST) is not None
+
+
+def test_a_reboot_stops_no_guest_whose_first_boot_data_is_gone(
+    making: Making, xen: Xen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = making()
+    (State(tmp_path).guest_dir(GUEST) / "seed.json").write_text('{"uuid": "LVM-seed"}')
+    sound = volumes.activated
+    monkeypatch.setattr(volumes, "activated", lambda *args: sound(*args) if args[2] != "seed" else None)
+    xen.running.append(domain(5, GUEST))
+    with pytest.raises(Failure, match="first-boot data is not there") as caught:
+        agent.reboot(GUEST, 1, 0)
+    assert caught.value.todo.endswith("teig guest mend web1")
+    assert 5 in [one.domid for one in xen.running]

@@ -19,9 +19,7 @@ from typing import Any, NamedTuple, Optional, Protocol, TypeVar
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pools
-from teig.agent.host.state import read_json, write_json
-
-_GONE = ".gone"
+from teig.agent.host.state import GONE, read_json, write_json
 
 
 class LvmGroup(NamedTuple):
@@ -116,7 +114,7 @@ class Mark(NamedTuple):
     @property
     def gone(self) -> bool:
         """Whether the volume was removed."""
-        return self.path.suffix == _GONE
+        return self.path.suffix == GONE
 
     def fits(self, uuid: str) -> bool:
         """Say whether a volume of the guest's name is this one."""
@@ -125,6 +123,13 @@ class Mark(NamedTuple):
     def is_kin(self, volume: LogicalVolume) -> bool:
         """Say whether a volume is this one or a copy of it."""
         return bool(self.uuid) and volume.uuid[-32:] == self.uuid[-32:]
+
+    def was(self, volume: LogicalVolume) -> bool:
+        """Say whether a volume is this one, by another name, maybe in a group that was split off or merged."""
+        return bool(self.uuid) and (
+            volume.uuid == self.uuid
+            or (self.is_kin(volume) and bool(volume.group.physical_volumes & self.physical_volumes))
+        )
 
     def remember(self, uuid: str, group: str, physical_volumes: frozenset[str] = frozenset()) -> None:
         """Write down where the guest's own volume lies by now."""
@@ -151,7 +156,7 @@ def leaving_mark(folder: Path, what: str) -> Path:
 
 def gone_mark(folder: Path, what: str) -> Path:
     """Return the file that says that a volume was removed."""
-    return folder / f"{what}{_GONE}"
+    return folder / f"{what}{GONE}"
 
 
 def mark_of(folder: Path, what: str) -> Optional[Mark]:
@@ -192,7 +197,7 @@ def own_among(mark: Optional[Mark], same: Sequence[_AnyVolume]) -> Optional[_Any
     return next((one for one in same if not mark.gone and mark.fits(one.uuid)), None)
 
 
-def own_of(mark: Optional[Mark], same: Sequence[LogicalVolume]) -> Optional[LogicalVolume]:
+def own_of(mark: Optional[Mark], same: Sequence[LogicalVolume], known: Lvm) -> Optional[LogicalVolume]:
     """Return which of the volumes that LVM knows by one name is the guest's own, None where none is.
 
     A Failure where nobody knows: what is a copy must not be removed, and what is none not be told as removed.
@@ -211,7 +216,7 @@ def own_of(mark: Optional[Mark], same: Sequence[LogicalVolume]) -> Optional[Logi
     moved = [one for one in kin if one.group.physical_volumes & mark.physical_volumes]
     if len(moved) == 1:
         return moved[0]
-    if kin:
+    if kin and (moved or not mark.physical_volumes or not _is_whole(mark, known)):
         raise Failure(
             "conflict",
             f"{_listed(kin)} may be the guest's own, in a group that was merged or split, or a copy of it.",
@@ -242,27 +247,38 @@ def refuse_away(mark: Optional[Mark], known: Lvm) -> None:
     """
     if mark is None or mark.gone:
         return
-    renamed = next((volume for volume in known.volumes if volume.uuid == mark.uuid), None)
+    renamed = next((volume for volume in known.volumes if mark.was(volume)), None)
     if renamed is not None:
         raise host_fault(
             "volume_renamed",
             f"A volume of the guest is called {renamed.full_name} now: it is not removed.",
             f"Give it back the name that ends with its guest's UUID and {_what(mark)}: lvrename",
         )
-    group = next((group for group in known.groups if group.uuid == mark.vg_uuid), None)
-    if group is not None and not group.missing and not group.exported:
+    if _is_whole(mark, known):
         return
+    group = next((group for group in known.groups if group.uuid == mark.vg_uuid), None)
     if group is not None and group.exported:
         known.refuse_unusable(group)
     name = group.name if group else mark.vg
     where = f"volume group {name}" if name else "a volume group of which nobody wrote down the name"
-    seen = "which lacks disks" if group else "and the host does not see it"
+    seen = "which lacks disks that it had" if group else "and the host does not see it"
     uuid = f" (UUID {mark.vg_uuid})" if mark.vg_uuid else ""
     raise host_fault(
         "no_volume_group",
         f"A volume of the guest lies in {where}, {seen}{uuid}: it is not removed.",
         f"Bring the group's disks back. If they are gone for good: {_for_good(mark)}",
     )
+
+
+def _is_whole(mark: Mark, known: Lvm) -> bool:
+    """Say whether all of a volume's group is there: then what LVM does not tell of is nowhere else.
+
+    A disk that was split off, or given up as lost, may come back with what lies on it.
+    """
+    group = next((group for group in known.groups if group.uuid == mark.vg_uuid), None)
+    if group is None or group.missing or group.exported:
+        return False
+    return mark.physical_volumes <= group.physical_volumes
 
 
 def refuse_snapshots(own: LogicalVolume, known: Lvm) -> None:

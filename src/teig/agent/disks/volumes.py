@@ -189,7 +189,9 @@ class Volumes:
     def _clear(self, folder: Path, guest: str, what: str, known: Lvm, within: LvmGroup | None = None) -> None:
         """Do what `delete` does; where nothing says which volume is the guest's, only what is in a group."""
         mark, same = mark_of(folder, what), known.called(volume_name(guest, what))
-        own = ownership.own_of(mark, same if mark or not within else [one for one in same if one.group == within])
+        own = ownership.own_of(
+            mark, same if mark or not within else [one for one in same if one.group == within], known
+        )
         if own is None:
             ownership.refuse_away(mark, known)
         else:
@@ -204,9 +206,8 @@ class Volumes:
             write_json(leaving, {"uuid": own.uuid, "vg": own.group.name})
         if own:
             remove(own)
-        if leaving.exists() and (folder / "spec.json").exists():  # it may be deleted again, and a copy stay
+        if leaving.exists():  # it may be deleted again, long after its guest's other files, and a copy stays
             leaving.replace(gone_mark(folder, what))
-        leaving.unlink(missing_ok=True)
 
 
 def activated(folder: Path, guest: str, what: str) -> Volume | None:
@@ -217,7 +218,7 @@ def activated(folder: Path, guest: str, what: str) -> Volume | None:
     found, mark = find(folder, guest, what), mark_of(folder, what)
     if found is None:
         known = ownership.lvm()
-        own = ownership.own_of(mark, known.called(volume_name(guest, what)))
+        own = ownership.own_of(mark, known.called(volume_name(guest, what)), known)
         if own is None:
             return None
         known.refuse_unusable(own.group)

@@ -28,7 +28,7 @@ from teig.agent.guests.wanted import RUNNING, STOPPED, since, want
 from teig.agent.host import progress
 from teig.agent.host.clock import Clock, clock
 from teig.agent.host.process import Done, must, run
-from teig.agent.host.state import GOING_DOWN, LOCK_WAIT_S, State, read_json, sync_dir, write_json, write_whole
+from teig.agent.host.state import GOING_DOWN, GONE, LOCK_WAIT_S, State, read_json, sync_dir, write_json, write_whole
 from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import neighbours, shaping
@@ -97,13 +97,16 @@ class Guests:
         return volume
 
     def undefine(self, guest: str, fence: int) -> dict[str, Any]:
-        """Remove a guest's files; its volumes stay, and its fence, so that an old owner who comes late is refused."""
+        """Remove a guest's files; its volumes stay, and its fence, so that an old owner who comes late is refused.
+
+        So does what says which volumes were removed: it may be done again, and what has their names then is a copy.
+        """
         with self._state.changing(guest, fence) as folder:
             self._refuse_running(guest)
             self._disks.delete(folder, guest, "seed")
             own_cores.take_back(self._xen, guest, self._state)
             for path in folder.iterdir():
-                if path.name not in _KEPT and not (path.name.startswith("disk") and path.suffix == ".json"):
+                if path.name not in _KEPT and path.suffix != GONE and not path.match("disk*.json"):
                     path.unlink()
             sync_dir(folder)
         return {}
@@ -151,8 +154,8 @@ class Guests:
 
         Xen refuses less than it has now (tools/libs/light/libxl_mem.c, libxl_domain_setmaxmem).
         """
-        started = self._started(spec.id, domain, dump_spec(spec))
-        most = started["spec"]["memory_mib"] if started else spec.memory_mib
+        known = read_json(self._state.guest_dir(spec.id) / STARTED)  # not there where somebody else has started it
+        most = known["spec"]["memory_mib"] if known else (domain.mem_kib + 512) // 1024
         if maxmem_mib(domain) != most and domain.mem_kib // 1024 <= most:
             must(["xl", "mem-max", str(domain.domid), str(most)], "xl_failed")
 
@@ -300,7 +303,7 @@ class Guests:
             raise going_down(spec)
         there = [self._volume(spec.id, disk.number) for disk in spec.disks]
         if (folder / "seed.json").exists():
-            volumes.activated(folder, spec.id, "seed")
+            startable.refuse_seedless(folder, spec, volumes.activated(folder, spec.id, "seed"))
         startable.refuse_unclean(folder, spec, there)
         startable.refuse_elsewhere(folder, spec, there)
         startable.refuse_imageless(folder, spec, there[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 from teig.agent.contract.failure import Failure
 from teig.agent.contract.spec import Spec
@@ -36,12 +37,26 @@ def refuse_growing(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
             )
 
 
+def refuse_seedless(folder: Path, spec: Spec, seed: Optional[Volume]) -> None:
+    """Raise Failure where the volume with a guest's first-boot data is not there, or not what its xl.cfg names."""
+    if seed is None or not volumes.is_clean(folder, seed) or not _names(folder, seed):
+        raise Failure(
+            "conflict",
+            f"Guest {spec.name}: the volume with its first-boot data is not there, or not clean, or has moved.",
+            f"Have it and its xl.cfg written anew: teig guest mend {spec.name}",
+            code="volume_moved",
+        )
+
+
+def _names(folder: Path, volume: Volume) -> bool:
+    config = folder / "xl.cfg"
+    return f'target={volume.path}"' in (config.read_text() if config.exists() else "")
+
+
 def refuse_elsewhere(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
     """Raise Failure where a guest's xl.cfg names other volumes than its own: a group may have been renamed."""
-    config = folder / "xl.cfg"
-    text = config.read_text() if config.exists() else ""
     for disk, volume in zip(spec.disks, there):  # noqa: B905  (strict: Python 3.10)
-        if f'target={volume.path}"' not in text:
+        if not _names(folder, volume):
             raise Failure(
                 "conflict",
                 f"Guest {spec.name}: its {disk.device} is {volume.path}, and its xl.cfg names another volume.",

@@ -26,6 +26,8 @@ from teig.agent.contract.failure import Failure, host_fault
 DEFAULT_ROOT = Path("/var/lib/teig")
 GOING_DOWN = Path("/run/teig/going-down")
 """There from the moment in which the host goes down: nothing starts any more."""
+GONE = ".gone"
+"""How the file ends that says that a volume was removed (`teig.agent.disks.ownership`)."""
 LOCK_WAIT_S = 2.0
 _POLL_S = 0.05
 _LATE_S = 7 * 86400.0
@@ -102,11 +104,12 @@ class State:
         for folder in self._entries("guests"):
             with contextlib.suppress(OSError, Failure):
                 left = {path.name for path in folder.iterdir()} if _is_guest(folder) else {"?"}
-                if not left <= {"fence", "lock"} or time.time() - (folder / "fence").stat().st_mtime < _LATE_S:
+                gone = {name for name in left if name.endswith(GONE)}
+                if not left - gone <= {"fence", "lock"} or time.time() - (folder / "fence").stat().st_mtime < _LATE_S:
                     continue
                 with locked(folder / "lock", 0, "It is at work."):
-                    (folder / "fence").unlink()
-                    (folder / "lock").unlink()
+                    for name in (*gone, "fence", "lock"):
+                        (folder / name).unlink()
                     folder.rmdir()
 
     def fence(self, guest: str) -> int:
