@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from teig.control import guests, operations
 from teig.control.services import Services
 from teig.fleet.driver import Claim
-from teig.fleet.simulated import SimulatedHost
+from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.job import Job
 from teig.model.operation import OperationState
 from teig.operations import work as operations_work
+from teig.store import schema
 from tests.servers import until
-from tests.simulated import server_with_hosts, wait, wish
+from tests.simulated import server, server_with_hosts, wait, wish
 
 
 class Wiping(SimulatedHost):
@@ -68,6 +69,31 @@ def test_a_stop_that_is_cancelled_is_nothing_to_look_after(services: Services, h
     operations.cancel(services, operation.id)
     assert wait(services, operation).state is OperationState.CANCELLED
     assert guests.view(services, "web").guest.attention is None
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_nothing_goes_on_of_a_stop_that_was_cancelled_while_its_server_ended(
+    tmp_path: Path, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    """The next one finds it cancelled, and a job that nobody has ended."""
+    monkeypatch.setattr(operations_work, "CANCEL_LOOKED_FOR_S", 600.0)
+    host = SimulatedHost("sim1", memory_mib=2048, cores=4)
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        wait(services, guests.create(services, wish("web")))
+        kept = host.guests[guests.view(services, "web").guest.id]
+        kept.deaf = True
+        operation = guests.stop(services, "web", 3600)
+        until(lambda: kept.job is not None and kept.job.verb == "guest_stop", "the job")
+        made = schema.operations.update().where(schema.operations.c.id == operation.id).values(cancelled=True)
+        services.db.write(lambda connection: connection.execute(made))
+    host.answers = answers
+    with server(tmp_path, SimulatedFleet([host]), database) as services:
+        assert wait(services, operation).state is OperationState.CANCELLED
+        attention = guests.view(services, "web").guest.attention
+        if answers:
+            assert (kept.job and kept.job.runs, kept.domid is not None, attention) == (False, True, None)
+        else:
+            assert attention == "What was begun with it was cancelled, and its host did not tell then whether it runs."
 
 
 def test_a_job_that_has_failed_is_not_called_cancelled(

@@ -6,6 +6,8 @@ only where a step of this operation has read the host; else it stays as it is.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import sqlalchemy as sa
 
 from teig.model.errors import NotFound, TeigError
@@ -92,8 +94,14 @@ def observe_if_it_answers(work: Work) -> None:
 
 
 def _nothing(_work: Work) -> None:
-    """Only what it leaves is read."""
+    """Only what is left is looked at."""
 
 
-LEFT = Step("observe", _nothing, undo=observe_if_it_answers)
-"""The only undo of what cannot be undone."""
+def _end_and_observe(work: Work) -> None:
+    with suppress(NotFound):
+        work.end_job()  # a run that was taken over has not ended what it had begun
+    observe(work)
+
+
+LEFT = Step("observe", _nothing, undo=_end_and_observe, optional=True)
+"""The only undo of what cannot be undone: nothing of it goes on, and what it has left is read."""

@@ -332,7 +332,7 @@ class Engine:
             begun = (closing.LEFT,)  # nothing takes it back: its host says what became of the guest
         for step in reversed([step for step in begun if step.undo is not None]):
             problem = DBOS.run_step({"name": f"undo {step.name}"}, self._take_back, run, step)
-            if problem is not None:
+            if problem is not None and not step.optional:
                 left.append(f"{step.name}: {problem['message']}")
         if left:
             error = {

@@ -319,7 +319,7 @@ class Work:
 
     def _has_let_go(self) -> bool:
         try:
-            return self._end_job().state is not JobState.DONE
+            return self.end_job().state is not JobState.DONE
         except NotFound:
             return True
         except TeigError:
@@ -358,7 +358,7 @@ class Work:
             call()
         except Busy as error:
             try:
-                self._end_job()
+                self.end_job()
             except NotFound:
                 raise error from None
             call()
@@ -370,20 +370,21 @@ class Work:
         except Busy as error:
             if error.reason != "job_running":
                 raise
-        self._end_job()
+        self.end_job()
         return begin()
 
     def _check_job_wanted(self) -> None:
         try:
             self.check_wanted()
         except Conflict:
-            job = self._end_job()
+            job = self.end_job()
             if job.error is not None and job.error["code"] != JOB_CANCELLED:
                 raise from_record(job.error) from None  # it has failed of itself, and nobody has ended it
             if job.state is not JobState.DONE:
                 raise
 
-    def _end_job(self) -> Job:
+    def end_job(self) -> Job:
+        """Cancel the guest's job and wait for its end; NotFound where there is none."""
         job = self.host.job_cancel(self.claim)
         deadline = time.monotonic() + END_JOB_S
         while job.state is JobState.RUNNING:
