@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import io
 import json
@@ -374,3 +375,28 @@ def test_uploads_that_wait_for_a_slow_disk_leave_the_threads_of_the_loop(
         asyncio.run(both())
     finally:
         go_on.set()
+
+
+def test_an_image_s_files_go_when_it_is_forgotten_for_good(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's disk is full, say, which shows only at the end."""
+    known = images.listed(services)[0].image
+    folder = services.image_dir / known.id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vmlinuz").write_bytes(b"kernel")
+    write = services.db.write
+
+    def full(work: Any) -> Any:
+        def undone(connection: Any) -> None:
+            work(connection)
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        return write(undone)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.db, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            images.remove(services, known.manifest.name)
+    images.sweep(services.image_dir)
+    assert (folder / "vmlinuz").exists()
+    images.remove(services, known.manifest.name)
+    assert not folder.exists()

@@ -309,3 +309,14 @@ def test_files_alone_import_nothing_slow(bad: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert "LOADED []" in done.stdout
+
+
+def test_a_link_called_auto_to_a_folder_of_another_name_is_left_out_too(teig: Teig, tmp_path: Path) -> None:
+    """xendomains follows it as well."""
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "auto").symlink_to(tmp_path / "boot")
+    config = tmp_path / "boot/web.cfg"
+    config.write_text('name = "web"\nmemory = 512\nmaxmem = 1024\n')
+    teig("audit", str(tmp_path / "auto/web.cfg"), "--fix", "--write")
+    assert [path.name for path in (tmp_path / "boot").iterdir()] == ["web.cfg"]
+    assert (tmp_path / "web.cfg.bak").exists()

@@ -53,11 +53,11 @@ def _plain(connection: ServerConnection, request: Request) -> Response | None:
 
 def _shout(connection: ServerConnection) -> None:
     assert connection.request
-    if connection.request.path.endswith("/9"):
+    if connection.request.path.endswith("/9?reason=text"):
         connection.send(json.dumps(Unreachable(GONE, TODO).as_record()))
         connection.close(4000, GONE[:20])
         return
-    if connection.request.path.endswith("/8"):  # as a server of an earlier release
+    if connection.request.path.endswith("/8?reason=text"):  # as a server of an earlier release
         connection.close(4000, GONE)
         return
     for data in connection:

@@ -1,7 +1,8 @@
 """WebSockets to a guest's TCP ports and its console: binary frames both ways, an empty one from the client means EOF.
 
 The other end of such a stream is on the guest's host (see `teig.fleet.driver.ByteStream`). A stream that cannot be
-opened tells why in the only text frame, the error's record as JSON, and is closed with status 4000 and what fits of it.
+opened is closed with status 4000 and what fits there of the reason; who asks with `?reason=text` is told it whole
+before, in the only text frame, as the error's record.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ async def _relay(socket: WebSocket, opened: Callable[[], Awaitable[AbstractAsync
                 down.cancel()
     except* TeigError as errors:
         error = errors.exceptions[0]
-        if isinstance(error, TeigError):
+        if isinstance(error, TeigError) and socket.query_params.get("reason") == "text":
             with suppress(RuntimeError, WebSocketDisconnect):
                 await socket.send_text(json.dumps(error.as_record()))
         await _close(socket, FAILED, str(error))

@@ -90,7 +90,7 @@ def rewrite(config: ConfigText) -> Path:
         try:
             with path.open("rb") as file:
                 was, before = os.fstat(file.fileno()), file.read()
-            backup, handle = _new_backup(path)
+            backup, handle = _new_backup(path, Path(config.path))
             made.callback(backup.unlink, missing_ok=True)
             _fill(handle, before, was)
             os.utime(backup, ns=(was.st_atime_ns, was.st_mtime_ns), follow_symlinks=False)
@@ -104,9 +104,13 @@ def rewrite(config: ConfigText) -> Path:
     return backup
 
 
-def _new_backup(path: Path) -> tuple[Path, int]:
-    """Make an empty file under the first free name; not in a folder `auto`, where xendomains starts all there is."""
-    folder = path.parent.parent if path.parent.name == "auto" else path.parent
+def _new_backup(path: Path, given: Path) -> tuple[Path, int]:
+    """Make an empty file under the first free name; not in a folder `auto`, where xendomains starts all there is.
+
+    That may be a link to a folder of another name; `given` is the path as somebody wrote it.
+    """
+    starts = path.parent.name == "auto" or (given.parent.name == "auto" and given.parent.resolve() == path.parent)
+    folder = path.parent.parent if starts else path.parent
     backup, number = folder / f"{path.name}.bak", 0
     while True:
         try:

@@ -115,7 +115,12 @@ class Api:
         sock = connect(self._socket, ANSWER_S)
         try:
             return unix_connect(
-                uri=f"ws://teig/v1{path}", sock=sock, compression=None, proxy=None, max_size=None, ping_interval=None
+                uri=f"ws://teig/v1{path}?reason=text",
+                sock=sock,
+                compression=None,
+                proxy=None,
+                max_size=None,
+                ping_interval=None,
             )
         except InvalidStatus as error:
             sock.close()

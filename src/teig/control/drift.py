@@ -62,7 +62,9 @@ def _unseen(host: str, seen_at: float | None, now: float) -> str:
     """Return in words that nobody has observed a host, or for longer than one may be without being silent."""
     if seen_at is None:
         return f"Host {host} was not observed yet."
-    return f"Host {host} was last observed {max(0, now - seen_at):.0f} s ago. Look why into the log of the server."
+    return (
+        f"Host {host} was last observed {max(0, now - seen_at):.0f} s ago. If it stays so, the server's log says why."
+    )
 
 
 def mend(services: Services) -> Mended:

@@ -147,10 +147,14 @@ def remove(services: Services, name: str) -> None:
                 code="image_in_use",
             )
         images.remove(connection, image.id)
-        with suppress(FileNotFoundError):  # who sends it again meanwhile begins anew
-            folder.rename(removed)
 
-    services.db.write(unused)
+    def forgotten(connection: sa.Connection) -> None:
+        if image.id not in {known.image.id for known in images.listed(connection)}:  # nobody has sent it again
+            with suppress(FileNotFoundError):
+                folder.rename(removed)
+
+    services.db.write(unused)  # for good, before its files go
+    services.db.write(forgotten)
     shutil.rmtree(removed, ignore_errors=True)
 
 

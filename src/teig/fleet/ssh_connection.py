@@ -7,6 +7,7 @@ not asked again at once: for a moment everybody gets the error of the last attem
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from contextlib import suppress
 from typing import Final
@@ -133,22 +134,25 @@ class Connection:
         return self._made
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
+        return await self._connect_over(await self._reached())
+
+    async def _reached(self) -> socket.socket:
+        """Return a TCP connection to the first of the host's addresses that takes one: its kernel answers soon."""
         *others, last = await self._name.addresses()
         for address in others:
             with suppress(OSError):  # TimeoutError is one
                 async with asyncio.timeout(CONNECT_TIMEOUT_S / (len(others) + 2)):
-                    return await self._connect_to(address)
-        return await self._connect_to(last)
+                    return await _tcp(address, self._host.port)
+        return await _tcp(last, self._host.port)
 
-    async def _connect_to(self, address: str) -> asyncssh.SSHClientConnection:
+    async def _connect_over(self, reached: socket.socket) -> asyncssh.SSHClientConnection:
         pinned = asyncssh.import_public_key(self._host.host_key)
         first = [name.decode() for name in pinned.sig_algorithms]
         client = _Pinned(pinned)
         try:
             connection, _ = await asyncssh.create_connection(
                 lambda: client,
-                address,
-                self._host.port,
+                sock=reached,
                 username="root",
                 client_keys=[self._key],
                 known_hosts=([], [], []),
@@ -178,6 +182,18 @@ class Connection:
             "Compare it on the host's own console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). If the host was "
             "set up anew, run `teig host add` for it again.",
         )
+
+
+async def _tcp(address: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(made, (address, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 _HOST_KEY_ALGORITHMS: Final = (

@@ -90,7 +90,7 @@ def _on_domain(field: str, entitled: dict[str, int], started: GuestSpec | None, 
     maximum of memory is the memory that it has: more would let it take what it is promised from its next start on.
     """
     if field == "maxmem_mib" and started is not None:
-        return started.memory_mib
+        return min(started.memory_mib, live["memory_mib"]) if live["memory_mib"] > 0 else started.memory_mib
     if field not in {"weight", "cap"}:
         return entitled[field]
     vcpus = started.vcpus if started else live["vcpus"]
