@@ -379,10 +379,11 @@ def test_uploads_that_wait_for_a_slow_disk_leave_the_threads_of_the_loop(
 
 def test_an_image_s_files_go_when_it_is_forgotten_for_good(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database's disk is full, say, which shows only at the end."""
-    known = images.listed(services)[0].image
+    known = images.announce(services, manifest("spare"))
     folder = services.image_dir / known.id
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vmlinuz").write_bytes(b"kernel")
+    for name in known.missing:
+        (folder / name).write_bytes(CONTENTS[name])
+    assert images.announce(services, manifest("spare")).missing == ()
     write = services.db.write
 
     def full(work: Any) -> Any:
@@ -395,8 +396,8 @@ def test_an_image_s_files_go_when_it_is_forgotten_for_good(services: Services, m
     with monkeypatch.context() as patch:
         patch.setattr(services.db, "write", full)
         with pytest.raises(OSError, match="No space"):
-            images.remove(services, known.manifest.name)
+            images.remove(services, "spare")
     images.sweep(services.image_dir)
     assert (folder / "vmlinuz").exists()
-    images.remove(services, known.manifest.name)
+    images.remove(services, "spare")
     assert not folder.exists()

@@ -150,8 +150,8 @@ def test_all_keys_of_a_guest_together_have_a_bound(services: Services) -> None:
     """A host tells those of all its guests in one answer."""
     put_image(services, "debian", ssh=True)
     long = base64.b64encode(b"\0\0\0\x07ssh-rsa" + bytes(2048)).decode()
-    bad = wish("web", ssh_keys=(f"ssh-rsa {long} me",) * 7)
-    with pytest.raises(InvalidRequest, match="together may have 16 KiB"):
+    bad = wish("web", ssh_keys=(f"ssh-rsa {long} me",) * 4)
+    with pytest.raises(InvalidRequest, match="together may have 8 KiB"):
         guests.create(services, type(bad)(**{**vars(bad), "image": "debian"}))
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncssh
 import pytest
 import sqlalchemy as sa
 
@@ -146,9 +147,10 @@ def test_an_older_backup_goes_into_a_place_that_no_newer_release_has_opened(tmp_
 
 def test_a_restore_replaces_no_other_ssh_key(tmp_path: Path, postgres: Postgres) -> None:
     """A server's directory may have its key, and the database that is restored into may be elsewhere."""
+    key = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
     (tmp_path / "theirs").mkdir()
     with server_with_hosts(tmp_path / "theirs") as services:
-        backup = {**state.backup(services), "ssh_key": "a key\n"}
+        backup = {**state.backup(services), "ssh_key": key}
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / KEY).write_text("its own key\n")
@@ -158,5 +160,5 @@ def test_a_restore_replaces_no_other_ssh_key(tmp_path: Path, postgres: Postgres)
             restore(mine, json.dumps(backup), database)
     assert (mine / KEY).read_text() == "its own key\n"
     assert sorted(path.name for path in mine.iterdir()) == [KEY, "lock"], "no database was made"
-    (mine / KEY).write_text("a key")
+    (mine / KEY).write_text(key.strip())
     assert restore(mine, json.dumps(backup), url)["sites"] == 1, "its own backup can be restored"
