@@ -43,6 +43,7 @@ class Monitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._lines.close()  # it keeps the socket open, and with that everybody else out, for as long as we are known
         self._socket.close()
 
     def command(self, name: str, **arguments: Any) -> Any:
