@@ -54,7 +54,7 @@ class Stand:
         """Everything about guests that is on the host: domains, volumes, files."""
         listing = self.host.run(
             "xl list | tail -n +3; lvs --noheadings -o lv_name; "
-            "find /var/lib/teig/guests -type f ! -name lock ! -name fence"
+            "find /var/lib/teig/guests -type f ! -name lock ! -name fence ! -name '*.gone'"
         )
         return listing.split()
 

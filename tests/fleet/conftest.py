@@ -93,7 +93,7 @@ class Stand:
 
     def left(self) -> list[str]:
         """What is on the host of guests: domains, volumes, files."""
-        listing = "find /var/lib/teig/guests -type f ! -name lock ! -name fence"
+        listing = "find /var/lib/teig/guests -type f ! -name lock ! -name fence ! -name '*.gone'"
         return self.run(f"xl list | tail -n +3; lvs --noheadings -o lv_name; {listing}").split()
 
     def get(self, spec: GuestSpec, path: str = "/") -> bytes:
