@@ -20,10 +20,23 @@ from teig.agent.keeper import pauses
 from teig.agent.network import neighbours
 from teig.agent.xen.xlcfg import render
 from tests.agent.given import GUEST, Asking, agent, manifest, spec
+from tests.agent.lvm import Group, Lvm
 from tests.agent.processors import domain
 from tests.keeper.given import Xen
 
 Making = Callable[..., Guests]
+
+
+@pytest.fixture
+def lvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lvm:
+    lvm = Lvm(tmp_path / "host")
+    lvm.install(monkeypatch)
+    return lvm
+
+
+@pytest.fixture
+def vg0(lvm: Lvm) -> Group:
+    return lvm.group("vg0")
 
 
 @pytest.fixture

@@ -23,6 +23,9 @@ from teig.agent.host.process import Done
 from tests.agent.given import GUEST
 
 EXTENT = 4096
+OWN = b"the guest's own".ljust(EXTENT, b"g")
+SIZE = EXTENT
+OTHER = "99999999-2222-4333-8444-555555555555"
 _PARTS = (6, 4, 4, 4, 4, 4, 6)
 
 

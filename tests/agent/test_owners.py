@@ -13,25 +13,9 @@ from teig.agent.host.clock import clock
 from teig.agent.host.state import State, make_private, write_json
 from teig.agent.xen import own_cores
 from tests.agent.given import GUEST, spec
-from tests.agent.lvm import EXTENT, Group, Lvm
+from tests.agent.lvm import OTHER, OWN, SIZE, Group, Lvm
 from tests.agent.processors import domain
 from tests.keeper.given import Xen
-
-OWN = b"the guest's own".ljust(EXTENT, b"g")
-SIZE = EXTENT
-OTHER = "99999999-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def lvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lvm:
-    lvm = Lvm(tmp_path / "host")
-    lvm.install(monkeypatch)
-    return lvm
-
-
-@pytest.fixture
-def vg0(lvm: Lvm) -> Group:
-    return lvm.group("vg0")
 
 
 @pytest.fixture

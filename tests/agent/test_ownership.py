@@ -14,23 +14,7 @@ from teig.agent.disks import pools, volumes
 from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import startable
 from tests.agent.given import GUEST, spec
-from tests.agent.lvm import EXTENT, Group, Logical, Lvm, uuid_of
-
-OWN = b"the guest's own".ljust(EXTENT, b"g")
-SIZE = EXTENT
-OTHER = "99999999-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def lvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lvm:
-    lvm = Lvm(tmp_path / "host")
-    lvm.install(monkeypatch)
-    return lvm
-
-
-@pytest.fixture
-def vg0(lvm: Lvm) -> Group:
-    return lvm.group("vg0")
+from tests.agent.lvm import OWN, SIZE, Group, Logical, Lvm, uuid_of
 
 
 @pytest.fixture

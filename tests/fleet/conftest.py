@@ -25,6 +25,7 @@ from teig.model.image import Image
 from teig.model.names import GuestId, ImageId
 from teig.model.pool import DiskRate
 from tests.carried import CarriedHost
+from tests.fleet.server import LocalHost
 from tests.lab.prepared import SITE, decided, prepared_lab
 
 READY_S = 400
@@ -154,6 +155,24 @@ def stand_of(folder: Path, options: LabOptions | None = None) -> Iterator[Stand]
         fleet = SshFleet(found.key)
         yield Stand(found.host, found.key, found.address, fleet, found.image, found.folder)
         fleet.close()
+
+
+@pytest.fixture
+def key() -> asyncssh.SSHKey:
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture
+def there(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[LocalHost]:
+    with LocalHost(tmp_path, key).running() as there:
+        yield there
+
+
+@pytest.fixture
+def fleet(key: asyncssh.SSHKey) -> Iterator[SshFleet]:
+    fleet = SshFleet(key)
+    yield fleet
+    fleet.close()
 
 
 @pytest.fixture(scope="module")

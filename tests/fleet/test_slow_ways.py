@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 import pytest
 
 from teig.fleet import ssh_connection
@@ -24,24 +23,6 @@ from teig.model.names import HostId, ImageId
 from tests.fleet.server import LocalHost
 
 IMAGE = ImageId("0" * 64)
-
-
-@pytest.fixture
-def key() -> asyncssh.SSHKey:
-    return asyncssh.generate_private_key("ssh-ed25519")
-
-
-@pytest.fixture
-def there(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[LocalHost]:
-    with LocalHost(tmp_path, key).running() as there:
-        yield there
-
-
-@pytest.fixture
-def fleet(key: asyncssh.SSHKey) -> Iterator[SshFleet]:
-    fleet = SshFleet(key)
-    yield fleet
-    fleet.close()
 
 
 def known_as(name: str, there: LocalHost) -> Any:

@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -72,24 +71,6 @@ sys.stdin.buffer.readline()
 agent.kill()
 """
 """The agent, until the line of that number comes: it ends instead of answering it."""
-
-
-@pytest.fixture
-def key() -> asyncssh.SSHKey:
-    return asyncssh.generate_private_key("ssh-ed25519")
-
-
-@pytest.fixture
-def there(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[LocalHost]:
-    with LocalHost(tmp_path, key).running() as there:
-        yield there
-
-
-@pytest.fixture
-def fleet(key: asyncssh.SSHKey) -> Iterator[SshFleet]:
-    fleet = SshFleet(key)
-    yield fleet
-    fleet.close()
 
 
 @pytest.fixture

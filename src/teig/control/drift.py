@@ -91,15 +91,15 @@ def mend(services: Services) -> Mended:
                 ours.setdefault((drift.host, drift.guest), drift)  # one operation mends all that differs in a guest
         keepers = [drift for drift in ours.values() if drift.kind == KEEPER_DEAD]
         in_guests = [drift for drift in ours.values() if drift.kind != KEEPER_DEAD]
-        unkept = {drift.host for drift in keepers}
-        begun = [attempt(_begin, drift) for drift in in_guests if drift.host not in unkept]
+        later = {drift.host for drift in keepers}
+        begun = [attempt(_begin, drift) for drift in in_guests if drift.host not in later]
         with ThreadPoolExecutor(KEEPERS_AT_ONCE) as pool:
             done = list(pool.map(partial(attempt, _start_keeper), keepers))
         unkept = {drift.host for drift, told in zip(keepers, done, strict=True) if told is None}
         for drift in in_guests:
             if drift.host in unkept:
                 left.append(replace(drift, text=f"{drift.text} It waits for its host's keeper."))
-            elif drift.host in {keeper.host for keeper in keepers}:
+            elif drift.host in later:
                 begun.append(attempt(_begin, drift))
     left.sort(key=lambda drift: drift.host)
     return Mended(tuple(filter(None, begun)), tuple(filter(None, done)), tuple(left))

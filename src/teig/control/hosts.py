@@ -186,7 +186,7 @@ def listed(services: Services) -> list[HostView]:
 
 def _unseen(connection: sa.Connection) -> list[StoredHost]:
     """Return the hosts of which nobody knows yet whether they answer."""
-    known = observations.seen_hosts(connection) | observations.silent(connection).keys()
+    known = observations.times(connection).keys() | observations.silent(connection).keys()
     return [host for host in hosts.listed(connection) if host.id not in known]
 
 

@@ -93,8 +93,8 @@ def observe_if_it_answers(work: Work) -> None:
         return
 
 
-def _nothing(_work: Work) -> None:
-    """Only what is left is looked at."""
+def nothing(_work: Work) -> None:
+    """Do nothing, or take nothing back."""
 
 
 def _end_and_observe(work: Work) -> None:
@@ -103,5 +103,5 @@ def _end_and_observe(work: Work) -> None:
     observe(work)
 
 
-LEFT = Step("observe", _nothing, undo=_end_and_observe, optional=True)
+LEFT = Step("observe", nothing, undo=_end_and_observe, optional=True)
 """The only undo of what cannot be undone: nothing of it goes on, and what it has left is read."""

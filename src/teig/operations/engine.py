@@ -353,7 +353,7 @@ class Engine:
         return self._attempt(run, step, step.name, step.do, heeds=heeds)
 
     def _take_back(self, run: Run, step: Step) -> dict[str, Any] | None:
-        body = step.undo or _nothing
+        body = step.undo or closing.nothing
         return self._attempt(run, step, f"undo {step.name}", body, heeds=False)
 
     def _attempt(
@@ -399,10 +399,6 @@ class Engine:
                 return CANCELLED
             pause_s *= 2
         return None
-
-
-def _nothing(_work: Work) -> None:
-    """Take nothing back."""
 
 
 def _marked(lease: Lease, reason: str) -> Callable[[sa.Connection], None]:

@@ -129,12 +129,6 @@ def of_hosts(connection: sa.Connection) -> dict[HostId, Observation]:
     return {HostId(row.host): _observation(row) for row in rows if row.facts is not None}
 
 
-def seen_hosts(connection: sa.Connection) -> set[HostId]:
-    """Return the hosts that have ever been seen; what was seen of them is not read."""
-    query = sa.select(observations.c.host).where(observations.c.seen_at > NEVER)
-    return {HostId(host) for host in connection.execute(query).scalars()}
-
-
 def times(connection: sa.Connection) -> dict[HostId, float]:
     """Return when each host was last seen, of those that ever were."""
     query = sa.select(observations.c.host, observations.c.seen_at).where(observations.c.seen_at > NEVER)
