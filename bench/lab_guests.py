@@ -66,7 +66,7 @@ until = time.monotonic() + wait
 while busy:
     elapsed, used = sample(2.0)
     if all(used.get(domid, 0.0) > cores * elapsed for domid in busy):
-        time.sleep(10)  # until all of their vCPUs are
+        time.sleep(5)  # until all of their vCPUs are
         break
     if time.monotonic() > until:
         sys.exit("not all of domains %s have begun: %s in %.1f s" % (busy, used, elapsed))

@@ -189,9 +189,11 @@ def test_too_little_memory(stand: Stand, refused: Refused, beyond: int, vcpus: i
     claim = stand.prepare(spec)
     error = refused(lambda: stand.host.guest_start(claim))
     assert error.reason == "out_of_memory"
-    assert f"{free} MiB free" in error.message
+    assert f"{free} MiB free" in error.message or f"{free - 1} MiB free" in error.message
     assert stand.host.guest(spec.id).domid is None
-    assert stand.host.facts().free_memory_mib == free
+    # Less by one MiB at most, rounded down: Xen may keep a page that it took for an event channel of Domain-0, and
+    # frees the last of a domain some time after its destruction (complete_domain_destroy in xen/common/domain.c).
+    await_that(lambda: stand.host.facts().free_memory_mib >= free - 1, "the memory that was free before")
 
 
 @pytest.mark.parametrize(

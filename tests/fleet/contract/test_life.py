@@ -134,7 +134,7 @@ def test_too_little_memory(stand: Stand, refusal: Refused) -> None:
     claim = stand.prepare(spec)
     assert refusal(lambda: stand.start(claim)) == "out_of_memory"
     assert stand.host.guest(spec.id).domid is None
-    assert stand.host.facts().free_memory_mib == free
+    assert abs(stand.host.facts().free_memory_mib - free) <= 1  # rounded down, and Xen takes a page now and then
 
 
 def test_a_domain_of_somebody_else(stand: Stand) -> None:
@@ -166,7 +166,7 @@ def test_memory_and_vcpus_of_a_running_guest_stay_until_its_next_start(stand: St
     stand.until(shows, "all of its weight on the one vCPU that it has, and the memory that it had")
     seen = stand.host.guest(spec.id)
     assert (seen.spec, seen.started) == (smaller, spec)
-    assert stand.host.facts().free_memory_mib == free
+    assert abs(stand.host.facts().free_memory_mib - free) <= 1  # rounded down, and Xen takes a page now and then
     stand.carry(claim, stand.host.guest_reboot(claim, 60))
     stand.until(lambda: stand.host.guest(spec.id).live == smaller.entitled, "all that it is entitled to")
     assert stand.host.guest(spec.id).started == smaller
