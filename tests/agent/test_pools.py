@@ -11,7 +11,7 @@ import pytest
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pool_bench, pools
-from teig.agent.disks.pools import Group, parse_report
+from teig.agent.disks.pools import Group, groups_of, parsed
 from teig.agent.host import facts
 from teig.agent.host.state import State
 from teig.model.host import VolumeGroup
@@ -63,7 +63,7 @@ def block(tmp_path: Path) -> Sys:
 
 
 def only(text: str, block: Sys) -> Group:
-    (group,) = parse_report(text, block.root)
+    (group,) = groups_of(parsed(text), block.root)
     assert load(VolumeGroup, group._asdict()).name == "vg0"
     return group
 
@@ -111,9 +111,9 @@ def test_a_group_in_which_lvm_does_nothing_is_told_as_such(block: Sys) -> None:
     """`lvm fullreport` names exported groups, and both of two that have one name."""
     told = json.loads(report("/dev/sda"))["report"][0]
     exported = {**told, "vg": [{**told["vg"][0], "vg_name": "vg1", "vg_exported": "exported"}]}
-    plain, carried_off, *_ = parse_report(json.dumps({"report": [told, exported]}), block.root)
+    plain, carried_off, *_ = groups_of(parsed(json.dumps({"report": [told, exported]})), block.root)
     assert (plain.problem, carried_off.problem) == ("", "it is exported, and LVM does nothing in it (vgimport)")
-    twice = parse_report(json.dumps({"report": [told, told]}), block.root)
+    twice = groups_of(parsed(json.dumps({"report": [told, told]})), block.root)
     assert ["another group has the same name" in group.problem for group in twice] == [True, True]
 
 
@@ -127,16 +127,18 @@ def test_what_lvm_says_between_is_no_part_of_its_report(block: Sys) -> None:
 
 
 @pytest.mark.parametrize("said", ["", "{", "[]", '{"report": [5]}', '{"report": [{"vg": [{"vg_name": "vg0"}]}]}'])
-def test_what_lvm_prints_oddly_is_told_and_hides_nothing_else(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+def test_what_lvm_prints_oddly_is_told_and_hides_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str
+) -> None:
     monkeypatch.setattr(pools, "must", lambda *_: said)
-    told = facts._groups()
+    told = facts._groups(State(tmp_path))
     assert told["volume_groups"] == []
     assert told["lvm_failure"]
 
 
-def test_what_lvm_says_instead_of_its_groups_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lvm_says_instead_of_its_groups_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pools, "must", lambda *_: _raise(host_fault("lvm_failed", "lvm failed: No.")))
-    assert facts._groups() == {"volume_groups": [], "lvm_failure": "lvm failed: No."}
+    assert facts._groups(State(tmp_path)) == {"volume_groups": [], "lvm_failure": "lvm failed: No."}
 
 
 def _raise(failure: Failure) -> str:

@@ -13,12 +13,18 @@ from teig.control import guests, operations
 from teig.control.services import Services
 from teig.fleet.driver import Claim
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
+from teig.fleet.simulated_machine import SimulatedGuest
+from teig.model.errors import Fenced, HostFault, Unreachable
 from teig.model.job import Job
-from teig.model.operation import OperationState
+from teig.model.operation import Operation, OperationState
 from teig.operations import work as operations_work
+from teig.policy.guest_life import Phase
 from teig.store import schema
 from tests.servers import until
 from tests.simulated import server, server_with_hosts, wait, wish
+
+
+UNKNOWN = "What was begun with it was cancelled, and its host did not tell whether that has ended, or whether it runs."
 
 
 class Wiping(SimulatedHost):
@@ -44,6 +50,37 @@ def services(tmp_path: Path, host: SimulatedHost, database: sa.URL | None) -> It
     with server_with_hosts(tmp_path, host, database=database) as services:
         wait(services, guests.create(services, wish("web")))
         yield services
+
+
+class Far(SimulatedHost):
+    """A host to which calls are lost on their way, or their answers are."""
+
+    late: Claim | None = None
+    lost = 0
+
+    def guest_stop(self, claim: Claim, grace_s: float) -> Job:
+        if self.late is None and grace_s == 0:
+            self.late = claim
+            raise Unreachable("No answer.")
+        return super().guest_stop(claim, grace_s)
+
+    def job_cancel(self, claim: Claim) -> Job:
+        if self.lost:
+            self.lost -= 1
+            raise Unreachable("One answer was lost.")
+        return super().job_cancel(claim)
+
+
+def mark_cancelled(services: Services, operation: Operation) -> None:
+    """Cancel an operation that its server does not hear of any more."""
+    made = schema.operations.update().where(schema.operations.c.id == operation.id).values(cancelled=True)
+    services.db.write(lambda connection: connection.execute(made))
+
+
+def made(services: Services, host: SimulatedHost) -> SimulatedGuest:
+    """Make a guest and return it as its host has it."""
+    wait(services, guests.create(services, wish("web")))
+    return host.guests[guests.view(services, "web").guest.id]
 
 
 def test_a_reboot_that_is_cancelled_when_the_guest_was_stopped_says_that_it_is_down(
@@ -84,8 +121,7 @@ def test_nothing_goes_on_of_a_stop_that_was_cancelled_while_its_server_ended(
         kept.deaf = True
         operation = guests.stop(services, "web", 3600)
         until(lambda: kept.job is not None and kept.job.verb == "guest_stop", "the job")
-        made = schema.operations.update().where(schema.operations.c.id == operation.id).values(cancelled=True)
-        services.db.write(lambda connection: connection.execute(made))
+        mark_cancelled(services, operation)
     host.answers = answers
     with server(tmp_path, SimulatedFleet([host]), database) as services:
         assert wait(services, operation).state is OperationState.CANCELLED
@@ -93,7 +129,7 @@ def test_nothing_goes_on_of_a_stop_that_was_cancelled_while_its_server_ended(
         if answers:
             assert (kept.job and kept.job.runs, kept.domid is not None, attention) == (False, True, None)
         else:
-            assert attention == "What was begun with it was cancelled, and its host did not tell then whether it runs."
+            assert attention == UNKNOWN
 
 
 def test_a_job_that_has_failed_is_not_called_cancelled(
@@ -114,3 +150,81 @@ def test_a_job_that_has_failed_is_not_called_cancelled(
     operations.cancel(services, operation.id)
     ended = wait(services, operation)
     assert (ended.state, ended.error and ended.error["code"]) == (OperationState.FAILED, "out_of_memory")
+
+
+def test_a_start_that_has_happened_is_done_though_it_was_cancelled_while_its_server_ended(
+    tmp_path: Path, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job of a start goes on to its end, and whoever takes the operation over finds that."""
+    monkeypatch.setattr(operations_work, "CANCEL_LOOKED_FOR_S", 600.0)
+    host = SimulatedHost("sim1", memory_mib=2048, cores=4)
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        kept = made(services, host)
+        wait(services, guests.stop(services, "web", 0))
+        host.verb_s["guest_start"] = 3600.0
+        operation = guests.start(services, "web")
+        until(lambda: kept.job is not None and kept.job.verb == "guest_start", "the job")
+        mark_cancelled(services, operation)
+    assert kept.job is not None
+    kept.job.end()
+    with server(tmp_path, SimulatedFleet([host]), database) as services:
+        assert wait(services, operation).state is OperationState.DONE
+        view = guests.view(services, "web")
+        assert (kept.domid is not None, view.guest.phase, view.todo) == (True, Phase.RUNNING, None)
+
+
+def test_a_start_that_has_failed_by_itself_says_why_though_it_was_cancelled_while_its_server_ended(
+    tmp_path: Path, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations_work, "CANCEL_LOOKED_FOR_S", 600.0)
+    host = SimulatedHost("sim1", memory_mib=2048, cores=4)
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        kept = made(services, host)
+        wait(services, guests.stop(services, "web", 0))
+        host.verb_s["guest_start"] = 3600.0
+        operation = guests.start(services, "web")
+        until(lambda: kept.job is not None and kept.job.verb == "guest_start", "the job")
+        mark_cancelled(services, operation)
+    assert kept.job is not None
+    kept.job.fail(HostFault("Xen has 5 MiB free.", code="out_of_memory"))
+    with server(tmp_path, SimulatedFleet([host]), database) as services:
+        ended = wait(services, operation)
+        assert (ended.state, ended.error and ended.error["code"]) == (OperationState.FAILED, "out_of_memory")
+        assert guests.view(services, "web").guest.attention == "Xen has 5 MiB free."
+
+
+def test_what_was_cancelled_is_ended_though_an_answer_was_lost(
+    tmp_path: Path, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations_work, "CANCEL_LOOKED_FOR_S", 600.0)
+    host = Far("sim1", memory_mib=2048, cores=4)
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        kept = made(services, host)
+        kept.deaf = True
+        operation = guests.stop(services, "web", 3600)
+        until(lambda: kept.job is not None and kept.job.verb == "guest_stop", "the job")
+        mark_cancelled(services, operation)
+    host.lost = 1
+    with server(tmp_path, SimulatedFleet([host]), database) as services:
+        assert wait(services, operation).state is OperationState.CANCELLED
+        assert (host.lost, kept.job and kept.job.runs, kept.domid is not None) == (0, False, True)
+        assert guests.view(services, "web").guest.attention is None
+
+
+def test_what_comes_late_from_a_server_that_was_lost_does_nothing_any_more(
+    tmp_path: Path, database: sa.URL | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations_work, "CANCEL_LOOKED_FOR_S", 600.0)
+    host = Far("sim1", memory_mib=2048, cores=4)
+    with server_with_hosts(tmp_path, host, database=database) as services:
+        kept = made(services, host)
+        kept.job = None  # its host has booted since
+        operation = guests.stop(services, "web", 0)
+        until(lambda: host.late is not None, "the call")
+        mark_cancelled(services, operation)
+    with server(tmp_path, SimulatedFleet([host]), database) as services:
+        assert wait(services, operation).state is OperationState.CANCELLED
+        assert host.late is not None
+        with pytest.raises(Fenced):
+            host.guest_stop(host.late, 0)
+        assert kept.domid is not None

@@ -328,6 +328,9 @@ class SimulatedHost(SimulatedMachine):
     def job_cancel(self, claim: Claim) -> Job:
         """End the running job of a guest; a start goes on to its end."""
         with self._call("job_cancel"):
+            kept = self._guests.setdefault(claim.guest, SimulatedGuest())
+            self._refuse_older(claim, kept)
+            kept.fence = claim.fence
             job = self._newest(claim)
             if job.runs and job.work.cancellable:
                 job.fail(Conflict("It was cancelled.", code=JOB_CANCELLED))

@@ -83,4 +83,4 @@ class SimulatedJob:
         """Return it as a host tells of it."""
         part = 1.0 if self.work.lasts_s <= 0 else min(1.0, (now - self.began) / self.work.lasts_s)
         done = self.work.bytes if self.state is JobState.DONE else int(part * self.work.bytes)
-        return Job(self.verb, self.state, done, self.work.bytes, self.result, self.error)
+        return Job(self.verb, self.state, done, self.work.bytes, self.result, self.error, self.operation)

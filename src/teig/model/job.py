@@ -25,6 +25,7 @@ class Job:
 
     `done_bytes` of `total_bytes` are written or wiped; both are 0 where the work is not counted in bytes. `error` is
     what `teig.model.errors.from_record` reads; a job that was cancelled failed with the code `JOB_CANCELLED`.
+    `operation` is for which operation it was begun last, empty where the agent is too old to tell.
     """
 
     verb: str
@@ -33,6 +34,7 @@ class Job:
     total_bytes: int = 0
     result: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
+    operation: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a job that has failed and says not why, or the reverse: it would be taken for done."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from teig.model.errors import NotFound, TeigError
 from teig.model.guest import GuestSpec
+from teig.model.job import Job
 from teig.operations.work import Step, Work
 from teig.policy.admission import entitled_to, observed_of
 from teig.policy.guest_life import LIFE, verb_of
@@ -97,11 +98,13 @@ def nothing(_work: Work) -> None:
     """Do nothing, or take nothing back."""
 
 
-def _end_and_observe(work: Work) -> None:
+def called_off(work: Work) -> Job | None:
+    """End what an operation has begun at its host, and read what it has left; return its own job, None without one.
+
+    A run that was taken over has not ended its job. What may still come from a lost server is refused from now on.
+    """
+    job = None
     with suppress(NotFound):
-        work.end_job()  # a run that was taken over has not ended what it had begun
+        job = work.end_job()
     observe(work)
-
-
-LEFT = Step("observe", nothing, undo=_end_and_observe, optional=True)
-"""The only undo of what cannot be undone: nothing of it goes on, and what it has left is read."""
+    return job if job is not None and job.operation == work.run.operation else None

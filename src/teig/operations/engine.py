@@ -34,6 +34,7 @@ from teig.model.errors import (
     TeigError,
     Unreachable,
 )
+from teig.model.job import JOB_CANCELLED, Job, JobState
 from teig.model.operation import Operation, OperationState
 from teig.operations import closing
 from teig.operations.peers import join
@@ -329,10 +330,14 @@ class Engine:
         left: list[str] = []
         begun = sequence.steps if error.pop(FURTHER) else sequence.steps[: number + 1]
         if error["code"] == CANCELLED.reason and run.has_begun and not any(step.undo for step in sequence.steps):
-            begun = (closing.LEFT,)  # nothing takes it back: its host says what became of the guest
+            told = DBOS.run_step({"name": "undo observe"}, self._called_off, run)
+            if told["state"] == JobState.DONE:
+                run.end(OperationState.DONE, None, sequence.done)
+                return OperationState.DONE
+            error = told["error"] or error
         for step in reversed([step for step in begun if step.undo is not None]):
             problem = DBOS.run_step({"name": f"undo {step.name}"}, self._take_back, run, step)
-            if problem is not None and not step.optional:
+            if problem is not None:
                 left.append(f"{step.name}: {problem['message']}")
         if left:
             error = {
@@ -355,6 +360,14 @@ class Engine:
     def _take_back(self, run: Run, step: Step) -> dict[str, Any] | None:
         body = step.undo or closing.nothing
         return self._attempt(run, step, f"undo {step.name}", body, heeds=False)
+
+    def _called_off(self, run: Run) -> dict[str, Any]:
+        """Return what has come of what nobody takes back: done all the same, or failed by itself; else only ended."""
+        own: list[Job | None] = []
+        self._take_back(run, Step("observe", closing.nothing, undo=lambda work: own.append(closing.called_off(work))))
+        job = own[-1] if own else None
+        failed = job.error if job and job.error and job.error["code"] != JOB_CANCELLED else None
+        return {"state": job.state if job else None, "error": failed}
 
     def _attempt(
         self, run: Run, step: Step, name: str, body: Callable[[Work], None], *, heeds: bool

@@ -36,7 +36,9 @@ def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
 def _down(connection: sa.Connection, work: Work) -> str | None:
     row = observations.of_guest(connection, work.guest_id, work.stored_host.id)
     if row is None or row.fence != work.claim.fence:
-        return "What was begun with it was cancelled, and its host did not tell then whether it runs."
+        return (
+            "What was begun with it was cancelled, and its host did not tell whether that has ended, or whether it runs."
+        )
     return None if row.guest.runs else "What was begun with it was cancelled, and it does not run."
 
 

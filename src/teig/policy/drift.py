@@ -87,10 +87,11 @@ def _on_domain(field: str, entitled: dict[str, int], started: GuestSpec | None, 
     """Return what is right for a domain that was `started` under another plan, maybe.
 
     Weight and cap are those for the vCPUs that it was made with, of which some may be offline (docs/keeper.md). Its
-    maximum of memory is the memory that it has: more would let it take what it is promised from its next start on.
+    maximum of memory is the memory that it was given: more would let it take what it is promised from its next start on,
+    and how much of it a guest has taken is its own choice.
     """
     if field == "maxmem_mib" and started is not None:
-        return min(started.memory_mib, live["memory_mib"]) if live["memory_mib"] > 0 else started.memory_mib
+        return started.memory_mib
     if field not in {"weight", "cap"}:
         return entitled[field]
     vcpus = started.vcpus if started else live["vcpus"]

@@ -42,6 +42,16 @@ def test_a_job_runs_once_is_cancelled_is_lost_and_may_be_begun_again(stand: Stan
     stand.until(lambda: stand.host.job(newer).state is JobState.FAILED, "the job's end")
     stand.stop(newer)
     assert stand.host.guest(spec.id).domid is None
+    _cancelled_for_good(stand, spec, newer)
+
+
+def _cancelled_for_good(stand: Stand, spec: GuestSpec, claim: Claim) -> None:
+    """See that nothing that comes late is begun, once somebody newer has cancelled, though nothing ran by then."""
+    newest = stand.claim(spec)
+    assert stand.host.job_cancel(newest).state is JobState.DONE
+    with pytest.raises(Fenced):
+        stand.host.guest_start(claim)
+    assert (stand.host.guest(spec.id).fence, stand.host.guest(spec.id).domid) == (newest.fence, None)
 
 
 def _runs_once(stand: Stand, refusal: Refused, spec: GuestSpec, claim: Claim) -> Claim:

@@ -8,18 +8,23 @@ The device-mapper's UUID of a volume is `LVM-`, its group's UUID and its own, of
 lib/uuid/uuid.h and lib/activate/dev_manager.c). What happens to groups leaves other parts of that as they were, seen on
 LVM 2.03.16: `vgrename` all of it, `vgmerge` and `vgsplit` the volume's UUID and the physical volumes', `vgimportclone`
 the volume's UUID alone. So one of that UUID in another group is the guest's own where it lies on a physical volume of
-before, else it may be a copy. Names say nothing: copies have the same.
+before, else it may be a copy. Names say nothing: copies have the same. The disks of a group change while its volumes
+are in use, so where these lie is written down again whenever a server asks for the host's facts (`note`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Protocol, TypeVar
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pools
-from teig.agent.host.state import GONE, read_json, write_json
+from teig.agent.host.state import GONE, State, read_json, write_json
+
+
+_LEAVING = ".leaving.json"
 
 
 class LvmGroup(NamedTuple):
@@ -81,8 +86,13 @@ class Lvm(NamedTuple):
 
 def lvm() -> Lvm:
     """Return all groups and logical volumes, those of exported groups too, which `lvs` leaves out. One process."""
+    return lvm_of(pools.reports())
+
+
+def lvm_of(reports: Sequence[dict[str, Any]]) -> Lvm:
+    """Return the groups and volumes in what `lvm fullreport` says."""
     groups, volumes = [], []
-    for report in pools.reports():
+    for report in reports:
         about = report["vg"][0]
         group = LvmGroup(
             about["vg_name"],
@@ -124,20 +134,21 @@ class Mark(NamedTuple):
         """Say whether a volume is this one or a copy of it."""
         return bool(self.uuid) and volume.uuid[-32:] == self.uuid[-32:]
 
-    def was(self, volume: LogicalVolume) -> bool:
-        """Say whether a volume is this one, by another name, maybe in a group that was split off or merged."""
-        return bool(self.uuid) and (
-            volume.uuid == self.uuid
-            or (self.is_kin(volume) and bool(volume.group.physical_volumes & self.physical_volumes))
-        )
+    @property
+    def leaving(self) -> bool:
+        """Whether the volume is being removed, or made."""
+        return self.path.name.endswith(_LEAVING)
 
     def remember(self, uuid: str, group: str, physical_volumes: frozenset[str] = frozenset()) -> None:
         """Write down where the guest's own volume lies by now."""
         known = physical_volumes or self.physical_volumes
-        is_news = (uuid, group, known) != (self.uuid, self.vg, self.physical_volumes)
-        if is_news and self.uuid and not self.gone:
+        if self.uuid and not self.gone and not self.says(uuid, group, known):
             lies = {"physical_volumes": sorted(known)} if known else {}
             write_json(self.path, {**read_json(self.path), "uuid": uuid, "vg": group, **lies})
+
+    def says(self, uuid: str, group: str, physical_volumes: frozenset[str]) -> bool:
+        """Say whether this is written down."""
+        return (uuid, group, physical_volumes) == (self.uuid, self.vg, self.physical_volumes)
 
 
 def _group_of(uuid: str) -> str:
@@ -151,7 +162,7 @@ def clean_mark(folder: Path, what: str) -> Path:
 
 def leaving_mark(folder: Path, what: str) -> Path:
     """Return where a volume's mark is while it is being made or removed."""
-    return folder / f"{what}.leaving.json"
+    return folder / f"{what}{_LEAVING}"
 
 
 def gone_mark(folder: Path, what: str) -> Path:
@@ -200,23 +211,31 @@ def own_among(mark: Optional[Mark], same: Sequence[_AnyVolume]) -> Optional[_Any
 def own_of(mark: Optional[Mark], same: Sequence[LogicalVolume], known: Lvm) -> Optional[LogicalVolume]:
     """Return which of the volumes that LVM knows by one name is the guest's own, None where none is.
 
-    A Failure where nobody knows: what is a copy must not be removed, and what is none not be told as removed.
+    A Failure where nobody knows, or where it has another name: what is a copy must not be removed, and what is none
+    not be told as removed.
     """
     found = own_among(mark, same)
-    if found is not None or not same or (mark is not None and mark.gone):
+    if found is not None or (mark.gone if mark else not same):
         return found
-    if mark is None or not mark.vg_uuid:
+    if mark is None or (same and not mark.vg_uuid):
         raise Failure(
             "conflict",
             f"{_listed(same)} have one name, and no file says which is the guest's.",
             "Rename or remove what is a copy: lvrename, lvremove",
             code="volume_ambiguous",
         )
-    kin = [one for one in same if mark.is_kin(one)]
-    moved = [one for one in kin if one.group.physical_volumes & mark.physical_volumes]
-    if len(moved) == 1:
+    kin = [one for one in known.volumes if mark.is_kin(one)]
+    moved = [one for one in kin if one.uuid == mark.uuid or one.group.physical_volumes & mark.physical_volumes]
+    if len(moved) == 1 and moved[0] in same:
         return moved[0]
-    if kin and (moved or not mark.physical_volumes or not _is_whole(mark, known)):
+    if len(moved) == 1:
+        raise host_fault(
+            "volume_renamed",
+            f"A volume of the guest is called {moved[0].full_name} now.",
+            f"Give it back the name that ends with its guest's UUID and {_what(mark)}: lvrename",
+        )
+    # A copy, where that of which it is one was being removed, and all disks are there that it can have been on.
+    if kin and (moved or not mark.leaving or not mark.physical_volumes or not _is_whole(mark, known)):
         raise Failure(
             "conflict",
             f"{_listed(kin)} may be the guest's own, in a group that was merged or split, or a copy of it.",
@@ -247,13 +266,6 @@ def refuse_away(mark: Optional[Mark], known: Lvm) -> None:
     """
     if mark is None or mark.gone:
         return
-    renamed = next((volume for volume in known.volumes if mark.was(volume)), None)
-    if renamed is not None:
-        raise host_fault(
-            "volume_renamed",
-            f"A volume of the guest is called {renamed.full_name} now: it is not removed.",
-            f"Give it back the name that ends with its guest's UUID and {_what(mark)}: lvrename",
-        )
     if _is_whole(mark, known):
         return
     group = next((group for group in known.groups if group.uuid == mark.vg_uuid), None)
@@ -279,6 +291,22 @@ def _is_whole(mark: Mark, known: Lvm) -> bool:
     if group is None or group.missing or group.exported:
         return False
     return mark.physical_volumes <= group.physical_volumes
+
+
+def note(state: State, known: Lvm) -> None:
+    """Write down on which disks each guest's volumes lie by now: LVM moves them, and their groups are split later.
+
+    A volume that somebody works on is left for the next time, and so is one of a group that lacks disks.
+    """
+    here = {volume.uuid: volume.group for volume in known.volumes if not volume.group.missing}
+    for guest in state.guests():
+        folder = state.guest_dir(guest)
+        for path in [*folder.glob("disk*.json"), *folder.glob("seed*.json")]:
+            mark = mark_of(folder, path.name.split(".")[0])
+            group = here.get(mark.uuid) if mark else None
+            if mark and group and not mark.says(mark.uuid, group.name, group.physical_volumes):
+                with suppress(Failure, OSError), state.changing(guest, None, wait_s=0.0):
+                    mark.remember(mark.uuid, group.name, group.physical_volumes)
 
 
 def refuse_snapshots(own: LogicalVolume, known: Lvm) -> None:

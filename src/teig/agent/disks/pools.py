@@ -41,18 +41,24 @@ class Group(NamedTuple):
     guests_bytes: int = 0
 
 
-def groups(block: Path = CLASS_BLOCK) -> list[Group]:
+def groups() -> list[Group]:
     """Return the host's volume groups, the largest first."""
-    found = parse_report(must(_REPORT, "lvm_failed"), block)
-    return sorted(found, key=lambda group: (-group.size_bytes, group.name))
+    return groups_of(reports())
+
+
+def groups_of(found: list[dict[str, Any]], block: Path = CLASS_BLOCK) -> list[Group]:
+    """Return the volume groups in some reports, the largest first, with what /sys says of their disks."""
+    names = [report["vg"][0]["vg_name"] for report in found]
+    told = [_group(report, block, names.count(name) > 1) for report, name in zip(found, names)]  # noqa: B905
+    return sorted(told, key=lambda group: (-group.size_bytes, group.name))
 
 
 def reports() -> list[dict[str, Any]]:
     """Return what `lvm fullreport` says of each volume group: of exported ones too, and of all volumes in them."""
-    return _parsed(must(_REPORT, "lvm_failed"))
+    return parsed(must(_REPORT, "lvm_failed"))
 
 
-def _parsed(text: str) -> list[dict[str, Any]]:
+def parsed(text: str) -> list[dict[str, Any]]:
     """Return the reports of groups. LVM 2.03.16 prints words on lines between: "Retrying metadata scan."."""
     told = "\n".join(line for line in text.splitlines() if line.lstrip()[:1] in _JSON)
     try:
@@ -63,13 +69,6 @@ def _parsed(text: str) -> list[dict[str, Any]]:
             f"What lvm fullreport printed cannot be read: {error!r}.",
             f"Run it on the host by hand: {' '.join(_REPORT)}",
         ) from error
-
-
-def parse_report(text: str, block: Path = CLASS_BLOCK) -> list[Group]:
-    """Return the volume groups in the output of `lvm fullreport`, with what /sys says of their disks."""
-    found = _parsed(text)
-    names = [report["vg"][0]["vg_name"] for report in found]
-    return [_group(report, block, names.count(name) > 1) for report, name in zip(found, names)]  # noqa: B905
 
 
 def _group(report: dict[str, Any], block: Path, has_namesake: bool) -> Group:

@@ -20,6 +20,7 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -198,12 +199,16 @@ class Volumes:
             known.refuse_unusable(own.group)
             ownership.refuse_snapshots(own, known)
         leaving = leaving_mark(folder, what)
+        if own and mark:
+            with suppress(OSError):  # on a full disk it is known as it was
+                mark.remember(own.uuid, own.group.name, own.group.physical_volumes)
         # It is clean no more, and where it lies is known until it is gone. A rename needs no room on a full disk.
         if clean_mark(folder, what).exists():
             clean_mark(folder, what).replace(leaving)
             sync_dir(folder)
         elif own and mark is None:
-            write_json(leaving, {"uuid": own.uuid, "vg": own.group.name})
+            physical_volumes = sorted(own.group.physical_volumes)
+            write_json(leaving, {"uuid": own.uuid, "vg": own.group.name, "physical_volumes": physical_volumes})
         if own:
             remove(own)
         if leaving.exists():  # it may be deleted again, long after its guest's other files, and a copy stays

@@ -302,8 +302,7 @@ class Guests:
         if GOING_DOWN.exists():
             raise going_down(spec)
         there = [self._volume(spec.id, disk.number) for disk in spec.disks]
-        if (folder / "seed.json").exists():
-            startable.refuse_seedless(folder, spec, volumes.activated(folder, spec.id, "seed"))
+        startable.refuse_seedless(folder, spec)
         startable.refuse_unclean(folder, spec, there)
         startable.refuse_elsewhere(folder, spec, there)
         startable.refuse_imageless(folder, spec, there[0])
@@ -451,8 +450,8 @@ class Guests:
             return dict(known)
         if domain is None or stored is None or known is not None:
             return None
-        has = {"memory_mib": (domain.mem_kib + 512) // 1024, "vcpus": domain.vcpus}
-        return {"spec": {**stored, **{name: max(stored[name], value) for name, value in has.items()}}, "at": 0.0}
+        has = {"memory_mib": max((domain.mem_kib + 512) // 1024, maxmem_mib(domain)), "vcpus": domain.vcpus}
+        return {"spec": {**stored, **has}, "at": 0.0}
 
     def _with_answers(self, described: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Fill in whether the guests that run take connections on their images' ports."""

@@ -86,9 +86,10 @@ class Jobs:
             return _told(stored)
 
     def cancel(self, guest: str, fence: int) -> dict[str, Any]:
-        """Ask a guest's job to end; return it as it is now."""
+        """Ask a guest's job to end; return it as it is now. What comes late under an older fence begins none any more."""
         make_private(self._folder)
-        self._state.refuse_older(guest, fence)
+        make_private(self._state.guest_dir(guest))
+        self._state.raise_fence(guest, fence)
         self._cancel_file(guest).touch(mode=0o600)
         return self.show(guest, fence)
 
@@ -110,8 +111,7 @@ class Jobs:
                 "busy", f"The {stored['verb']} of guest {order.guest} is under way on its host.",
                 "It is ended first, or waited for.", code="job_running",
             )  # fmt: skip
-        if order.fence > self._state.fence(order.guest):
-            self._state.raise_fence(order.guest, order.fence)
+        self._state.raise_fence(order.guest, order.fence)
         return _told(self._change(order.guest, {"fence": order.fence, "operation": order.operation}))
 
     @contextlib.contextmanager
@@ -208,4 +208,5 @@ def _told(stored: dict[str, Any]) -> dict[str, Any]:
         "total_bytes": stored.get("total_bytes", 0),
         "result": stored.get("result", {}),
         "error": stored.get("error"),
+        "operation": stored.get("operation", ""),
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
 
 from teig.agent.contract.failure import Failure
 from teig.agent.contract.spec import Spec
 from teig.agent.disks import volumes
+from teig.agent.disks.ownership import clean_mark
 from teig.agent.disks.volumes import Volume
 
 
@@ -37,8 +37,14 @@ def refuse_growing(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
             )
 
 
-def refuse_seedless(folder: Path, spec: Spec, seed: Optional[Volume]) -> None:
-    """Raise Failure where the volume with a guest's first-boot data is not there, or not what its xl.cfg names."""
+def refuse_seedless(folder: Path, spec: Spec) -> None:
+    """Raise Failure where the volume with a guest's first-boot data is not there, or not what its xl.cfg names.
+
+    One that is being made anew has no clean mark, and may hold somebody else's bytes: what the file names is what counts.
+    """
+    if not clean_mark(folder, "seed").exists() and volumes.volume_name(spec.id, "seed") not in _config(folder):
+        return
+    seed = volumes.activated(folder, spec.id, "seed")
     if seed is None or not volumes.is_clean(folder, seed) or not _names(folder, seed):
         raise Failure(
             "conflict",
@@ -49,8 +55,12 @@ def refuse_seedless(folder: Path, spec: Spec, seed: Optional[Volume]) -> None:
 
 
 def _names(folder: Path, volume: Volume) -> bool:
+    return f'target={volume.path}"' in _config(folder)
+
+
+def _config(folder: Path) -> str:
     config = folder / "xl.cfg"
-    return f'target={volume.path}"' in (config.read_text() if config.exists() else "")
+    return config.read_text() if config.exists() else ""
 
 
 def refuse_elsewhere(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:

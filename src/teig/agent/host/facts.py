@@ -11,7 +11,7 @@ from typing import Any
 
 from teig.agent.contract.failure import failure_of
 from teig.agent.contract.protocol import CAPABILITIES
-from teig.agent.disks import pools
+from teig.agent.disks import ownership, pools
 from teig.agent.guests.guests import Guests
 from teig.agent.guests.record import maxmem_mib
 from teig.agent.host.clock import clock
@@ -37,7 +37,7 @@ def host_facts(state: State, xen: Hypervisor) -> dict[str, Any]:
         "kernel": os.uname().release,
         "cgroup2": Path("/sys/fs/cgroup/cgroup.controllers").exists(),
         "bridges": sorted(name for path in NET.glob("*/bridge") if (name := path.parent.name).isprintable()),
-        **({"volume_groups": []} if "vgs" in missing else _groups()),
+        **({"volume_groups": []} if "vgs" in missing else _groups(state)),
         "missing_programs": missing,
         "keeper_beat": keeper.beat(),
         "agent_version": version(),
@@ -138,9 +138,12 @@ def autoballoon(xl_conf: str, xen_command_line: str) -> bool:
     return word in {"1", "on"} or (word == "auto" and "dom0_mem=" not in xen_command_line)
 
 
-def _groups() -> dict[str, Any]:
+def _groups(state: State) -> dict[str, Any]:
+    """Return the volume groups, and write down where guests' volumes lie in them by now."""
     try:
-        return {"volume_groups": [group._asdict() for group in pools.groups()]}
+        reports = pools.reports()
+        ownership.note(state, ownership.lvm_of(reports))
+        return {"volume_groups": [group._asdict() for group in pools.groups_of(reports)]}
     except Exception as error:  # noqa: BLE001  (what LVM says of one group must not hide all else of the host)
         return {"volume_groups": [], "lvm_failure": failure_of(error).message}
 

@@ -154,10 +154,18 @@ class State:
             )  # fmt: skip
 
     def raise_fence(self, guest: str, fence: int) -> None:
-        """Remember a number that acts on a guest; Fenced where it is too low."""
-        self.refuse_older(guest, fence)
-        if fence > self.fence(guest):
-            write_whole(self.guest_dir(guest) / "fence", f"{fence}\n".encode())
+        """Remember a number that acts on a guest; Fenced where it is too low.
+
+        Under a lock of its own: a job that is cancelled has the guest's.
+        """
+        handle = os.open(self.guest_dir(guest), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            lock(handle, LOCK_WAIT_S, f"Another request is being carried out for guest {guest}.")
+            self.refuse_older(guest, fence)
+            if fence > self.fence(guest):
+                write_whole(self.guest_dir(guest) / "fence", f"{fence}\n".encode())
+        finally:
+            os.close(handle)
 
 
 def make_private(folder: Path) -> None:

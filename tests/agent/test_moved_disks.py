@@ -1,0 +1,137 @@
+"""Volumes whose group gets other disks while they are in use: nobody tells the agent, and the group may be split later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from teig.agent.contract.failure import Failure
+from teig.agent.disks import ownership, volumes
+from teig.agent.disks.volumes import Volumes
+from teig.agent.host.state import State, make_private
+from tests.agent.given import GUEST
+from tests.agent.lvm import OWN, SIZE, Group, Logical, Lvm, uuid_of
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    state = State(tmp_path / "teig")
+    make_private(state.guest_dir(GUEST))
+    return state
+
+
+@pytest.fixture
+def folder(state: State) -> Path:
+    return state.guest_dir(GUEST)
+
+
+def moved(lvm: Lvm, folder: Path, what: str = "disk0") -> tuple[Group, Logical]:
+    """Make a volume, then vgextend its group by another disk and pvmove it there; return both."""
+    group = lvm.group("vg0", uuid_of("first"))
+    Volumes().create(folder, GUEST, what, SIZE, "vg0")
+    (own,) = lvm.volumes
+    lvm.device(own).write_bytes(OWN)
+    group.physical.append(uuid_of("second"))
+    return group, own
+
+
+def split(lvm: Lvm, group: Group, own: Logical) -> Group:
+    """Run vgsplit: the second disk, with the guest's volume on it, is in a group of its own."""
+    lvm.deactivate(group)
+    made = lvm.group("fast", uuid_of("second"))
+    group.physical.remove(uuid_of("second"))
+    own.group = made
+    return made
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_what_lay_on_a_disk_that_came_later_is_not_told_as_deleted(lvm: Lvm, folder: Path, renamed: bool) -> None:
+    group, own = moved(lvm, folder)
+    split(lvm, group, own)
+    own.name = "kept" if renamed else own.name
+    for act in (volumes.activated, Volumes().delete):
+        with pytest.raises(Failure) as caught:
+            act(folder, GUEST, "disk0")
+        assert caught.value.code == "volume_ambiguous"
+    assert own.data == OWN
+    assert (folder / "disk0.json").exists()
+
+
+def test_what_was_split_off_is_known_where_its_disks_were_noted(lvm: Lvm, state: State, folder: Path) -> None:
+    group, own = moved(lvm, folder)
+    ownership.note(state, ownership.lvm())
+    fast = split(lvm, group, own)
+    found = volumes.activated(folder, GUEST, "disk0")
+    assert found is not None
+    assert (found.vg, lvm.read(own)) == (fast.name, OWN)
+    Volumes().delete(folder, GUEST, "disk0")
+    assert lvm.volumes == []
+    assert lvm.log[-2:] == ["wipe", "lvremove"]
+
+
+def test_what_went_away_with_a_disk_that_was_noted_is_not_told_as_deleted(
+    lvm: Lvm, state: State, folder: Path
+) -> None:
+    group, own = moved(lvm, folder)
+    ownership.note(state, ownership.lvm())
+    lvm.lose(split(lvm, group, own))
+    with pytest.raises(Failure) as caught:
+        Volumes().delete(folder, GUEST, "disk0")
+    assert "which lacks disks that it had" in caught.value.message
+
+
+def test_disks_are_noted_while_nobody_works_on_the_guest_and_none_is_missing(
+    lvm: Lvm, state: State, folder: Path
+) -> None:
+    group, own = moved(lvm, folder)
+    before = (folder / "disk0.json").read_bytes()
+    with state.changing(GUEST, 1):
+        ownership.note(State(state.root), ownership.lvm())
+    group.missing = 1
+    ownership.note(state, ownership.lvm())
+    own.uuid = uuid_of("another")
+    group.missing = 0
+    ownership.note(state, ownership.lvm())
+    assert (folder / "disk0.json").read_bytes() == before
+
+
+def test_damaged_files_keep_no_other_from_being_noted(lvm: Lvm, state: State, folder: Path) -> None:
+    moved(lvm, folder)
+    (folder / "disk1.json").write_bytes(b"\xff{")
+    (folder / "disk2.json").write_text("[]")
+    ownership.note(state, ownership.lvm())
+    mark = ownership.mark_of(folder, "disk0")
+    assert mark is not None
+    assert mark.physical_volumes == {uuid_of("first"), uuid_of("second")}
+
+
+def test_a_deletion_that_was_cut_after_its_disk_was_replaced_comes_to_its_end(
+    lvm: Lvm, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, _ = moved(lvm, folder)
+    group.physical.remove(uuid_of("first"))  # vgreduce
+
+    def cut(path: Path, to: Path) -> Path:
+        if to.suffix == ".gone":
+            raise OSError("The power went.")
+        return path.rename(to)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", cut)
+        with pytest.raises(OSError, match="power"):
+            Volumes().delete(folder, GUEST, "disk0")
+    assert lvm.volumes == []
+    Volumes().delete(folder, GUEST, "disk0")
+    assert (folder / "disk0.gone").exists()
+
+
+def test_a_seed_that_somebody_removed_after_its_disk_was_replaced_is_made_anew(
+    lvm: Lvm, state: State, folder: Path
+) -> None:
+    group, own = moved(lvm, folder, "seed")
+    group.physical.remove(uuid_of("first"))
+    ownership.note(state, ownership.lvm())
+    lvm.run(["lvremove", f"vg0/{own.name}"])
+    made = Volumes().create(folder, GUEST, "seed", SIZE, "vg0")
+    assert volumes.is_clean(folder, made)
