@@ -444,3 +444,16 @@ def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     assert set(boot.start_all(state, agent, rounds=1, down=tmp_path / "down")) == {GUEST, OTHER}
     boot.stop_all(state, agent, grace_s=0, down=tmp_path / "down")
     assert sorted(done) == sorted([GUEST, OTHER] * 2)
+
+
+@pytest.mark.parametrize("by_keeper", [True, False])
+def test_a_start_lets_a_guest_go_on_that_somebody_has_paused_but_not_one_that_the_keeper_holds_back(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch, by_keeper: bool
+) -> None:
+    agent = making()
+    xen.running.append(domain(5, GUEST)._replace(cpu_time_ns=10**9))
+    xen.pause(5)
+    told = pauses.Pause(5, 1e9) if by_keeper else None
+    monkeypatch.setattr(pauses, "paused", lambda *_: told)
+    assert agent.start(GUEST, 1) == {"domid": 5}
+    assert xen.running[-1].paused is by_keeper

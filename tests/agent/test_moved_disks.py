@@ -1,4 +1,4 @@
-"""Volumes whose group gets other disks while they are in use: nobody tells the agent, and the group may be split later."""
+"""Volumes whose group gets other disks while they are in use: the group may be split later."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def test_what_was_split_off_is_known_where_its_disks_were_noted(lvm: Lvm, state:
     assert lvm.log[-2:] == ["wipe", "lvremove"]
 
 
-def test_what_went_away_with_a_disk_that_was_noted_is_not_told_as_deleted(
-    lvm: Lvm, state: State, folder: Path
-) -> None:
+def test_what_went_away_with_a_disk_that_was_noted_is_not_told_as_deleted(lvm: Lvm, state: State, folder: Path) -> None:
     group, own = moved(lvm, folder)
     ownership.note(state, ownership.lvm())
     lvm.lose(split(lvm, group, own))

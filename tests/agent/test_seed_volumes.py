@@ -1,4 +1,4 @@
-"""A guest's volume with first-boot data that is lost, or half made: nobody's bytes reach the guest, and it is not stopped."""
+"""A volume with first-boot data that is lost, or half made: nobody's bytes reach its guest, and it is not stopped."""
 
 from __future__ import annotations
 
@@ -93,13 +93,19 @@ def test_what_was_half_made_is_not_given_to_the_guest_nor_is_it_stopped_for_it(
     guests: Guests, lvm: Lvm, vg0: Group, xen: Xen, monkeypatch: pytest.MonkeyPatch, read: list[bytes],
     trouble: Any, runs: bool,
 ) -> None:  # fmt: skip
-    begin = (lambda fence: guests.reboot(GUEST, fence, 0)) if runs else (lambda fence: guests.start(GUEST, fence))
+    def begin(fence: int) -> None:
+        if runs:
+            guests.reboot(GUEST, fence, 0)
+        else:
+            guests.start(GUEST, fence)
+
     if not runs:
         guests.stop(GUEST, 2, 0)
     lose_seed(lvm)
-    with monkeypatch.context() as patch, pytest.raises((Failure, OSError)):
+    with monkeypatch.context() as patch:
         trouble(vg0, patch)
-        guests.define(GUEST, 3, SPEC)
+        with pytest.raises((Failure, OSError)):
+            guests.define(GUEST, 3, SPEC)
     with pytest.raises(Failure, match="first-boot data is not there, or not clean") as caught:
         begin(4)
     assert caught.value.todo.endswith("teig guest mend web1")

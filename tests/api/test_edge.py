@@ -317,10 +317,10 @@ def test_what_a_killed_upload_left_is_swept(services: Services) -> None:
     _, ident = announced(services, "killed")
     left = services.image_dir / ident / ".root.img.gz.0123.partial"
     left.write_bytes(b"half")
-    images.sweep(services.image_dir)
+    images.sweep(services.db, services.image_dir)
     assert left.exists(), "another server may be receiving it"
     os.utime(left, (time.time() - 3600,) * 2)
-    images.sweep(services.image_dir)
+    images.sweep(services.db, services.image_dir)
     assert not left.exists()
 
 
@@ -397,7 +397,7 @@ def test_an_image_s_files_go_when_it_is_forgotten_for_good(services: Services, m
         patch.setattr(services.db, "write", full)
         with pytest.raises(OSError, match="No space"):
             images.remove(services, "spare")
-    images.sweep(services.image_dir)
+    images.sweep(services.db, services.image_dir)
     assert (folder / "vmlinuz").exists()
     images.remove(services, "spare")
     assert not folder.exists()

@@ -185,6 +185,18 @@ def test_what_is_kept_of_a_file_in_auto_is_not_started_by_xendomains(teig: Teig,
     assert bad.with_name("web.cfg.bak").read_text() == BAD
 
 
+@pytest.mark.parametrize("way", ["auto/web.cfg", "link.cfg"])
+def test_nor_where_auto_is_a_link_and_so_is_the_file(teig: Teig, bad: Path, way: str) -> None:
+    real = bad.parent / "autostart"
+    real.mkdir()
+    (bad.parent / "auto").symlink_to(real)
+    bad.rename(real / bad.name)
+    (bad.parent / "link.cfg").symlink_to(f"auto/{bad.name}")
+    assert teig("audit", "--fix", "--write", str(bad.parent / way)).returncode == 0
+    assert [path.name for path in real.iterdir()] == [bad.name]
+    assert (real / bad.name).read_text() == GOOD
+
+
 def test_no_link_that_lies_where_it_writes_is_followed(teig: Teig, bad: Path, tmp_path: Path) -> None:
     """Root may run it on a file in a folder that is somebody else's."""
     other = tmp_path / "etc"

@@ -373,7 +373,36 @@ def test_one_that_somebody_has_paused_says_how_it_goes_on(services: Services, ho
     kept = host.guests[guests.view(services, "web").guest.id]
     kept.paused = True
     view = guests.view(services, "web")
-    assert (view.state, view.todo) == (GuestState.PAUSED, "on host sim1: xl unpause web")
-    assert drift.found(services, now=True) == []
+    assert (view.state, view.todo) == (GuestState.PAUSED, "teig guest start web")
+    found = [(one.text, one.fixable) for one in drift.found(services, now=True)]
+    assert found == [("It should run, and somebody has paused it: teig guest start web", False)]
     kept.held = "It connects its disks anew too often."
     assert guests.view(services, "web").todo is None
+    assert drift.found(services, now=True) == []
+    kept.held = ""
+    wait(services, guests.start(services, "web"))
+    assert guests.view(services, "web").state is GuestState.RUNNING
+
+
+@pytest.mark.parametrize(("verb", "deaf", "note"), [
+    ("stop", True, "it did not shut down within 1 s, and was cut off"), ("stop", False, ""),
+    ("reboot", True, "it did not shut down within 1 s, and was cut off"), ("reboot", False, ""),
+])  # fmt: skip
+def test_a_guest_that_was_cut_off_is_told_as_such(
+    services: Services, host: SimulatedHost, verb: str, deaf: bool, note: str
+) -> None:
+    """What it had not written is lost: that is no shutdown."""
+    make(services, "web")
+    host.guests[guests.view(services, "web").guest.id].deaf = deaf
+    begun = guests.stop(services, "web", 1) if verb == "stop" else guests.reboot(services, "web", 1)
+    ended = wait(services, begun)
+    assert (ended.state, [step.note for step in ended.steps]) == (OperationState.DONE, [note, ""])
+
+
+def test_a_guest_whose_volume_has_gone_is_not_sent_round_in_circles(services: Services, host: SimulatedHost) -> None:
+    make(services, "web")
+    wait(services, guests.stop(services, "web", 0))
+    kept = host.guests[guests.view(services, "web").guest.id]
+    host.drop(kept, kept.volumes[0])
+    told = "teig guest start web; if that tells of a volume that is gone: teig guest delete web"
+    assert guests.view(services, "web").todo == told

@@ -14,6 +14,7 @@ import pytest
 
 from teig.lab.launch import Running
 from teig.lab.qmp import Monitor
+from teig.model.errors import LabFault
 
 
 @pytest.fixture
@@ -51,3 +52,27 @@ def test_who_has_left_it_keeps_nobody_out(monitored: Path) -> None:
     with Monitor(monitored, qemu, timeout_s=5.0) as second:
         second.go_on()
     assert first is not second
+
+
+def test_where_qemu_has_gone_that_is_what_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        path = tmp_path / "qmp"
+        listening.bind(str(path))
+        listening.listen(4)
+        gone = threading.Thread(target=_greet_and_go, args=(listening,), daemon=True)
+        gone.start()
+        monitor = Monitor(path, Running(os.getpid(), 0), timeout_s=5.0)
+        gone.join(10)
+        with pytest.raises(LabFault), monitor:
+            monitor.stop()
+        assert vars(monitor)["_socket"].fileno() == -1
+
+
+def _greet_and_go(listening: socket.socket) -> None:
+    came, _ = listening.accept()
+    with came, came.makefile("rw", encoding="utf-8") as lines:
+        lines.write(json.dumps({"QMP": {}}) + "\n")
+        lines.flush()
+        lines.readline()
+        lines.write(json.dumps({"return": {}}) + "\n")
+        lines.flush()

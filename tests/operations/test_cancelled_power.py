@@ -23,8 +23,7 @@ from teig.store import schema
 from tests.servers import until
 from tests.simulated import server, server_with_hosts, wait, wish
 
-
-UNKNOWN = "What was begun with it was cancelled, and its host did not tell whether that has ended, or whether it runs."
+UNKNOWN = "What was begun with it was cancelled, and its host did not tell whether that has ended, or if it runs."
 
 
 class Wiping(SimulatedHost):

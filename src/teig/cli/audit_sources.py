@@ -19,6 +19,8 @@ from teig.model.errors import HostFault
 
 ANSWER_S: Final = 200.0
 LARGEST: Final = 1 << 18
+_AUTO: Final = (Path("/etc/xen/auto"),)
+_MOST_LINKS: Final = 40
 """Bytes; a guest's configuration has some hundreds."""
 
 
@@ -105,12 +107,11 @@ def rewrite(config: ConfigText) -> Path:
 
 
 def _new_backup(path: Path, given: Path) -> tuple[Path, int]:
-    """Make an empty file under the first free name; not in a folder `auto`, where xendomains starts all there is.
+    """Make an empty file under the first free name; not in a folder where xendomains starts all there is.
 
-    That may be a link to a folder of another name; `given` is the path as somebody wrote it.
+    `given` is the path as somebody wrote it.
     """
-    starts = path.parent.name == "auto" or (given.parent.name == "auto" and given.parent.resolve() == path.parent)
-    folder = path.parent.parent if starts else path.parent
+    folder = path.parent.parent if _starts_all(path, given) else path.parent
     backup, number = folder / f"{path.name}.bak", 0
     while True:
         try:
@@ -118,6 +119,19 @@ def _new_backup(path: Path, given: Path) -> tuple[Path, int]:
         except FileExistsError:
             number += 1
             backup = folder / f"{path.name}.bak.{number}"
+
+
+def _starts_all(path: Path, given: Path) -> bool:
+    """Say whether a file lies in a folder `auto`: that may be a link to a folder of another name, and so may it be."""
+    if path.parent in {folder.resolve() for folder in _AUTO if folder.exists()}:
+        return True
+    for _ in range(_MOST_LINKS):
+        if given.parent.name == "auto" and given.parent.resolve() == path.parent:
+            return True
+        if not given.is_symlink():
+            break
+        given = given.parent / given.readlink()
+    return path.parent.name == "auto"
 
 
 def _fill(handle: int, data: bytes, like: os.stat_result) -> None:

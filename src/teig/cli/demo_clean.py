@@ -26,7 +26,7 @@ def clean() -> None:
     with Board(stderr=False) as board:
         if paths.server_dir().exists():
             ran = Api().alive()
-            with board.step("see which hosts the server has") as note:
+            with board.step("see which hosts and guests the server has") as note:
                 try:
                     note.say(_refuse_other_hosts())
                 except TeigError:
@@ -37,11 +37,19 @@ def clean() -> None:
                 server_process.stop()
         with board.step("stop the lab"):
             lab_machines.remove()
-        with board.step("remove state and images"):
+        with board.step("remove state and images") as note:
+            note.say(_about())
             left = _remove()
     print("\nThe demo is gone; what was installed with apt-get stays.")
     if left:
         print(f"So does what Teig did not put there: {', '.join(map(str, left))}")
+
+
+def _about() -> str:
+    """Return what goes with the state and the cache, for who has more there than the demo's."""
+    saved = sorted(path.name for path in (paths.cache_dir() / "lab" / "named").glob("[!.]*"))
+    images = len(list((paths.cache_dir() / "images").glob("[!.]*")))
+    return f"{images} built images" + (f", and the saved labs {', '.join(saved)}" if saved else "")
 
 
 def _remove() -> list[Path]:
@@ -83,7 +91,8 @@ def _refuse_other_hosts() -> str:
             f"The server manages hosts that are not the lab's: {', '.join(others)}. Nothing was removed.",
             "Remove them first with teig host remove, or keep the server and stop the lab alone: teig lab down",
         )
-    return ", ".join(host["name"] for host in hosts) or "none"
+    names = [str(row["name"]) for row in [*hosts, *api.get("/guests")]]
+    return ", ".join(names) or "none"
 
 
 def _refuse_shared() -> None:

@@ -95,7 +95,8 @@ def await_answer(api: Api, path: str, name: str) -> None:
         guest = api.get(path)
         if guest["answers"]:
             return
-        if time.monotonic() > deadline or guest["state"] not in {"running", "unknown"}:
+        waits = guest["state"] in {"running", "unknown"} or (guest["state"] == "paused" and guest["held"])
+        if time.monotonic() > deadline or not waits:
             raise OperatorError(
                 f"Guest {name} does not answer on port {guest['ready_port']}: it is {guest['state']}.",
                 f"Look at its console: teig guest console {name}",
@@ -122,7 +123,7 @@ def _poll(api: Api, operation: dict[str, Any]) -> dict[str, Any]:
 
 def _row(step: dict[str, Any]) -> Row:
     state = str(step["state"])
-    return Row(_words(str(step["name"])), step["started"], step["ended"], failed=state in _BAD_STEPS)
+    return Row(_words(str(step["name"])), step["started"], step["ended"], state in _BAD_STEPS, step.get("note", ""))
 
 
 def _words(name: str) -> str:

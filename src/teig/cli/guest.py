@@ -153,7 +153,7 @@ def reboot_guest(name: Name, grace: Grace = 60.0, wait: Wait = False, no_wait: N
 @app.command("mend")
 def mend_guest(name: Name, no_wait: NoWait = False) -> None:
     """Make a guest on its host what its plan says again; one that runs is not disturbed."""
-    _change(name, "mend", {}, "is what its plan says", no_wait=no_wait)
+    _change(name, "mend", {}, "has its files and limits as its plan says", no_wait=no_wait)
 
 
 @app.command("resize")
@@ -164,7 +164,7 @@ def resize_guest(
 ) -> None:
     """Give a guest another plan on its host.
 
-    Processor and disk rates hold at once; memory, vCPUs and a larger disk from its next start.
+    Processor and disk rates hold within ten seconds; memory, vCPUs and a larger disk from its next start.
     """
     api = Api()
     path = name_path("guests", "guest", name)

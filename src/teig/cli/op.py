@@ -18,7 +18,7 @@ SHORT: Final = 8
 
 app = noun_app("Operations: what is being done, and what was.")
 
-Ident = Annotated[str, typer.Argument(help="The operation's id, or its first characters.")]
+Ident = Annotated[str, typer.Argument(help="The operation's id, or at least four of its first characters.")]
 
 
 @app.command("list")
@@ -48,7 +48,11 @@ def show_operation(ident: Ident, output: Output = Format.TABLE) -> None:
         facts += [("error", error["message"]), ("what to do", error["todo"])]
     print_facts([*facts, ("began", moment(operation["created"])), ("ended", moment(operation["ended"]))])
     print()
-    rows = [(step["name"], step["state"], _took(step["started"], step["ended"])) for step in operation["steps"]]
+    rows = [
+        (step["name"], f"{step['state']}: {step['note']}" if step.get("note") else step["state"],
+         _took(step["started"], step["ended"]))
+        for step in operation["steps"]
+    ]  # fmt: skip
     print_table(("step", "state", ">took"), rows, "It has begun no step yet.")
 
 

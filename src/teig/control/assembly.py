@@ -49,8 +49,8 @@ def services_in(
     """
     image_dir = folder / "images"
     image_dir.mkdir(exist_ok=True)
-    images.sweep(image_dir)
     db = Database(database or sqlite_url(folder / "teig.sqlite"))
+    images.sweep(db, image_dir)
     parts = Parts(db, fleet, image_dir, time.time, time.sleep)
     server = Server(str(uuid.uuid4()), f"{socket.gethostname()}:{os.getpid()}", VERSION, ssh_public_key)
     workflows = Workflows(database or sqlite_url(folder / "operations.sqlite"), server.id)

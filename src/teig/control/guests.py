@@ -220,7 +220,7 @@ def view(services: Services, name: str) -> GuestView:
     if not live:
         return services.db.read(lambda connection: _observed(connection, services.now(), guest, host))
     state = state_of(guest.phase, on_host, fresh=True)
-    return GuestView(guest, host, on_host, state, True, seen_at, _todo(guest, host, state, on_host))
+    return GuestView(guest, host, on_host, state, True, seen_at, _todo(guest, state, on_host))
 
 
 def _observed(connection: sa.Connection, now: float, guest: StoredGuest, host: StoredHost) -> GuestView:
@@ -230,20 +230,21 @@ def _observed(connection: sa.Connection, now: float, guest: StoredGuest, host: S
     on_host = row.guest if row else None
     known = on_host is not None or (seen is not None and guest.created <= seen.seen_at)
     state = state_of(guest.phase, on_host, fresh=known and seen is not None and seen.fresh(now))
-    return GuestView(
-        guest, host, on_host, state, False, seen.seen_at if seen else None, _todo(guest, host, state, on_host)
-    )
+    return GuestView(guest, host, on_host, state, False, seen.seen_at if seen else None, _todo(guest, state, on_host))
 
 
-def _todo(guest: StoredGuest, host: StoredHost, state: GuestState, on_host: GuestOnHost | None) -> str | None:
+def _todo(guest: StoredGuest, state: GuestState, on_host: GuestOnHost | None) -> str | None:
     if guest.operation is not None:
         return f"teig op wait {guest.operation}"
+    lies = {disk.index for disk in guest.spec.disks}
+    if guest.phase in {Phase.RUNNING, Phase.STOPPED} and on_host and not on_host.runs and lies - set(on_host.volumes):
+        return f"teig guest start {guest.name}; if that tells of a volume that is gone: teig guest delete {guest.name}"
     if state is GuestState.MISSING or state is GuestState.CRASHED:
         return f"teig guest start {guest.name}"
     if guest.phase is Phase.STOPPED and state in {GuestState.RUNNING, GuestState.PAUSED, GuestState.NOT_ANSWERING}:
         return f"teig guest stop {guest.name}"  # somebody started it without Teig
     if state is GuestState.PAUSED and on_host is not None and not on_host.held:
-        return f"on host {host.name}: xl unpause {guest.name}"
+        return f"teig guest start {guest.name}"
     return way_out(guest.name, guest.phase, attention=guest.attention is not None)
 
 

@@ -28,6 +28,7 @@ from teig.model.image import Image, ImageFile, Manifest
 from teig.model.names import ImageId
 from teig.record import dump, load
 from teig.store import guests, images
+from teig.store.database import Database
 from teig.store.images import StoredImage
 
 _PARTIAL = ".partial"
@@ -66,14 +67,41 @@ def announce(services: Services, manifest: Manifest) -> Announced:
     return _register_if_whole(services, image)
 
 
-def sweep(image_dir: Path) -> None:
-    """Remove what uploads left behind that were under way when a server was killed; others may be at work beside it."""
+def sweep(db: Database, image_dir: Path) -> None:
+    """Remove what uploads and removals left behind that were under way when a server was killed.
+
+    Others may be at work beside it: an image that is not registered, and of which nothing has changed for ten minutes,
+    is what somebody has removed, or has never sent whole.
+    """
     for removed in image_dir.glob(f".*{_PARTIAL}"):
         shutil.rmtree(removed, ignore_errors=True)
     for partial in image_dir.glob(f"*/.*{_PARTIAL}"):
-        with suppress(FileNotFoundError):
-            if time.time() - partial.stat().st_mtime > _CUT_SHORT_S:
-                partial.unlink()
+        if _is_left(partial):
+            partial.unlink(missing_ok=True)
+    for manifest in image_dir.glob("[0-9a-f]*/manifest.json"):
+        with suppress(OSError):  # another server has done it meanwhile; or it cannot be done now
+            if all(map(_is_left, (manifest.parent, *manifest.parent.iterdir()))):
+                _remove_files(db, ImageId(manifest.parent.name), manifest.parent)
+
+
+def _is_left(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _CUT_SHORT_S
+    except FileNotFoundError:
+        return False
+
+
+def _remove_files(db: Database, image: ImageId, folder: Path) -> None:
+    """Remove an image's files, unless it is registered: somebody may have sent it again."""
+    removed = folder.with_name(f".{image}.{uuid.uuid4().hex}{_PARTIAL}")
+
+    def forgotten(connection: sa.Connection) -> None:
+        if image not in {known.image.id for known in images.listed(connection)}:
+            with suppress(FileNotFoundError):
+                folder.rename(removed)
+
+    db.write(forgotten)
+    shutil.rmtree(removed, ignore_errors=True)
 
 
 async def receive(services: Services, image_id: str, name: str, chunks: AsyncIterator[bytes]) -> Announced:
@@ -136,7 +164,6 @@ def remove(services: Services, name: str) -> None:
     """Forget the newest image of a name and delete its files; Conflict while a guest was made from it."""
     image = named(services, name).image
     folder = services.image_dir / image.id
-    removed = folder.with_name(f".{image.id}.{uuid.uuid4().hex}{_PARTIAL}")
 
     def unused(connection: sa.Connection) -> None:
         user = guests.images_in_use(connection).get(image.id)
@@ -148,14 +175,14 @@ def remove(services: Services, name: str) -> None:
             )
         images.remove(connection, image.id)
 
-    def forgotten(connection: sa.Connection) -> None:
-        if image.id not in {known.image.id for known in images.listed(connection)}:  # nobody has sent it again
-            with suppress(FileNotFoundError):
-                folder.rename(removed)
-
     services.db.write(unused)  # for good, before its files go
-    services.db.write(forgotten)
-    shutil.rmtree(removed, ignore_errors=True)
+    try:
+        _remove_files(services.db, image.id, folder)
+    except OSError as error:
+        raise HostFault(
+            f"Image {name} is forgotten, but its files could not be removed: {error.strerror or error} ({folder}).",
+            "Remove them there; the server does when it is next started, if it can.",
+        ) from error
 
 
 def _cannot_store(error: OSError, folder: Path) -> HostFault:

@@ -262,7 +262,7 @@ class SimulatedHost(SimulatedMachine):
 
     def _started(self, claim: Claim) -> dict[str, Any]:
         kept = self._kept(claim)
-        kept.unfinished = False
+        kept.unfinished = kept.paused = False
         self.start(kept)
         kept.wanted = True
         return {"domid": kept.domid}
@@ -286,9 +286,10 @@ class SimulatedHost(SimulatedMachine):
 
         def end() -> dict[str, Any]:
             kept = self._kept(claim)
+            cut_off = kept.is_deaf
             self.destroy(kept)
             kept.wanted = False
-            return {}
+            return {"cut_off": cut_off}
 
         key, more_s = ("guest_stop", grace_s), self._patience(claim, grace_s)
         return self._begin(claim, key, lambda: self._asked_to_stop(claim), end, more_s=more_s)
@@ -304,8 +305,9 @@ class SimulatedHost(SimulatedMachine):
             self._asked_to_stop(claim)
 
         def end() -> dict[str, Any]:
+            cut_off = self._kept(claim).is_deaf
             self.destroy(self._kept(claim))
-            return self._started(claim)
+            return {**self._started(claim), "cut_off": cut_off}
 
         return self._begin(claim, ("guest_reboot", grace_s), begin, end, more_s=self._patience(claim, grace_s))
 
@@ -317,7 +319,7 @@ class SimulatedHost(SimulatedMachine):
 
     def _patience(self, claim: Claim, grace_s: float) -> float:
         kept = self.guests.get(claim.guest)
-        return grace_s if kept is not None and kept.deaf and kept.domid is not None else 0.0
+        return grace_s if kept is not None and kept.is_deaf else 0.0
 
     def job(self, claim: Claim) -> Job:
         """Return the guest's newest job."""

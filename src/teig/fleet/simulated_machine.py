@@ -117,6 +117,11 @@ class SimulatedGuest:
     held: str = ""
 
     @property
+    def is_deaf(self) -> bool:
+        """Whether it runs and takes no heed of being asked to shut down."""
+        return self.domid is not None and (self.deaf or self.paused)
+
+    @property
     def told_started(self) -> GuestSpec | None:
         """What is told of what its domain was started with: all but the keys."""
         return replace(self.started, ssh_keys=()) if self.lives and self.started else None

@@ -16,6 +16,7 @@ import asyncssh
 
 from teig.fleet.driver import HostAddress
 from teig.fleet.names import Name
+from teig.fleet.reaching import reached
 from teig.fleet.ssh_errors import FOREIGN, translated
 from teig.model.errors import HostUntrusted, TeigError, Unreachable
 
@@ -24,6 +25,7 @@ KEEPALIVE_S: Final = 15
 SLOW_S: Final = 1.0
 REMEMBERED_S: Final = 2.0
 _CLOSE_S: Final = 5.0
+_APART_S: Final = 2.0
 
 
 class _Pinned(asyncssh.SSHClient):
@@ -134,16 +136,8 @@ class Connection:
         return self._made
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
-        return await self._connect_over(await self._reached())
-
-    async def _reached(self) -> socket.socket:
-        """Return a TCP connection to the first of the host's addresses that takes one: its kernel answers soon."""
-        *others, last = await self._name.addresses()
-        for address in others:
-            with suppress(OSError):  # TimeoutError is one
-                async with asyncio.timeout(CONNECT_TIMEOUT_S / (len(others) + 2)):
-                    return await _tcp(address, self._host.port)
-        return await _tcp(last, self._host.port)
+        addresses = await self._name.addresses()
+        return await self._connect_over(await reached(addresses, self._host.port, _APART_S))
 
     async def _connect_over(self, reached: socket.socket) -> asyncssh.SSHClientConnection:
         pinned = asyncssh.import_public_key(self._host.host_key)
@@ -182,18 +176,6 @@ class Connection:
             "Compare it on the host's own console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). If the host was "
             "set up anew, run `teig host add` for it again.",
         )
-
-
-async def _tcp(address: str, port: int) -> socket.socket:
-    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    try:
-        made.setblocking(False)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(made, (address, port))
-    except BaseException:
-        made.close()
-        raise
-    return made
 
 
 _HOST_KEY_ALGORITHMS: Final = (

@@ -6,6 +6,7 @@ import json
 import shlex
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,7 +44,8 @@ class Monitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.close()  # it keeps the socket open, and with that everybody else out, for as long as we are known
+        with suppress(OSError):  # QEMU has gone, and something is still to be written to it
+            self._lines.close()  # it keeps the socket open, and with that everybody else out, as long as we are known
         self._socket.close()
 
     def command(self, name: str, **arguments: Any) -> Any:

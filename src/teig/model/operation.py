@@ -38,12 +38,13 @@ _OPEN = frozenset({OperationState.QUEUED, OperationState.RUNNING, OperationState
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step as it went: when it began and ended (seconds since 1970, UTC; None: not yet)."""
+    """One step as it went: when it began and ended (seconds since 1970, UTC; None: not yet), and what to know of it."""
 
     name: str
     state: str
     started: float | None
     ended: float | None
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from teig.model.job import Job
 from teig.operations import closing
 from teig.operations.closing import OBSERVE
 from teig.operations.guest_create import define, image, start
@@ -18,12 +19,18 @@ from teig.store import observations
 
 def _stop(work: Work) -> None:
     grace_s = float(work.params["grace_s"])
-    work.carry(lambda: work.host.guest_stop(work.claim, grace_s), patient=grace_s > 0)
+    _tell_cut_off(work, grace_s, work.carry(lambda: work.host.guest_stop(work.claim, grace_s), patient=grace_s > 0))
 
 
 def _reboot(work: Work) -> None:
     grace_s = float(work.params["grace_s"])
-    work.carry(lambda: work.host.guest_reboot(work.claim, grace_s), patient=grace_s > 0)
+    _tell_cut_off(work, grace_s, work.carry(lambda: work.host.guest_reboot(work.claim, grace_s), patient=grace_s > 0))
+
+
+def _tell_cut_off(work: Work, grace_s: float, job: Job) -> None:
+    """Say that a guest was destroyed that was to shut down: what it had not written yet is lost."""
+    if grace_s and job.result.get("cut_off") is True:
+        work.run.remark(f"it did not shut down within {grace_s:g} s, and was cut off")
 
 
 def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
@@ -36,9 +43,7 @@ def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
 def _down(connection: sa.Connection, work: Work) -> str | None:
     row = observations.of_guest(connection, work.guest_id, work.stored_host.id)
     if row is None or row.fence != work.claim.fence:
-        return (
-            "What was begun with it was cancelled, and its host did not tell whether that has ended, or whether it runs."
-        )
+        return "What was begun with it was cancelled, and its host did not tell whether that has ended, or if it runs."
     return None if row.guest.runs else "What was begun with it was cancelled, and it does not run."
 
 

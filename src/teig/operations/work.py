@@ -161,6 +161,10 @@ class Run:
         self._waits = waits
         self._on_wait(waits)
 
+    def remark(self, note: str) -> None:
+        """Let the step that runs say something about how it went; it is written down with what comes next."""
+        self._steps = tuple(replace(known, note=note) if known.ended is None else known for known in self._steps)
+
     def failed(self, step: str, state: OperationState) -> None:
         """Write down that a step has failed."""
         now = self.parts.now()

@@ -87,8 +87,8 @@ def _on_domain(field: str, entitled: dict[str, int], started: GuestSpec | None, 
     """Return what is right for a domain that was `started` under another plan, maybe.
 
     Weight and cap are those for the vCPUs that it was made with, of which some may be offline (docs/keeper.md). Its
-    maximum of memory is the memory that it was given: more would let it take what it is promised from its next start on,
-    and how much of it a guest has taken is its own choice.
+    maximum of memory is the memory that it was given: more would let it take what it is promised from its next start
+    on, and how much of it a guest has taken is its own choice.
     """
     if field == "maxmem_mib" and started is not None:
         return started.memory_mib
@@ -119,6 +119,9 @@ def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Dri
     if promise.runs and not running:
         text = "It should run, and does not."
         found.append(Drift(host, name, NOT_RUNNING, None, None, None, None, not gone, text))
+    if promise.runs and on_host is not None and on_host.runs and on_host.state == "paused" and not on_host.held:
+        text = f"It should run, and somebody has paused it: teig guest start {name}"
+        found.append(Drift(host, name, NOT_RUNNING, None, None, None, None, False, text))
     if not promise.runs and running:
         text = "It should be stopped, and it runs: somebody started it without Teig."
         found.append(Drift(host, name, RUNNING, None, None, None, None, False, text))

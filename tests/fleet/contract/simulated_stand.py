@@ -61,10 +61,10 @@ class SimulatedStand(Stand):
         self.machine.reboot_inside(spec.id)
 
     def make_deaf(self, spec: GuestSpec) -> None:
-        self.machine.guests[spec.id].deaf = True
+        self.machine.guests[spec.id].paused = True
 
     def make_hear(self, spec: GuestSpec) -> None:
-        self.machine.guests[spec.id].deaf = False
+        self.machine.guests[spec.id].paused = False
 
     @contextmanager
     def foreign(self) -> Iterator[None]:

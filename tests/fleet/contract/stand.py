@@ -70,11 +70,11 @@ class Stand(abc.ABC):
 
     @abc.abstractmethod
     def make_deaf(self, spec: GuestSpec) -> None:
-        """Let a running guest take no heed of being asked to shut down."""
+        """Let a running guest take no heed of being asked to shut down: somebody pauses it."""
 
     @abc.abstractmethod
     def make_hear(self, spec: GuestSpec) -> None:
-        """Let a deaf guest take heed again."""
+        """Let a deaf guest take heed again: whoever has paused it lets it go on."""
 
     @abc.abstractmethod
     def foreign(self) -> AbstractContextManager[None]:

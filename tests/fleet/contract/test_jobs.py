@@ -99,11 +99,22 @@ def test_a_guest_whose_stop_was_cancelled_lives_on_and_reboots_as_before(stand: 
     first = stand.host.guest(spec.id).domid or 0
     stand.host.job_cancel(claim)
     assert refusal(lambda: stand.carry(claim, stand.host.job(claim))) == "job_cancelled"
-    stand.make_hear(spec)
+    assert stand.host.guest(spec.id).state == "paused", "by somebody, which made it deaf"
+    assert stand.start(claim) == first, "which lets it go on"
+    stand.until(lambda: stand.host.guest(spec.id).state == "running", "its going on")
     stand.pause(5)
     assert stand.host.guest(spec.id).domid == first, "nobody wants it to stop any more"
     stand.reboot_inside(spec)
     stand.until(lambda: (stand.host.guest(spec.id).domid or 0) > first, "a new domain")
+
+
+def test_a_stop_says_whether_its_guest_was_cut_off(stand: Stand) -> None:
+    spec = stand.spec()
+    claim = stand.run(spec)
+    assert stand.carry(claim, stand.host.guest_reboot(claim, 120))["cut_off"] is False
+    stand.until(lambda: stand.host.guest(spec.id).answers, "its answer")
+    stand.make_deaf(spec)
+    assert stand.carry(claim, stand.host.guest_stop(claim, 2))["cut_off"] is True
 
 
 def test_an_answer_that_is_lost_is_asked_for_again(stand: Stand) -> None:

@@ -23,7 +23,6 @@ from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pools
 from teig.agent.host.state import GONE, State, read_json, write_json
 
-
 _LEAVING = ".leaving.json"
 
 

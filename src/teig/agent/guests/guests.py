@@ -154,17 +154,17 @@ class Guests:
 
         Xen refuses less than it has now (tools/libs/light/libxl_mem.c, libxl_domain_setmaxmem).
         """
-        known = read_json(self._state.guest_dir(spec.id) / STARTED)  # not there where somebody else has started it
-        most = known["spec"]["memory_mib"] if known else (domain.mem_kib + 512) // 1024
+        known = read_json(self._state.guest_dir(spec.id) / STARTED)  # not there where an older agent has started it
+        most = known["spec"]["memory_mib"] if known else maxmem_mib(domain)
         if maxmem_mib(domain) != most and domain.mem_kib // 1024 <= most:
             must(["xl", "mem-max", str(domain.domid), str(most)], "xl_failed")
 
     def stop(self, guest: str, fence: int, grace_s: float) -> dict[str, Any]:
         """Stop a guest: asked first, destroyed after `grace_s` seconds. One that is cancelled leaves it as it was."""
         with self._state.changing(guest, fence) as folder:
-            self._stop(guest, grace_s)
+            cut_off = self._stop(guest, grace_s)
             want(folder, STOPPED)
-        return {}
+        return {"cut_off": cut_off}
 
     def ask_all_to_stop(self, asked: Asked) -> list[str]:
         """Ask each guest that runs to shut down, whatever one says; return who has not ended."""
@@ -199,10 +199,10 @@ class Guests:
         """Stop and start a guest, as one. One that could not be started then is not stopped."""
         with self._state.changing(guest, fence) as folder:
             self._check_startable(self.spec(guest), folder)
-            self._stop(guest, grace_s)
+            cut_off = self._stop(guest, grace_s)
             domid = self._start(guest, folder)
             want(folder, RUNNING)
-            return {"domid": domid}
+            return {"domid": domid, "cut_off": cut_off}
 
     def _start(self, guest: str, folder: Path) -> int:
         spec = self.spec(guest)
@@ -216,6 +216,7 @@ class Guests:
             domain = self._xen.find(guest)
         if domain and lives(domain) and (not marker.exists() or self._is_held(spec, domain)):
             marker.unlink(missing_ok=True)
+            pauses.undo_others(self._xen, domain)
             return domain.domid
         self._destroy(guest)
         for disk in spec.disks:
@@ -308,8 +309,8 @@ class Guests:
         startable.refuse_imageless(folder, spec, there[0])
         return there
 
-    def _stop(self, guest: str, grace_s: float) -> None:
-        """Stop a guest for good, however it answers.
+    def _stop(self, guest: str, grace_s: float) -> bool:
+        """Stop a guest for good, however it answers; return whether it was cut off, for it had not shut down.
 
         What makes its domain anew when it reboots lives on while the guest is asked, or a stop that is cancelled would
         leave one that does not survive its next reboot; it is ended before the domain is. One that answers with a
@@ -325,7 +326,9 @@ class Guests:
         except BaseException:  # whatever it is
             asked.withdraw(self._xen)
             raise
+        cut_off = lives(self._xen.find(guest))
         self._destroy(guest)
+        return cut_off
 
     def _destroy(self, guest: str, *, forget: bool = True) -> None:
         """Destroy a guest's domain and see that it is gone for good; then nothing of its start or its pause is left."""

@@ -86,7 +86,10 @@ class Jobs:
             return _told(stored)
 
     def cancel(self, guest: str, fence: int) -> dict[str, Any]:
-        """Ask a guest's job to end; return it as it is now. What comes late under an older fence begins none any more."""
+        """Ask a guest's job to end; return it as it is now.
+
+        What comes late under an older fence begins none any more.
+        """
         make_private(self._folder)
         make_private(self._state.guest_dir(guest))
         self._state.raise_fence(guest, fence)

@@ -40,7 +40,7 @@ def refuse_growing(folder: Path, spec: Spec, there: Sequence[Volume]) -> None:
 def refuse_seedless(folder: Path, spec: Spec) -> None:
     """Raise Failure where the volume with a guest's first-boot data is not there, or not what its xl.cfg names.
 
-    One that is being made anew has no clean mark, and may hold somebody else's bytes: what the file names is what counts.
+    One that is being made anew has no clean mark, and may hold somebody else's bytes: what the file names counts.
     """
     if not clean_mark(folder, "seed").exists() and volumes.volume_name(spec.id, "seed") not in _config(folder):
         return

@@ -28,7 +28,9 @@ _THERE_MS = 5000
 def _running(xen: Hypervisor, guest: str) -> Domain:
     domain = xen.find(guest)
     if domain is None:
-        raise Failure("conflict", f"Guest {guest} is not running.", "Start it first.", code="guest_not_running")
+        raise Failure(
+            "conflict", "The guest is not running.", "Start it: teig guest start NAME", code="guest_not_running"
+        )
     return domain
 
 

@@ -8,7 +8,7 @@ who is paused; the agent calls `release` before it asks a guest to stop.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -46,6 +46,13 @@ def release(xen: Hypervisor, guest: str, folder: Path = RUN) -> bool:
             xen.unpause(known.domid)
         _file(guest, folder).unlink(missing_ok=True)
     return known is not None
+
+
+def undo_others(xen: Hypervisor, domain: Domain, folder: Path = RUN) -> None:
+    """Let a domain go on that somebody has paused by hand; one that is held back here stays so until that is over."""
+    if domain.paused and paused(domain.uuid, folder) is None:
+        with suppress(OSError):  # they have let it go on themselves meanwhile, or it has gone
+            xen.unpause(domain.domid)
 
 
 def paused(guest: str, folder: Path = RUN) -> Optional[Pause]:
