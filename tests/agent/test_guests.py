@@ -446,6 +446,25 @@ def test_one_that_cannot_be_started_after_a_boot_keeps_no_other_from_it(
     assert sorted(done) == sorted([GUEST, OTHER] * 2)
 
 
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_start_does_not_let_a_guest_go_on_that_xl_is_making_or_somebody_has_let_go_on(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    agent = making()
+    xen.running.append(domain(5, GUEST)._replace(cpu_time_ns=int(meanwhile)))
+    xen.pause(5)
+    sound = pauses.paused
+
+    def asked(guest: str, *_: Any) -> Any:
+        if meanwhile:
+            xen.unpause(5)
+        return sound(guest, Path("/nowhere"))
+
+    monkeypatch.setattr(pauses, "paused", asked)
+    agent.start(GUEST, 1)
+    assert xen.running[-1].paused is not meanwhile
+
+
 @pytest.mark.parametrize("by_keeper", [True, False])
 def test_a_start_lets_a_guest_go_on_that_somebody_has_paused_but_not_one_that_the_keeper_holds_back(
     making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch, by_keeper: bool

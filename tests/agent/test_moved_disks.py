@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,6 +95,55 @@ def test_disks_are_noted_while_nobody_works_on_the_guest_and_none_is_missing(
     own.uuid = uuid_of("another")
     group.missing = 0
     ownership.note(state, ownership.lvm())
+    assert (folder / "disk0.json").read_bytes() == before
+
+
+class Raced(State):
+    """Where somebody else has had the lock just before."""
+
+    before: Callable[[], None] | None = None
+
+    @contextmanager
+    def changing(self, guest: str, fence: int | None, wait_s: float = 2.0) -> Iterator[Path]:
+        before, self.before = self.before, None
+        if before:
+            before()
+        with super().changing(guest, fence, wait_s) as folder:
+            yield folder
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_what_was_deleted_meanwhile_is_not_noted(lvm: Lvm, state: State, folder: Path, anew: bool) -> None:
+    moved(lvm, folder)
+
+    def before() -> None:
+        Volumes().delete(folder, GUEST, "disk0")
+        if anew:
+            Volumes().create(folder, GUEST, "disk0", SIZE, "vg0")
+
+    raced = Raced(state.root)
+    raced.before = before
+    ownership.note(raced, ownership.lvm())
+    assert (volumes.find(folder, GUEST, "disk0") is not None) is anew
+    assert (folder / "disk0.gone").exists() is not anew
+
+
+def test_on_a_full_disk_nothing_is_noted_and_the_reserve_stays(
+    lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved(lvm, folder)
+    state.keep_reserve()
+    reserve = state.root / ".reserve"
+    assert reserve.exists()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = (folder / "disk0.json").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        ownership.note(state, ownership.lvm())
+    assert reserve.exists()
     assert (folder / "disk0.json").read_bytes() == before
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,21 @@ def test_what_was_removed_is_known_when_it_is_removed_again_long_after_its_guest
     assert {path.name for path in folder.iterdir()} == {"disk0.gone", "disk1.gone", "seed.gone", "fence", "lock"}
     assert all(volume.group is backup for volume in lvm.volumes)
     assert sorted(volume.name[-5:] for volume in lvm.volumes if volume.group is backup) == ["-seed", "disk0", "disk1"]
+
+
+def test_who_cancels_beside_it_does_not_lose_what_they_write_to_who_empties_the_directory(
+    lvm: Lvm, vg0: Group, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has lost its operation still takes the guest's files away, and the newer one raises the fence."""
+    state, xen = vars(guests)["_state"], vars(guests)["_xen"]
+    xen.running.clear()
+    half = state.guest_dir(GUEST) / ".new-fence"
+    monkeypatch.setattr(own_cores, "take_back", lambda *_: half.write_text("6\n"))
+    guests.undefine(GUEST, 1)
+    half.replace(state.guest_dir(GUEST) / "fence")
+    assert state.fence(GUEST) == 6
+    half.write_text("7\n")
+    long_ago = time.time() - 10**8
+    os.utime(state.guest_dir(GUEST) / "fence", (long_ago, long_ago))
+    state.forget_old()
+    assert not state.guest_dir(GUEST).exists(), "what a crash has left of one is no reason to keep it"

@@ -14,6 +14,7 @@ import pytest
 from teig.control import images
 from teig.control.services import Services
 from teig.model.errors import HostFault, NotFound
+from teig.store import schema
 from tests.simulated import CONTENTS, manifest
 
 
@@ -57,10 +58,14 @@ def test_files_whose_removal_was_cut_are_swept(
 
 def test_what_is_registered_or_has_just_changed_is_not_swept(services: Services, folder: Path) -> None:
     age(folder)
+    copy = services.image_dir / f"{folder.name}.bak"
+    shutil.copytree(folder, copy)
+    age(copy)
+    services.db.write(lambda connection: connection.execute(schema.images.update().values(manifest={"name": 5})))
     other = services.image_dir / images.announce(services, manifest("half")).id
     age(other)
     (other / "vmlinuz").write_bytes(b"some")
     images.sweep(services.db, services.image_dir)
-    assert folder.exists()
+    assert folder.exists(), "it is registered, though its row is damaged"
+    assert copy.exists()
     assert other.exists()
-    shutil.rmtree(other)

@@ -124,6 +124,13 @@ def test_an_address_that_leads_to_no_server_keeps_nobody_from_the_other(
         assert not fleet.host(known_as("dual", there)).image_present(IMAGE)
 
 
+def test_each_of_many_addresses_is_tried(fleet: SshFleet, there: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh_connection, "CONNECT_TIMEOUT_S", 4.0)
+    with silent_address(there.port) as silent:
+        named_dual(monkeypatch, *[silent] * 12, "127.0.0.1")
+        assert not fleet.host(known_as("dual", there)).image_present(IMAGE)
+
+
 def test_a_host_that_is_slow_to_greet_is_waited_for_while_its_other_address_is_tried(
     fleet: SshFleet, there: LocalHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

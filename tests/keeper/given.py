@@ -76,7 +76,7 @@ class Xen(CpuPools):
 
     def unpause(self, domid: int) -> None:
         if not self.pauses.get(domid):
-            raise OSError("Invalid argument")
+            raise RuntimeError(22, "Invalid argument")  # xc.Error is one (tools/python/xen/lowlevel/xc/xc.c)
         self._count_pause(domid, -1)
 
     def _count_pause(self, domid: int, more: int) -> None:

@@ -14,9 +14,10 @@ from teig.control.services import Services
 from teig.fleet.driver import Claim
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.fleet.simulated_machine import SimulatedGuest
-from teig.model.errors import Fenced, HostFault, Unreachable
+from teig.model.errors import Busy, Fenced, HostFault, Unreachable
 from teig.model.job import Job
 from teig.model.operation import Operation, OperationState
+from teig.operations import engine
 from teig.operations import work as operations_work
 from teig.policy.guest_life import Phase
 from teig.store import schema
@@ -227,3 +228,20 @@ def test_what_comes_late_from_a_server_that_was_lost_does_nothing_any_more(
         with pytest.raises(Fenced):
             host.guest_stop(host.late, 0)
         assert kept.domid is not None
+
+
+def test_what_would_have_been_tried_again_is_cancelled_and_has_not_failed(
+    services: Services, host: SimulatedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "FIRST_PAUSE_S", 3600.0)
+    wait(services, guests.stop(services, "web", 0))
+    kept = host.guests[guests.view(services, "web").guest.id]
+    host.verb_s["guest_start"] = 3600.0
+    operation = guests.start(services, "web")
+    until(lambda: kept.job is not None and kept.job.verb == "guest_start", "the job")
+    assert kept.job is not None
+    kept.job.fail(Busy("It was cut short on its host.", code="job_lost"))
+    time.sleep(1.0)
+    operations.cancel(services, operation.id)
+    assert wait(services, operation).state is OperationState.CANCELLED
+    assert guests.view(services, "web").guest.attention is None

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -78,10 +79,10 @@ def sweep(db: Database, image_dir: Path) -> None:
     for partial in image_dir.glob(f"*/.*{_PARTIAL}"):
         if _is_left(partial):
             partial.unlink(missing_ok=True)
-    for manifest in image_dir.glob("[0-9a-f]*/manifest.json"):
+    for folder in (path for path in image_dir.glob("*") if re.fullmatch(r"[0-9a-f]{64}", path.name)):
         with suppress(OSError):  # another server has done it meanwhile; or it cannot be done now
-            if all(map(_is_left, (manifest.parent, *manifest.parent.iterdir()))):
-                _remove_files(db, ImageId(manifest.parent.name), manifest.parent)
+            if all(map(_is_left, (folder, *folder.iterdir()))):
+                _remove_files(db, ImageId(folder.name), folder)
 
 
 def _is_left(path: Path) -> bool:
@@ -96,7 +97,7 @@ def _remove_files(db: Database, image: ImageId, folder: Path) -> None:
     removed = folder.with_name(f".{image}.{uuid.uuid4().hex}{_PARTIAL}")
 
     def forgotten(connection: sa.Connection) -> None:
-        if image not in {known.image.id for known in images.listed(connection)}:
+        if not images.is_known(connection, image):
             with suppress(FileNotFoundError):
                 folder.rename(removed)
 

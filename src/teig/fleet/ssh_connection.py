@@ -137,7 +137,8 @@ class Connection:
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
         addresses = await self._name.addresses()
-        return await self._connect_over(await reached(addresses, self._host.port, _APART_S))
+        apart_s = min(_APART_S, CONNECT_TIMEOUT_S / (len(addresses) + 2))
+        return await self._connect_over(await reached(addresses, self._host.port, apart_s))
 
     async def _connect_over(self, reached: socket.socket) -> asyncssh.SSHClientConnection:
         pinned = asyncssh.import_public_key(self._host.host_key)

@@ -33,6 +33,7 @@ from teig.model.errors import (
     InternalFault,
     TeigError,
     Unreachable,
+    from_record,
 )
 from teig.model.job import JOB_CANCELLED, Job, JobState
 from teig.model.operation import Operation, OperationState
@@ -330,7 +331,7 @@ class Engine:
         left: list[str] = []
         begun = sequence.steps if error.pop(FURTHER) else sequence.steps[: number + 1]
         if error["code"] == CANCELLED.reason and run.has_begun and not any(step.undo for step in sequence.steps):
-            told = DBOS.run_step({"name": "undo observe"}, self._called_off, run)
+            told = DBOS.run_step({"name": "call off"}, self._called_off, run)
             if told["state"] == JobState.DONE:
                 run.end(OperationState.DONE, None, sequence.done)
                 return OperationState.DONE
@@ -362,12 +363,16 @@ class Engine:
         return self._attempt(run, step, f"undo {step.name}", body, heeds=False)
 
     def _called_off(self, run: Run) -> dict[str, Any]:
-        """Return what has come of what nobody takes back: done all the same, or failed by itself; else only ended."""
+        """Return what has come of what nobody takes back: done all the same, or failed by itself; else only ended.
+
+        What failed for a reason that passes would have been tried again.
+        """
         own: list[Job | None] = []
         self._take_back(run, Step("observe", closing.nothing, undo=lambda work: own.append(closing.called_off(work))))
         job = own[-1] if own else None
-        failed = job.error if job and job.error and job.error["code"] != JOB_CANCELLED else None
-        return {"state": job.state if job else None, "error": failed}
+        error = job.error if job and job.error and job.error["code"] != JOB_CANCELLED else None
+        passes = error is not None and isinstance(from_record(error), Unreachable | Busy)
+        return {"state": job.state if job else None, "error": None if passes else error}
 
     def _attempt(
         self, run: Run, step: Step, name: str, body: Callable[[Work], None], *, heeds: bool

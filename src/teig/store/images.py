@@ -35,6 +35,11 @@ def listed(connection: sa.Connection) -> list[StoredImage]:
     return [_stored(row) for row in rows]
 
 
+def is_known(connection: sa.Connection, image: ImageId) -> bool:
+    """Say whether an image is registered, readable or not."""
+    return connection.execute(sa.select(images.c.id).where(images.c.id == image)).first() is not None
+
+
 def named(connection: sa.Connection, name: str) -> StoredImage:
     """Return the newest image of a name; NotFound names those there are."""
     of_name = images.select().where(images.c.name == name).order_by(images.c.created.desc())

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional, Protocol, TypeVar
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pools
-from teig.agent.host.state import GONE, State, read_json, write_json
+from teig.agent.host.state import GONE, State, read_json, write_json_where_room
 
 _LEAVING = ".leaving.json"
 
@@ -139,11 +139,12 @@ class Mark(NamedTuple):
         return self.path.name.endswith(_LEAVING)
 
     def remember(self, uuid: str, group: str, physical_volumes: frozenset[str] = frozenset()) -> None:
-        """Write down where the guest's own volume lies by now."""
+        """Write down where the guest's own volume lies by now; on a full disk it is known as it was."""
         known = physical_volumes or self.physical_volumes
         if self.uuid and not self.gone and not self.says(uuid, group, known):
             lies = {"physical_volumes": sorted(known)} if known else {}
-            write_json(self.path, {**read_json(self.path), "uuid": uuid, "vg": group, **lies})
+            with suppress(OSError):
+                write_json_where_room(self.path, {**read_json(self.path), "uuid": uuid, "vg": group, **lies})
 
     def says(self, uuid: str, group: str, physical_volumes: frozenset[str]) -> bool:
         """Say whether this is written down."""
@@ -301,11 +302,17 @@ def note(state: State, known: Lvm) -> None:
     for guest in state.guests():
         folder = state.guest_dir(guest)
         for path in [*folder.glob("disk*.json"), *folder.glob("seed*.json")]:
-            mark = mark_of(folder, path.name.split(".")[0])
+            what = path.name.split(".")[0]
+            mark = mark_of(folder, what)
             group = here.get(mark.uuid) if mark else None
             if mark and group and not mark.says(mark.uuid, group.name, group.physical_volumes):
-                with suppress(Failure, OSError), state.changing(guest, None, wait_s=0.0):
-                    mark.remember(mark.uuid, group.name, group.physical_volumes)
+                _note(state, guest, what, mark, group)
+
+
+def _note(state: State, guest: str, what: str, mark: Mark, group: LvmGroup) -> None:
+    with suppress(Failure, OSError), state.changing(guest, None, wait_s=0.0):
+        if mark == mark_of(state.guest_dir(guest), what):  # nobody was faster
+            mark.remember(mark.uuid, group.name, group.physical_volumes)
 
 
 def refuse_snapshots(own: LogicalVolume, known: Lvm) -> None:

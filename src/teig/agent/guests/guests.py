@@ -22,13 +22,13 @@ from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import startable
 from teig.agent.guests.answering import answering
 from teig.agent.guests.asked import Asked
-from teig.agent.guests.record import NO_LIMITS, Read, live, lives, maxmem_mib, record
+from teig.agent.guests.record import NO_LIMITS, Read, has_now, live, lives, maxmem_mib, record
 from teig.agent.guests.start_failures import TOO_SLOW, going_down, no_memory, not_started
 from teig.agent.guests.wanted import RUNNING, STOPPED, since, want
 from teig.agent.host import progress
 from teig.agent.host.clock import Clock, clock
 from teig.agent.host.process import Done, must, run
-from teig.agent.host.state import GOING_DOWN, GONE, LOCK_WAIT_S, State, read_json, sync_dir, write_json, write_whole
+from teig.agent.host.state import GOING_DOWN, LOCK_WAIT_S, State, outlives, read_json, sync_dir, write_json, write_whole
 from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import neighbours, shaping
@@ -45,7 +45,6 @@ STARTING = "starting"
 GONE_WAIT_S = 120.0
 REBOOT_GAP_S = 10.0
 _POLL_S = 0.1
-_KEPT = ("fence", "lock")
 
 
 class Guests:
@@ -106,7 +105,7 @@ class Guests:
             self._disks.delete(folder, guest, "seed")
             own_cores.take_back(self._xen, guest, self._state)
             for path in folder.iterdir():
-                if path.name not in _KEPT and path.suffix != GONE and not path.match("disk*.json"):
+                if not (outlives(path) or path.match("disk*.json")):
                     path.unlink()
             sync_dir(folder)
         return {}
@@ -453,8 +452,7 @@ class Guests:
             return dict(known)
         if domain is None or stored is None or known is not None:
             return None
-        has = {"memory_mib": max((domain.mem_kib + 512) // 1024, maxmem_mib(domain)), "vcpus": domain.vcpus}
-        return {"spec": {**stored, **has}, "at": 0.0}
+        return {"spec": has_now(domain, stored), "at": 0.0}
 
     def _with_answers(self, described: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Fill in whether the guests that run take connections on their images' ports."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from teig.agent.contract.spec import DiskRate
+from teig.agent.contract.spec import LEAST_MIB, DiskRate
 from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume
 from teig.agent.host.clock import Clock
@@ -82,3 +82,13 @@ def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dic
 def maxmem_mib(domain: Domain) -> int:
     """Return the most memory that Xen lets a domain have."""
     return max(0, domain.maxmem_kib - MAXMEM_CONSTANT_KIB) // 1024  # 0 while xl is making it
+
+
+def has_now(domain: Domain, stored: dict[str, Any]) -> dict[str, Any]:
+    """Return a guest's description with what its domain has: it was started with that, where no file says with what.
+
+    An older agent started it, or somebody's `xl create`; while xl is making it, it has less than any guest may have.
+    """
+    memory_mib = max((domain.mem_kib + 512) // 1024, maxmem_mib(domain))
+    has = {"memory_mib": memory_mib} if memory_mib >= LEAST_MIB else {}
+    return {**stored, **has, "vcpus": max(stored["vcpus"], domain.vcpus)}

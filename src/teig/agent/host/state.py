@@ -28,7 +28,10 @@ GOING_DOWN = Path("/run/teig/going-down")
 """There from the moment in which the host goes down: nothing starts any more."""
 GONE = ".gone"
 """How the file ends that says that a volume was removed (`teig.agent.disks.ownership`)."""
+NEW = ".new-"
+"""How a file begins that is still being written: maybe by who has no lock here, such as a newer server that cancels."""
 LOCK_WAIT_S = 2.0
+_KEPT = ("fence", "lock")
 _POLL_S = 0.05
 _LATE_S = 7 * 86400.0
 """Seconds after which nothing of a server that was thought dead can arrive: its connection has ended long ago."""
@@ -104,11 +107,11 @@ class State:
         for folder in self._entries("guests"):
             with contextlib.suppress(OSError, Failure):
                 left = {path.name for path in folder.iterdir()} if _is_guest(folder) else {"?"}
-                gone = {name for name in left if name.endswith(GONE)}
-                if not left - gone <= {"fence", "lock"} or time.time() - (folder / "fence").stat().st_mtime < _LATE_S:
+                age_s = time.time() - (folder / "fence").stat().st_mtime
+                if age_s < _LATE_S or not all(outlives(folder / name) for name in left):
                     continue
                 with locked(folder / "lock", 0, "It is at work."):
-                    for name in (*gone, "fence", "lock"):
+                    for name in {*left, "lock"}:
                         (folder / name).unlink()
                     folder.rmdir()
 
@@ -166,6 +169,14 @@ class State:
                 write_whole(self.guest_dir(guest) / "fence", f"{fence}\n".encode())
         finally:
             os.close(handle)
+
+
+def outlives(path: Path) -> bool:
+    """Say whether a file stays when its guest's others go.
+
+    So do its fence and lock, what says that volumes were removed, and what somebody is still writing.
+    """
+    return path.name in _KEPT or path.suffix == GONE or path.name.startswith(NEW)
 
 
 def make_private(folder: Path) -> None:
@@ -227,7 +238,7 @@ def _give_reserve(path: Path) -> bool:
 
 
 def _write_whole(path: Path, data: bytes, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=NEW)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -253,7 +264,16 @@ def sync_dir(folder: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write plain values as JSON, whole or not at all."""
-    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+    write_whole(path, _as_json(value))
+
+
+def write_json_where_room(path: Path, value: Any) -> None:
+    """Do what `write_json` does; on a full file system an OSError, and what is kept in reserve stays."""
+    _write_whole(path, _as_json(value), 0o600)
+
+
+def _as_json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:

@@ -49,9 +49,12 @@ def release(xen: Hypervisor, guest: str, folder: Path = RUN) -> bool:
 
 
 def undo_others(xen: Hypervisor, domain: Domain, folder: Path = RUN) -> None:
-    """Let a domain go on that somebody has paused by hand; one that is held back here stays so until that is over."""
-    if domain.paused and paused(domain.uuid, folder) is None:
-        with suppress(OSError):  # they have let it go on themselves meanwhile, or it has gone
+    """Let a domain go on that somebody has paused by hand; one that is held back here stays so until that is over.
+
+    So does one that has never run: xl is still making it.
+    """
+    if domain.paused and domain.cpu_time_ns and paused(domain.uuid, folder) is None:
+        with suppress(Exception):  # they have let it go on themselves meanwhile, or it has gone
             xen.unpause(domain.domid)
 
 
