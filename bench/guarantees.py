@@ -39,7 +39,7 @@ from teig.lab.options import LabOptions, Scheduler
 from teig.model.guest import GuestSpec
 from teig.model.pool import DiskRate
 
-SPIN_S = 25.0
+SPIN_S = 30.0
 WARM_S = 5.0
 BUSY_S = 600.0
 IOPS = 40  # low, so that an emulated guest on a busy machine is always held back by its limit and nothing else
@@ -227,16 +227,16 @@ def cpu_figures(stands: Bench, scheduler: Scheduler, spin_s: float) -> list[Figu
     with alone(stands):
         idle_s = round_trip(stands)
     spin(stands, guests)
-    with alone(stands):
-        _, used = stands.sample(spin_s, by_domid)
+    _, used = stands.sample(spin_s, by_domid, alone(stands))
     calm = deviation(by_domid, used)
     say(f"{scheduler}: shares within {calm:.3f}")
-    with alone(stands), ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1) as aside:
         # Flooded last: what is asked through a Domain-0 that is flooded may take longer than what is measured.
-        sampled = aside.submit(stands.sample, spin_s, all_domids)
+        sampled = aside.submit(stands.sample, spin_s, all_domids, alone(stands))
         time.sleep(2 * WARM_S)
         busy(stands, floods, "flood?seconds={seconds}")
         elapsed, used = sampled.result()
+    with alone(stands):
         slower, busy_cores = round_trip(stands) / idle_s, used[0] / elapsed
     worst = max(deviation(by_domid, used), shortfall(by_domid, used, elapsed))
     say(f"{scheduler}: within {worst:.3f}; Domain-0 uses {busy_cores:.2f} cores and answers {slower:.1f} times as late")

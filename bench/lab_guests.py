@@ -12,10 +12,11 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,10 @@ from xen.lowlevel import xc
 xen = xc.xc()
 """
 """Begins a program for Domain-0's Python that asks the hypervisor."""
+SETTLE_S = 10
 SAMPLE = (
     XEN
+    + f"SETTLE = {SETTLE_S}"
     + """
 import json, time
 seconds, wait, cores = [float(word) for word in sys.argv[1:4]]
@@ -66,10 +69,11 @@ until = time.monotonic() + wait
 while busy:
     elapsed, used = sample(2.0)
     if all(used.get(domid, 0.0) > cores * elapsed for domid in busy):
-        time.sleep(5)  # until all of their vCPUs are
         break
     if time.monotonic() > until:
         sys.exit("not all of domains %s have begun: %s in %.1f s" % (busy, used, elapsed))
+print("begun", flush=True)
+time.sleep(SETTLE if busy else 0)  # until all of their vCPUs are
 print(json.dumps(sample(seconds)))
 """
 )
@@ -162,15 +166,29 @@ class Bench:
                 found += data
             return found
 
-    def sample(self, seconds: float, busy: Collection[int] = ()) -> tuple[float, dict[int, float]]:
+    def sample(
+        self, seconds: float, busy: Collection[int] = (), meanwhile: AbstractContextManager[None] | None = None
+    ) -> tuple[float, dict[int, float]]:
         """Return the seconds that passed, and the processor time that each domain used in them.
 
-        They begin when all domains in `busy` use the processor. That is waited for in Domain-0, so that it is seen at
-        once however busy that is.
+        They begin some seconds after all domains in `busy` use the processor, and in `meanwhile`. That is waited for in
+        Domain-0, so that it is seen at once however busy that is.
         """
-        words = " ".join(map(str, (seconds, BEGIN_S, BUSY_CORES, *busy)))
-        timeout_s = seconds + 2 * BEGIN_S
-        elapsed, used = json.loads(self.lab.run(f"python3 - {words}", stdin=SAMPLE.encode(), timeout_s=timeout_s))
+        argv = self.lab.ssh_argv("python3", "-", *map(str, (seconds, BEGIN_S, BUSY_CORES, *busy)))
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            limit = threading.Timer(seconds + 2 * BEGIN_S, process.kill)
+            limit.start()
+            assert process.stdin, "it is a pipe"
+            assert process.stdout, "it is one, too"
+            process.stdin.write(SAMPLE.encode())
+            process.stdin.close()
+            begun = process.stdout.readline()
+            with meanwhile or nullcontext():
+                told = process.stdout.read()
+            limit.cancel()
+        if not begun or process.returncode:
+            raise SystemExit(f"domains {list(busy)} could not be measured")
+        elapsed, used = json.loads(told)
         return elapsed, {int(domid): value for domid, value in used.items()}
 
 
