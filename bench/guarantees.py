@@ -16,8 +16,8 @@ keeper.reconnect_share  the part of ten minutes, from its first reconnect on, in
 Two lab hosts run side by side, for everything under credit2 and for reconnects, which begin first. Shares are measured
 under credit2, then under credit on a third host; while that boots, the cap, and after it the disks: a lab host has two
 processors, and so may this machine. What is left of them while another lab host is at work, or only idle, says nothing
-of Teig's shares (under credit they were 0.04 to 0.06 off then): the others stand still while shares are measured, and
-their clocks with them.
+of Teig's shares (under credit they were 0.04 to 0.06 off then, under credit2 0.01): the others stand still while shares
+under credit are measured, and their clocks with them.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def busy(stands: Bench, guests: list[GuestSpec], path: str) -> None:
 
 
 @contextlib.contextmanager
-def alone(stands: Bench) -> Iterator[None]:
-    """Have the other lab hosts stand still until the block ends."""
-    others = [lab for lab in RUNNING if lab is not stands.lab]
+def alone(stands: Bench, scheduler: Scheduler) -> Iterator[None]:
+    """Have the other lab hosts stand still until the block ends, under credit; under credit2 they make no difference."""
+    others = [lab for lab in RUNNING if lab is not stands.lab and scheduler is Scheduler.CREDIT]
     try:
         for lab in others:
             with lab.monitor() as monitor:
@@ -224,19 +224,19 @@ def cpu_figures(stands: Bench, scheduler: Scheduler, spin_s: float) -> list[Figu
     floods = [stands.start(share=share, rate=FLOOD_RATE) for share in FLOODS]
     by_domid = {stands.domid(guest): guest for guest in guests}
     all_domids = [*by_domid, *map(stands.domid, floods)]
-    with alone(stands):
+    with alone(stands, scheduler):
         idle_s = round_trip(stands)
     spin(stands, guests)
-    _, used = stands.sample(spin_s, by_domid, alone(stands))
+    _, used = stands.sample(spin_s, by_domid, alone(stands, scheduler))
     calm = deviation(by_domid, used)
     say(f"{scheduler}: shares within {calm:.3f}")
     with ThreadPoolExecutor(1) as aside:
         # Flooded last: what is asked through a Domain-0 that is flooded may take longer than what is measured.
-        sampled = aside.submit(stands.sample, spin_s, all_domids, alone(stands))
+        sampled = aside.submit(stands.sample, spin_s, all_domids, alone(stands, scheduler))
         time.sleep(2 * WARM_S)
         busy(stands, floods, "flood?seconds={seconds}")
         elapsed, used = sampled.result()
-    with alone(stands):
+    with alone(stands, scheduler):
         slower, busy_cores = round_trip(stands) / idle_s, used[0] / elapsed
     worst = max(deviation(by_domid, used), shortfall(by_domid, used, elapsed))
     say(f"{scheduler}: within {worst:.3f}; Domain-0 uses {busy_cores:.2f} cores and answers {slower:.1f} times as late")

@@ -58,5 +58,5 @@ def share(lab: LabHost, spec: GuestSpec, seconds: float = 600.0) -> Above:
     listed = lab.run(f"lvs --noheadings --separator : -o {columns} -S lv_name=~{spec.id}").split()
     devices = [line.partition(":")[2] for line in listed if not line.partition(":")[0].endswith("disk0")]
     sectors = ABOVE * spec.disk_rate.write_bps / 512
-    words = " ".join([f"{sectors:g}", f"{STEP_S:g}", f"{seconds:g}", "120", *devices])
+    words = " ".join([f"{sectors:g}", f"{STEP_S:g}", f"{seconds:g}", "30", *devices])
     return Above(**json.loads(lab.run(f"python3 - {words}", stdin=PROGRAM.encode(), timeout_s=seconds + 300)))
