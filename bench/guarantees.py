@@ -13,11 +13,11 @@ disk.unlimited_s        from the start of a rebooted guest's back end until all 
 keeper.reconnect_share  the part of ten minutes, from its first reconnect on, in which a guest that connects its disks
                         anew as fast as it can is above its disk limit
 
-Two lab hosts run side by side, for reconnects, which take longest and begin alone, and for all else. Shares are measured
-under credit2, then under credit on a third host; while that boots, the cap, and after it the disks: a lab host has two
-processors, and so may this machine. What is left of them while another lab host is at work, or only idle, says nothing
-of Teig's shares (under credit they were 0.04 to 0.06 off then, under credit2 0.01): the others stand still while shares
-under credit are measured, and their clocks with them.
+Two lab hosts run side by side: one for reconnects, which take longest and begin alone, and one for all else. Shares are
+measured under credit2, then under credit on a third host; while that boots, the cap, and after it the disks: a lab host
+has two processors, and so may this machine. What is left of them while another lab host is at work, or only idle, says
+nothing of Teig's shares (under credit they were 0.04 to 0.06 off then, under credit2 0.01): the others stand still
+while shares under credit are measured, and their clocks with them.
 """
 
 from __future__ import annotations
