@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,39 @@ def test_a_restart_of_postgresql_is_waited_for() -> None:
             assert db.write(guests.listed) == []
         finally:
             starting.join()
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_what_has_read_in_a_savepoint_waits_for_who_else_writes(empty: sa.URL, lasting: bool) -> None:
+    def insert(connection: sa.Connection, name: str) -> None:
+        connection.execute(schema.sites.insert().values(name=name, record={}))
+
+    with Database(empty) as db, ThreadPoolExecutor() as pool:
+        others: list[Future[None]] = []
+
+        def work(connection: sa.Connection) -> None:
+            with connection.begin_nested():
+                connection.execute(sa.select(schema.sites.c.name)).all()
+                others.append(pool.submit(db.update, lambda other: insert(other, "other")))
+                time.sleep(0.5)
+                insert(connection, "own")
+
+        db.update(work, lasting=lasting)
+        others[0].result()
+        assert set(db.read(lambda read: read.execute(sa.select(schema.sites.c.name)).scalars())) == {"own", "other"}
+
+
+def test_a_file_that_another_program_writes_just_now_is_opened_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "teig.sqlite"
+    with sqlite3.connect(file, isolation_level=None, check_same_thread=False) as other:
+        other.execute("CREATE TABLE own (n)")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO own VALUES (1)")
+        timer = threading.Timer(1.0, other.rollback)
+        timer.start()
+        try:
+            with Database(sqlite_url(file)) as db:
+                assert db.read(lambda read: read.exec_driver_sql("PRAGMA journal_mode").scalar()) == "wal"
+        finally:
+            timer.join()
+    other.close()

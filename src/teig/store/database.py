@@ -12,6 +12,7 @@ All three take functions, not blocks: a transaction that failed, or whose connec
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -171,6 +172,7 @@ def open_engine(url: sa.URL, *, durable: bool = True) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, json_deserializer=_read_json)
         sa.event.listen(engine, "connect", _prepare_durable if durable else _prepare_fast)
+        sa.event.listen(engine, "savepoint", _begin_for_savepoint)
         return engine
     # A server that is stopped in the middle of a transaction must not keep its locks from the others.
     settings = "-c idle_in_transaction_session_timeout=5s -c TimeZone=UTC"
@@ -238,16 +240,39 @@ def _transaction(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
 
 def _prepare_durable(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the begin event says BEGIN; the driver must not
-    connection.execute("PRAGMA journal_mode=WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _prepare_fast(connection: Any, _record: object) -> None:
     connection.isolation_level = "IMMEDIATE"  # before the first change, and as DBOS does with its own connections
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
-    connection.execute("PRAGMA journal_mode=WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _use_wal(connection: Any) -> None:
+    """Have SQLite write ahead of its file; to begin with that, it does not wait by itself for one who writes."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(PAUSE_S)
+
+
+def _begin_for_savepoint(connection: sa.Connection, _name: str) -> None:
+    """Begin a transaction that is to write before its first savepoint, which would begin one that only reads.
+
+    SQLite refuses at once to write in one that has read when another writes (sqlite.org/lang_transaction).
+    """
+    if not connection.connection.driver_connection.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _without_foreign_keys(connection: Any, _record: object) -> None:
