@@ -13,9 +13,11 @@ import pytest
 from teig.agent.contract.failure import Failure
 from teig.agent.disks import ownership, volumes
 from teig.agent.disks.volumes import Volumes
-from teig.agent.host.state import State, make_private
+from teig.agent.host.state import NEW, State, make_private
 from tests.agent.given import GUEST
 from tests.agent.lvm import OWN, SIZE, Group, Logical, Lvm, uuid_of
+
+Act = Callable[[Path], volumes.Volume | None]
 
 
 @pytest.fixture
@@ -145,6 +147,63 @@ def test_on_a_full_disk_nothing_is_noted_and_the_reserve_stays(
         ownership.note(state, ownership.lvm())
     assert reserve.exists()
     assert (folder / "disk0.json").read_bytes() == before
+
+
+def merged(lvm: Lvm, folder: Path) -> Logical:
+    """Make a volume that its guest uses, in a group that is merged into the group `large` then."""
+    group = lvm.group("vg0")
+    Volumes().create(folder, GUEST, "disk0", SIZE, group.name)
+    (own,) = lvm.volumes
+    lvm.device(own).write_bytes(OWN)
+    lvm.merge(lvm.group("large"), group)
+    return own
+
+
+def activate(folder: Path) -> volumes.Volume | None:
+    return volumes.activated(folder, GUEST, "disk0")
+
+
+def create(folder: Path) -> volumes.Volume | None:
+    return Volumes().create(folder, GUEST, "disk0", SIZE, "large")
+
+
+def fill(state: State, monkeypatch: pytest.MonkeyPatch, *, reserved: bool) -> None:
+    """Fill the disk, but for what was kept in reserve; what is there can still be renamed."""
+    sound = os.replace
+    if reserved:
+        state.keep_reserve()
+
+    def replace(source: str | Path, to: Path) -> None:
+        if Path(source).name.startswith(NEW) and (not reserved or (state.root / ".reserve").exists()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sound(source, to)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+
+@pytest.mark.parametrize("act", [activate, create])
+def test_a_volume_whose_group_was_merged_is_known_on_a_full_disk_by_what_was_kept_in_reserve(
+    lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch, act: Act
+) -> None:
+    own = merged(lvm, folder)
+    fill(state, monkeypatch, reserved=True)
+    found = act(folder)
+    assert found is not None
+    assert volumes.is_clean(folder, found)
+    assert lvm.read(own) == OWN
+
+
+@pytest.mark.parametrize("act", [activate, create])
+def test_a_volume_whose_group_was_merged_is_not_wiped_where_no_room_is_left_at_all(
+    lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch, act: Act
+) -> None:
+    own = merged(lvm, folder)
+    fill(state, monkeypatch, reserved=False)
+    with pytest.raises(OSError, match="No space left"):
+        act(folder)
+    assert lvm.read(own) == OWN
+    Volumes().delete(folder, GUEST, "disk0")  # what is to go, goes
+    assert lvm.volumes == []
 
 
 def test_damaged_files_keep_no_other_from_being_noted(lvm: Lvm, state: State, folder: Path) -> None:

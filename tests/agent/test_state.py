@@ -159,6 +159,28 @@ def test_guests_of_which_only_a_fence_is_left_are_forgotten_after_a_week(tmp_pat
     assert state.guests() == [new, held]
 
 
+def test_who_comes_while_a_guest_is_forgotten_gets_no_second_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = State(tmp_path)
+    with state.changing(GUEST, 3) as folder:
+        for number in range(8):
+            (folder / f"disk{number}.gone").write_text("{}")
+    os.utime(folder / "fence", (time.time() - 8 * 86400,) * 2)
+    sound, came = Path.unlink, []
+
+    def unlink(path: Path) -> None:
+        sound(path)
+        if path.parent == folder and any(folder.iterdir()):
+            came.append(path.name)
+            with pytest.raises(Failure, match="Another operation holds"), state.changing(GUEST, 4, wait_s=0):
+                pass
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    state.forget_old()
+    assert (len(came), state.guests()) == (9, [])
+
+
 def test_only_the_agent_s_own_reserve_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It writes elsewhere too: root's authorized_keys."""
     (tmp_path / ".reserve").write_bytes(b"somebody's")

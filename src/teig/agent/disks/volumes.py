@@ -20,6 +20,7 @@ import struct
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -199,7 +200,8 @@ class Volumes:
             ownership.refuse_snapshots(own, known)
         leaving = leaving_mark(folder, what)
         if own and mark:
-            mark.remember(own.uuid, own.group.name, own.group.physical_volumes)
+            with suppress(OSError):  # on a full disk too, what is to go must go
+                mark.remember(own.uuid, own.group.name, own.group.physical_volumes)
         # It is clean no more, and where it lies is known until it is gone. A rename needs no room on a full disk.
         if clean_mark(folder, what).exists():
             clean_mark(folder, what).replace(leaving)

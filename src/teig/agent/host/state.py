@@ -111,7 +111,7 @@ class State:
                 if age_s < _LATE_S or not all(outlives(folder / name) for name in left):
                     continue
                 with locked(folder / "lock", 0, "It is at work."):
-                    for name in {*left, "lock"}:
+                    for name in (*(left - {"lock"}), "lock"):  # the lock last: who comes now gets no new one
                         (folder / name).unlink()
                     folder.rmdir()
 
