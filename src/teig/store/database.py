@@ -271,7 +271,8 @@ def _begin_for_savepoint(connection: sa.Connection, _name: str) -> None:
 
     SQLite refuses at once to write in one that has read when another writes (sqlite.org/lang_transaction).
     """
-    if not connection.connection.driver_connection.in_transaction:
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
