@@ -301,6 +301,7 @@ def test_a_guest_whose_files_are_damaged_hides_no_other(
         {"nics": [{"address": 7}]},
         {"image": "../../etc"},
         {"image": 5},
+        {"vcpus": None},
     ],
 )
 def test_a_description_that_lacks_something_hides_no_other_guest(
@@ -311,11 +312,13 @@ def test_a_description_that_lacks_something_hides_no_other_guest(
     changed = {**spec(cap=0, vcpus=1), "id": OTHER, **damage}
     damaged = {key: value for key, value in changed.items() if value is not None}
     write_json(state.guest_dir(OTHER) / "spec.json", damaged)
+    (state.guest_dir(OTHER) / "fence").write_text("9\n")
     xen.running += [domain(5, GUEST), domain(6, OTHER)]
     monkeypatch.setattr(vars(agent)["_limits"], "threads", dict)
     monkeypatch.setattr(vars(agent)["_limits"], "held", lambda *_: NO_LIMITS)
     told = {guest["id"]: guest for guest in agent.all(xen.domains(), {}, clock())}
     assert (told[GUEST]["domid"], told[OTHER]["domid"], told[OTHER]["answers"]) == (5, 6, None)
+    assert told[OTHER]["fence"] == 9
 
 
 def test_a_disk_that_cannot_be_made_larger_keeps_no_guest_from_starting(
@@ -453,6 +456,7 @@ def test_a_start_does_not_let_a_guest_go_on_that_xl_is_making_or_somebody_has_le
     agent = making()
     xen.running.append(domain(5, GUEST)._replace(cpu_time_ns=int(meanwhile)))
     xen.pause(5)
+    monkeypatch.setattr(daemons, "of", lambda *_: [77])
     sound = pauses.paused
 
     def asked(guest: str, *_: Any) -> Any:
@@ -463,6 +467,23 @@ def test_a_start_does_not_let_a_guest_go_on_that_xl_is_making_or_somebody_has_le
     monkeypatch.setattr(pauses, "paused", asked)
     agent.start(GUEST, 1)
     assert xen.running[-1].paused is not meanwhile
+
+
+def test_a_start_makes_anew_what_has_never_run_where_no_xl_is_left_that_makes_it(
+    making: Making, xen: Xen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = making()
+    xen.running.append(domain(5, GUEST)._replace(cpu_time_ns=0))
+    xen.pause(5)
+    made = []
+
+    def make(*_: object) -> int:
+        made.append([one.domid for one in xen.running])
+        return 6
+
+    monkeypatch.setattr(agent, "_make", make)
+    assert agent.start(GUEST, 1) == {"domid": 6}
+    assert made == [[0]], "the half-made one has gone"
 
 
 @pytest.mark.parametrize("by_keeper", [True, False])

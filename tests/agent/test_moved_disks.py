@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from teig.agent.contract.failure import Failure
+from teig.agent.contract.failure import Failure, failure_of
 from teig.agent.disks import ownership, volumes
 from teig.agent.disks.volumes import Volumes
 from teig.agent.host.state import NEW, State, make_private
 from tests.agent.given import GUEST
 from tests.agent.lvm import OWN, SIZE, Group, Logical, Lvm, uuid_of
 
+RESERVE_BYTES = 1 << 20
 Act = Callable[[Path], volumes.Volume | None]
 
 
@@ -130,22 +131,32 @@ def test_what_was_deleted_meanwhile_is_not_noted(lvm: Lvm, state: State, folder:
     assert (folder / "disk0.gone").exists() is not anew
 
 
-def test_on_a_full_disk_nothing_is_noted_and_the_reserve_stays(
+def test_on_a_full_disk_too_disks_are_noted_and_most_of_the_reserve_stays(
+    lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, own = moved(lvm, folder)
+    reserve = state.root / ".reserve"
+    with monkeypatch.context() as patch:
+        fill(state, patch, reserved=True)
+        for _ in range(10):
+            ownership.note(state, ownership.lvm())
+    assert RESERVE_BYTES * 3 / 4 < reserve.stat().st_size < RESERVE_BYTES
+    state.keep_reserve()  # there is room again
+    assert reserve.stat().st_size == RESERVE_BYTES
+    lvm.lose(split(lvm, group, own))
+    with pytest.raises(Failure) as caught:
+        Volumes().delete(folder, GUEST, "disk0")
+    assert caught.value.code == "no_volume_group"
+    assert own.data == OWN
+
+
+def test_where_no_room_is_left_at_all_nothing_is_noted_and_nothing_fails(
     lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved(lvm, folder)
-    state.keep_reserve()
-    reserve = state.root / ".reserve"
-    assert reserve.exists()
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     before = (folder / "disk0.json").read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
-        ownership.note(state, ownership.lvm())
-    assert reserve.exists()
+    fill(state, monkeypatch, reserved=False)
+    ownership.note(state, ownership.lvm())
     assert (folder / "disk0.json").read_bytes() == before
 
 
@@ -169,12 +180,12 @@ def create(folder: Path) -> volumes.Volume | None:
 
 def fill(state: State, monkeypatch: pytest.MonkeyPatch, *, reserved: bool) -> None:
     """Fill the disk, but for what was kept in reserve; what is there can still be renamed."""
-    sound = os.replace
+    sound, reserve = os.replace, state.root / ".reserve"
     if reserved:
         state.keep_reserve()
 
     def replace(source: str | Path, to: Path) -> None:
-        if Path(source).name.startswith(NEW) and (not reserved or (state.root / ".reserve").exists()):
+        if Path(source).name.startswith(NEW) and (not reserved or reserve.stat().st_size == RESERVE_BYTES):
             raise OSError(errno.ENOSPC, "No space left on device")
         sound(source, to)
 
@@ -199,8 +210,10 @@ def test_a_volume_whose_group_was_merged_is_not_wiped_where_no_room_is_left_at_a
 ) -> None:
     own = merged(lvm, folder)
     fill(state, monkeypatch, reserved=False)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         act(folder)
+    told = failure_of(caught.value)
+    assert (told.code, told.todo) == ("host_full", "Make room there: df on the host tells which disk is full.")
     assert lvm.read(own) == OWN
     Volumes().delete(folder, GUEST, "disk0")  # what is to go, goes
     assert lvm.volumes == []

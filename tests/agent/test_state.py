@@ -6,14 +6,17 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from teig.agent.contract.failure import Failure
+from teig.agent.host import state as module
 from teig.agent.host.state import State, make_private, read_json, write_whole
 from tests.agent.given import GUEST
 
@@ -159,26 +162,106 @@ def test_guests_of_which_only_a_fence_is_left_are_forgotten_after_a_week(tmp_pat
     assert state.guests() == [new, held]
 
 
-def test_who_comes_while_a_guest_is_forgotten_gets_no_second_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def forgotten(tmp_path: Path) -> State:
+    """A state with a guest of which only traces are left, that are old enough."""
     state = State(tmp_path)
     with state.changing(GUEST, 3) as folder:
         for number in range(8):
             (folder / f"disk{number}.gone").write_text("{}")
+        (folder / ".new-abc").touch()
     os.utime(folder / "fence", (time.time() - 8 * 86400,) * 2)
-    sound, came = Path.unlink, []
+    return state
 
-    def unlink(path: Path) -> None:
-        sound(path)
-        if path.parent == folder and any(folder.iterdir()):
-            came.append(path.name)
-            with pytest.raises(Failure, match="Another operation holds"), state.changing(GUEST, 4, wait_s=0):
-                pass
 
-    monkeypatch.setattr(Path, "unlink", unlink)
-    state.forget_old()
-    assert (len(came), state.guests()) == (9, [])
+def test_a_guest_s_fence_is_raised_while_it_is_forgotten(forgotten: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer server cancels: it needs no lock for that."""
+    sound = os.fsync
+
+    def fsync(handle: int) -> None:
+        sound(handle)
+        monkeypatch.setattr(os, "fsync", sound)
+        State(forgotten.root).forget_old()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    forgotten.raise_fence(GUEST, 7)
+    assert forgotten.fence(GUEST) == 7
+
+
+def test_a_guest_whose_fence_was_raised_just_before_is_not_forgotten(
+    forgotten: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = module.locked
+
+    def meanwhile(path: Path, *more: Any) -> Any:
+        forgotten.raise_fence(GUEST, 7)
+        return sound(path, *more)
+
+    monkeypatch.setattr(module, "locked", meanwhile)
+    forgotten.forget_old()
+    assert forgotten.fence(GUEST) == 7
+    assert (forgotten.guest_dir(GUEST) / "disk7.gone").exists()
+
+
+@pytest.mark.parametrize("cut_after", range(11))
+def test_forgetting_that_was_cut_is_finished_by_the_next(
+    forgotten: State, monkeypatch: pytest.MonkeyPatch, cut_after: int
+) -> None:
+    sound, folder = Path.unlink, forgotten.guest_dir(GUEST)
+    done: list[str] = []
+
+    def unlink(path: Path, *, missing_ok: bool = False) -> None:
+        if len(done) == cut_after:
+            raise KeyboardInterrupt
+        sound(path, missing_ok=missing_ok)
+        done.append(path.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(KeyboardInterrupt):
+            forgotten.forget_old()
+    assert (folder / "fence").exists() is (cut_after < 10), "it is there as long as anything that it guards"
+    if cut_after == 10:
+        os.utime(folder / "lock", (time.time() - 8 * 86400,) * 2)
+    forgotten.forget_old()
+    assert forgotten.guests() == []
+
+
+def test_who_waits_while_a_guest_is_forgotten_does_not_share_it_with_who_comes_then(
+    forgotten: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, within, found_alone = forgotten.guest_dir(GUEST), threading.Lock(), []
+    sound_unlink, sound_rmdir = Path.unlink, Path.rmdir
+
+    def hold() -> None:
+        with State(forgotten.root).changing(GUEST, 6, wait_s=10.0):
+            alone = within.acquire(blocking=False)
+            found_alone.append(alone)
+            time.sleep(0.3)
+            if alone:
+                within.release()
+
+    with ThreadPoolExecutor(2) as pool:
+        waiting: list[Future[None]] = []
+
+        def unlink(path: Path, *, missing_ok: bool = False) -> None:
+            if path.parent == folder and not waiting:
+                waiting.append(pool.submit(hold))
+                time.sleep(0.2)  # it has opened the lock
+            sound_unlink(path, missing_ok=missing_ok)
+
+        def rmdir(path: Path) -> None:
+            sound_rmdir(path)
+            if path == folder:
+                waiting.append(pool.submit(hold))
+                time.sleep(0.2)
+
+        monkeypatch.setattr(Path, "unlink", unlink)
+        monkeypatch.setattr(Path, "rmdir", rmdir)
+        forgotten.forget_old()
+        for one in waiting:
+            one.result(30)
+    assert found_alone == [True, True]
 
 
 def test_only_the_agent_s_own_reserve_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

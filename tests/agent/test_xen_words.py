@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from teig.agent.contract.spec import DiskRate, parse_spec
-from teig.agent.guests.record import live, state_word
+from teig.agent.guests.record import has_now, live, state_word
 from teig.agent.guests.start_failures import not_started
 from teig.agent.host.facts import autoballoon, dom0_maximum, guest_types
 from teig.agent.host.process import Done
@@ -46,6 +46,13 @@ def test_a_few_pages_of_xen_s_own_are_no_other_memory(pages: int) -> None:
 def test_memory_that_was_taken_shows() -> None:
     assert live(_domain(mem_kib=80 << 10), None, UNLIMITED, 0)["memory_mib"] == 80
     assert live(_domain(maxmem_kib=65 << 10), None, UNLIMITED, 0)["maxmem_mib"] == 64
+
+
+def test_what_nobody_wrote_down_is_told_as_it_is_and_not_while_xl_makes_it() -> None:
+    stored = {**spec(), "memory_mib": 256, "vcpus": 4}
+    whole = _domain(mem_kib=96 << 10, maxmem_kib=(96 << 10) + 1024, vcpus=2)
+    assert has_now(whole, stored) == {**stored, "memory_mib": 96, "vcpus": 2}
+    assert has_now(_domain(mem_kib=0, maxmem_kib=0, vcpus=1), stored) == stored
 
 
 def test_states() -> None:

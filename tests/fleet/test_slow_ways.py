@@ -30,17 +30,17 @@ def known_as(name: str, there: LocalHost) -> Any:
 
 
 @contextmanager
-def silent_address(port: int) -> Iterator[str]:
+def silent_address(port: int, address: str = "127.0.0.9") -> Iterator[str]:
     """Have an address where nobody answers, not even that there is nobody: its queue is full."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
-        listening.bind(("127.0.0.9", port))
+        listening.bind((address, port))
         listening.listen(0)
         for _ in range(4):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.9", port))
-        yield "127.0.0.9"
+            waiting.connect_ex((address, port))
+        yield address
 
 
 def test_an_answer_that_comes_when_nobody_waits_any_more_serves_who_asks_next(
@@ -100,13 +100,14 @@ def dead_end(how: str, port: int) -> Iterator[str]:
             yield address
 
 
-def named_dual(patch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let a name have some addresses."""
+def named_dual(patch: pytest.MonkeyPatch, *addresses: str, after_s: float = 0.0) -> None:
+    """Let a name have some addresses, which its server tells after a while."""
     sound = socket.getaddrinfo
 
     def both(name: Any, *more: Any, **named: Any) -> Any:
         if name != "dual":
             return sound(name, *more, **named)
+        time.sleep(after_s)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in addresses]
 
     patch.setattr(socket, "getaddrinfo", both)
@@ -124,10 +125,14 @@ def test_an_address_that_leads_to_no_server_keeps_nobody_from_the_other(
         assert not fleet.host(known_as("dual", there)).image_present(IMAGE)
 
 
-def test_each_of_many_addresses_is_tried(fleet: SshFleet, there: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("looked_up_after_s", [0.0, 2.0])
+def test_each_of_many_addresses_is_tried(
+    fleet: SshFleet, there: LocalHost, monkeypatch: pytest.MonkeyPatch, looked_up_after_s: float
+) -> None:
     monkeypatch.setattr(ssh_connection, "CONNECT_TIMEOUT_S", 4.0)
-    with silent_address(there.port) as silent:
-        named_dual(monkeypatch, *[silent] * 12, "127.0.0.1")
+    with ExitStack() as stack:
+        silent = [stack.enter_context(silent_address(there.port, f"127.0.0.{number}")) for number in range(20, 32)]
+        named_dual(monkeypatch, *silent, "127.0.0.1", after_s=looked_up_after_s)
         assert not fleet.host(known_as("dual", there)).image_present(IMAGE)
 
 

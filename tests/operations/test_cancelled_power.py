@@ -244,4 +244,8 @@ def test_what_would_have_been_tried_again_is_cancelled_and_has_not_failed(
     time.sleep(1.0)
     operations.cancel(services, operation.id)
     assert wait(services, operation).state is OperationState.CANCELLED
+    assert kept.domid is not None
+    attention = guests.view(services, "web").guest.attention
+    assert attention == "What was begun with it was cancelled, and it runs."
+    wait(services, guests.stop(services, "web", 0))
     assert guests.view(services, "web").guest.attention is None

@@ -136,8 +136,10 @@ class Connection:
         return self._made
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
+        began = time.monotonic()
         addresses = await self._name.addresses()
-        apart_s = min(_APART_S, CONNECT_TIMEOUT_S / (len(addresses) + 2))
+        left_s = CONNECT_TIMEOUT_S - (time.monotonic() - began)
+        apart_s = min(_APART_S, left_s / (len(addresses) + 2))
         return await self._connect_over(await reached(addresses, self._host.port, apart_s))
 
     async def _connect_over(self, reached: socket.socket) -> asyncssh.SSHClientConnection:

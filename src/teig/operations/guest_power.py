@@ -34,17 +34,19 @@ def _tell_cut_off(work: Work, grace_s: float, job: Job) -> None:
 
 
 def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
-    """Close the books; one that was to run all the time, and is down after a cancellation, is to be looked at."""
-    if reason is None and work.run.has_begun and work.guest.phase is Phase.RUNNING:
-        reason = _down(connection, work)
+    """Close the books; one that a cancellation has left otherwise than it is meant to be is to be looked at."""
+    if reason is None and work.run.has_begun:
+        reason = _left(connection, work)
     closing.undone(connection, work, reason)
 
 
-def _down(connection: sa.Connection, work: Work) -> str | None:
+def _left(connection: sa.Connection, work: Work) -> str | None:
     row = observations.of_guest(connection, work.guest_id, work.stored_host.id)
     if row is None or row.fence != work.claim.fence:
         return "What was begun with it was cancelled, and its host did not tell whether that has ended, or if it runs."
-    return None if row.guest.runs else "What was begun with it was cancelled, and it does not run."
+    if row.guest.runs == (work.guest.phase is Phase.RUNNING):
+        return None
+    return f"What was begun with it was cancelled, and it {'runs' if row.guest.runs else 'does not run'}."
 
 
 START = Sequence(

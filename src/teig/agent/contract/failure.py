@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What Linux says where a file system is full, or who writes has used up what it may."""
+
 
 class Failure(Exception):
     """What happened, to what and why (`message`) and what to do (`todo`); `kind` and `code` are for programs.
@@ -35,6 +40,13 @@ def failure_of(error: Exception) -> Failure:
     """Return the Failure that an error of any kind is reported as."""
     if isinstance(error, Failure):
         return error
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return Failure(
+            "host_fault",
+            f"The host has no room left on a disk of its own: {error}.",
+            "Make room there: df on the host tells which disk is full.",
+            code="host_full",
+        )
     if isinstance(error, OSError):
         return Failure("host_fault", f"The host could not do it: {error}.", code="host_os")
     return Failure(

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional, Protocol, TypeVar
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pools
-from teig.agent.host.state import GONE, State, read_json, write_json, write_json_where_room
+from teig.agent.host.state import GONE, State, read_json, write_json
 
 _LEAVING = ".leaving.json"
 
@@ -139,21 +139,11 @@ class Mark(NamedTuple):
         return self.path.name.endswith(_LEAVING)
 
     def remember(self, uuid: str, group: str, physical_volumes: frozenset[str] = frozenset()) -> None:
-        """Write down where the guest's own volume lies by now.
-
-        OSError where its UUID is another and there is no room: it would count as not clean, and be wiped. For all else
-        a full disk is not short of much: the volume is known as it was.
-        """
+        """Write down where the guest's own volume lies by now; OSError where there is no room for that."""
         known = physical_volumes or self.physical_volumes
-        if not self.uuid or self.gone or self.says(uuid, group, known):
-            return
-        lies = {"physical_volumes": sorted(known)} if known else {}
-        told = {**read_json(self.path), "uuid": uuid, "vg": group, **lies}
-        if uuid != self.uuid:
-            write_json(self.path, told)
-            return
-        with suppress(OSError):
-            write_json_where_room(self.path, told)
+        if self.uuid and not self.gone and not self.says(uuid, group, known):
+            lies = {"physical_volumes": sorted(known)} if known else {}
+            write_json(self.path, {**read_json(self.path), "uuid": uuid, "vg": group, **lies})
 
     def says(self, uuid: str, group: str, physical_volumes: frozenset[str]) -> bool:
         """Say whether this is written down."""

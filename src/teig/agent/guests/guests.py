@@ -213,7 +213,7 @@ class Guests:
             # It is between two lives: its xl is about to make it anew, or never will.
             self._wait(lambda: self._ended(guest) or lives(self._xen.find(guest)), REBOOT_GAP_S)
             domain = self._xen.find(guest)
-        if domain and lives(domain) and (not marker.exists() or self._is_held(spec, domain)):
+        if domain and lives(domain) and self._may_go_on(spec, domain, cut_short=marker.exists()):
             marker.unlink(missing_ok=True)
             pauses.undo_others(self._xen, domain)
             return domain.domid
@@ -248,18 +248,18 @@ class Guests:
             if failure.code not in {"volume_group_full", "no_volume_group", "lvm_failed"}:
                 raise
 
-    def _is_held(self, spec: Spec, domain: Domain) -> bool:
-        """Hold what a start that was cut short has left to its limits; return whether it is whole, and held now.
+    def _may_go_on(self, spec: Spec, domain: Domain, *, cut_short: bool) -> bool:
+        """Say whether a domain is whole, or xl is making it; one that a start has left is held to its limits now.
 
         xl lets a domain run as the last thing that it does for it: one that is paused and has never run may lack disks.
         """
         if domain.paused and not domain.cpu_time_ns:
-            return False
-        try:
-            self._limit(spec, domain.domid)
-        except Failure:
-            return False
-        return True
+            return not cut_short and self._is_looked_after(spec.id)
+        with contextlib.suppress(Failure):
+            if cut_short:
+                self._limit(spec, domain.domid)
+            return True
+        return False
 
     def _make(self, spec: Spec, folder: Path, pool: str) -> int:
         """Have xl make the domain, and hold it to its limits."""
@@ -422,9 +422,9 @@ class Guests:
         disks = volumes.disks_of(self._state.guest_dir(guest), guest, read.volumes)
         if stored is None and not disks and domain is None:
             return None
+        started = self._started(guest, domain, stored)
         if domain:
             domain = domain._replace(vcpus=self._xen.vcpus(domain))
-        started = self._started(guest, domain, stored)
         told = record(guest, domain, disks, read)
         if domain and domain.shutdown and told["state"] == "running" and not self._is_looked_after(guest):
             told["state"] = "stopped"  # nothing will make it anew

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Optional
 
 from teig.agent.contract.failure import Failure, failure_of
 from teig.agent.host import progress
-from teig.agent.host.state import DEFAULT_ROOT, State, lock, locked, make_private, read_json, write_json
+from teig.agent.host.state import DEFAULT_ROOT, State, locked, make_private, open_locked, read_json, write_json
 
 RUN = Path("/run/teig/jobs")
 RUNNING, DONE, FAILED = "running", "done", "failed"
@@ -124,11 +124,14 @@ class Jobs:
         if not folder.exists():
             yield -1
             return
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = None
+        with contextlib.suppress(Failure):
+            handle = open_locked(folder / "lock", wait_s, "Somebody else has it.")
         try:
-            yield handle if _locked(handle, wait_s) else None
+            yield handle
         finally:
-            os.close(handle)
+            if handle is not None:
+                os.close(handle)
 
     def _fork(self, order: Order, body: Body) -> None:
         """Let a process whose parent is init do the work; this one goes on at once."""
@@ -184,15 +187,6 @@ class Jobs:
 
     def _cancel_file(self, guest: str) -> Path:
         return self._folder / f"{self._state.guest_dir(guest).name}.cancel"
-
-
-def _locked(handle: int, wait_s: float) -> bool:
-    """Lock an open file; return whether nobody else has it."""
-    try:
-        lock(handle, wait_s, "Somebody else has it.")
-    except Failure:
-        return False
-    return True
 
 
 def _leave_channel() -> None:

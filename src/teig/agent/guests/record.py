@@ -90,5 +90,4 @@ def has_now(domain: Domain, stored: dict[str, Any]) -> dict[str, Any]:
     An older agent started it, or somebody's `xl create`; while xl is making it, it has less than any guest may have.
     """
     memory_mib = max((domain.mem_kib + 512) // 1024, maxmem_mib(domain))
-    has = {"memory_mib": memory_mib} if memory_mib >= LEAST_MIB else {}
-    return {**stored, **has, "vcpus": max(stored["vcpus"], domain.vcpus)}
+    return {**stored, "memory_mib": memory_mib, "vcpus": domain.vcpus} if memory_mib >= LEAST_MIB else stored

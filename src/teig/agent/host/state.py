@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from teig.agent.contract import arguments
-from teig.agent.contract.failure import Failure, host_fault
+from teig.agent.contract.failure import NO_ROOM, Failure, host_fault
 
 DEFAULT_ROOT = Path("/var/lib/teig")
 GOING_DOWN = Path("/run/teig/going-down")
@@ -37,6 +37,8 @@ _LATE_S = 7 * 86400.0
 """Seconds after which nothing of a server that was thought dead can arrive: its connection has ended long ago."""
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 1 << 20
+_GIVEN_BYTES = 64 << 10
+_TRIES = 8
 
 
 def _is_guest(path: Path) -> bool:
@@ -66,7 +68,7 @@ class State:
     def keep_reserve(self) -> None:
         """Keep room for the agent's own small files, so that guests can be stopped and deleted on a full disk."""
         file, part = self.root / _RESERVE, self.root / f".new{_RESERVE}"
-        if file.exists() or not self.root.exists():
+        if not self.root.exists() or (file.exists() and file.stat().st_size >= _RESERVE_BYTES):
             return
         try:
             with part.open("wb") as reserve:
@@ -106,14 +108,14 @@ class State:
         """Forget guests of which only the fence has been left for so long that nobody can come late any more."""
         for folder in self._entries("guests"):
             with contextlib.suppress(OSError, Failure):
-                left = {path.name for path in folder.iterdir()} if _is_guest(folder) else {"?"}
-                age_s = time.time() - (folder / "fence").stat().st_mtime
-                if age_s < _LATE_S or not all(outlives(folder / name) for name in left):
+                if not _is_forgotten(folder):
                     continue
-                with locked(folder / "lock", 0, "It is at work."):
-                    for name in (*(left - {"lock"}), "lock"):  # the lock last: who comes now gets no new one
-                        (folder / name).unlink()
-                    folder.rmdir()
+                with locked(folder / "lock", 0, "It is at work."), _fencing(folder, 0):
+                    if _is_forgotten(folder):  # and nobody was faster
+                        left = {path.name for path in folder.iterdir()}
+                        for name in (*sorted(left - set(_KEPT)), *_KEPT):  # whatever is cut is done by the next
+                            (folder / name).unlink(missing_ok=True)
+                        folder.rmdir()
 
     def fence(self, guest: str) -> int:
         """Return the highest fencing number that acted on a guest, 0 before the first."""
@@ -141,7 +143,6 @@ class State:
         if guest in self.locked_here:
             yield folder
             return
-        make_private(folder)
         with locked(folder / "lock", wait_s, f"Another operation holds guest {guest}."):
             if fence is not None:
                 self.raise_fence(guest, fence)
@@ -161,14 +162,29 @@ class State:
 
         Under a lock of its own: a job that is cancelled has the guest's.
         """
-        handle = os.open(self.guest_dir(guest), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            lock(handle, LOCK_WAIT_S, f"Another request is being carried out for guest {guest}.")
+        with _fencing(self.guest_dir(guest), LOCK_WAIT_S):
             self.refuse_older(guest, fence)
             if fence > self.fence(guest):
                 write_whole(self.guest_dir(guest) / "fence", f"{fence}\n".encode())
-        finally:
-            os.close(handle)
+
+
+@contextlib.contextmanager
+def _fencing(folder: Path, wait_s: float) -> Iterator[None]:
+    """Be the only one who changes a guest's fence."""
+    held = f"Another request is being carried out for guest {folder.name}."
+    handle = open_locked(folder, wait_s, held, flags=os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_forgotten(folder: Path) -> bool:
+    """Say whether only the fence of a guest has been left, for so long that nobody can come late any more."""
+    if not _is_guest(folder) or not all(outlives(path) for path in folder.iterdir()):
+        return False
+    last = folder / ("fence" if (folder / "fence").exists() else "lock")
+    return time.time() - last.stat().st_mtime >= _LATE_S
 
 
 def outlives(path: Path) -> bool:
@@ -187,12 +203,33 @@ def make_private(folder: Path) -> None:
 @contextlib.contextmanager
 def locked(path: Path, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """Hold a lock file, waiting at most `wait_s` seconds; Busy with the sentence `held` after that."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = open_locked(path, wait_s, held, how)
     try:
-        lock(handle, wait_s, held, how)
         yield
     finally:
         os.close(handle)
+
+
+def open_locked(
+    path: Path, wait_s: float, held: str, how: int = fcntl.LOCK_EX, flags: int = os.O_RDWR | os.O_CREAT
+) -> int:
+    """Return a lock file, open and locked, or a directory; Busy with the sentence `held` after `wait_s` seconds.
+
+    One that was removed while it was waited for is nobody's lock any more: it is made anew.
+    """
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            make_private(path if flags & os.O_DIRECTORY else path.parent)
+            handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
+            try:
+                lock(handle, wait_s, held, how)
+                if os.path.samestat(os.fstat(handle), path.stat()):
+                    return handle
+            except BaseException:
+                os.close(handle)
+                raise
+            os.close(handle)
+    raise Failure("busy", held, "Try again later.")
 
 
 def lock(handle: int, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> None:
@@ -218,21 +255,25 @@ def _lock_now(handle: int, how: int) -> bool:
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write a file that is there whole, with its mode, or not at all, also after a power cut (fsync of it and folder).
 
-    Where the file system is full, what was kept in reserve is given up for it.
+    Where the file system is full, some of what was kept in reserve is given up for it.
     """
-    try:
-        _write_whole(path, data, mode)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _give_reserve(path):
-            raise
-        _write_whole(path, data, mode)
+    while True:
+        try:
+            _write_whole(path, data, mode)
+        except OSError as error:
+            if error.errno not in NO_ROOM or not _give_of_reserve(path):
+                raise
+        else:
+            return
 
 
-def _give_reserve(path: Path) -> bool:
-    """Give up what was kept in reserve in a directory above; return whether there was something."""
+def _give_of_reserve(path: Path) -> bool:
+    """Give up some of what was kept in reserve in a directory above; return whether there was something."""
     for folder in path.parents:
-        if (folder / _RESERVE).exists() and (folder / "guests").is_dir():
-            (folder / _RESERVE).unlink()
+        reserve = folder / _RESERVE
+        if reserve.exists() and (folder / "guests").is_dir():
+            left = reserve.stat().st_size - _GIVEN_BYTES
+            os.truncate(reserve, left) if left > 0 else reserve.unlink()
             return True
     return False
 
@@ -264,16 +305,7 @@ def sync_dir(folder: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write plain values as JSON, whole or not at all."""
-    write_whole(path, _as_json(value))
-
-
-def write_json_where_room(path: Path, value: Any) -> None:
-    """Do what `write_json` does; on a full file system an OSError, and what is kept in reserve stays."""
-    _write_whole(path, _as_json(value), 0o600)
-
-
-def _as_json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:

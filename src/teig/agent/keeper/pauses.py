@@ -43,7 +43,7 @@ def release(xen: Hypervisor, guest: str, folder: Path = RUN) -> bool:
     with _changing(folder):
         known = paused(guest, folder)
         if known and _is_paused(xen, guest, known.domid):
-            xen.unpause(known.domid)
+            _let_go_on(xen, known.domid)
         _file(guest, folder).unlink(missing_ok=True)
     return known is not None
 
@@ -54,8 +54,7 @@ def undo_others(xen: Hypervisor, domain: Domain, folder: Path = RUN) -> None:
     So does one that has never run: xl is still making it.
     """
     if domain.paused and domain.cpu_time_ns and paused(domain.uuid, folder) is None:
-        with suppress(Exception):  # they have let it go on themselves meanwhile, or it has gone
-            xen.unpause(domain.domid)
+        _let_go_on(xen, domain.domid)
 
 
 def paused(guest: str, folder: Path = RUN) -> Optional[Pause]:
@@ -71,6 +70,11 @@ def all_paused(folder: Path = RUN) -> dict[str, Pause]:
     """Return all pauses by the ids of their guests."""
     names = [path.stem for path in (folder / "paused").glob("*.json")]
     return {name: found for name in names if (found := paused(name, folder))}
+
+
+def _let_go_on(xen: Hypervisor, domid: int) -> None:
+    with suppress(Exception):  # somebody has let it go on meanwhile, or it has gone
+        xen.unpause(domid)
 
 
 def _is_paused(xen: Hypervisor, guest: str, domid: int) -> bool:
