@@ -13,11 +13,11 @@ disk.unlimited_s        from the start of a rebooted guest's back end until all 
 keeper.reconnect_share  the part of ten minutes, from its first reconnect on, in which a guest that connects its disks
                         anew as fast as it can is above its disk limit
 
-Two lab hosts run side by side: one for reconnects, which take longest and begin alone, and one for all else. Shares are
-measured under credit2, then under credit on a third host; while that boots, the cap, and after it the disks: a lab host
-has two processors, and so may this machine. What is left of them while another lab host is at work, or only idle, says
-nothing of Teig's shares (under credit they were 0.04 to 0.06 off then, under credit2 0.01): the others stand still
-while shares under credit are measured, and their clocks with them.
+Two lab hosts run side by side: one for reconnects, which take longest and whose host boots alone, and one for all else.
+Shares are measured under credit2, then under credit on a third host; while that boots, the cap, and after it the disks:
+a lab host has two processors, and so may this machine. What is left of them while another lab host is at work, or only
+idle, says nothing of Teig's shares (under credit they were 0.04 to 0.06 off then, under credit2 0.01): the others stand
+still while shares under credit are measured, and their clocks with them.
 """
 
 from __future__ import annotations
@@ -249,8 +249,8 @@ def cpu_figures(stands: Bench, scheduler: Scheduler, spin_s: float) -> list[Figu
     ]
 
 
-def reconnect_figures(stands: Bench, begun: Event) -> list[Figure]:
-    """Return for how long a guest is above its limit that does what it can to be; `begun` comes when it does."""
+def reconnect_figures(stands: Bench) -> list[Figure]:
+    """Return for how long a guest is above its limit that does what it can to be."""
     guest = stands.start(rate=RECONNECT_RATE, memory_mib=192, disks_mib=RECONNECT_DISKS_MIB)
     say(f"{guest.name}, which is to reconnect, is there")
     with ThreadPoolExecutor(1) as pool:
@@ -259,8 +259,6 @@ def reconnect_figures(stands: Bench, begun: Event) -> list[Figure]:
         # Its answer may not come: the guest may be paused, or reboot, before it has been sent.
         path = f"reconnect?seconds={int(2 * RECONNECT_S)}&kib=512&reboot=1"
         Thread(target=ask_all_the_same, args=(stands, guest, path), daemon=True).start()
-        time.sleep(2 * WARM_S)
-        begun.set()
         above = watched.result()
     held = f"{guest.name}: paused, and will be again"  # before it could write, on a host that is slow to see to it
     if not above.most and held not in stands.lab.run("journalctl -u teig-keeper --since=-15min -o cat --no-pager"):
@@ -284,10 +282,13 @@ def say(text: str) -> None:
 def lanes(only: str | None, spin_s: float) -> list[Lane]:
     """Return what is measured on each of the lab hosts, one after the other there."""
     credit, credit2 = (LabOptions(scheduler=scheduler) for scheduler in (Scheduler.CREDIT, Scheduler.CREDIT2))
-    reconnecting, under_credit2, under_credit = Event(), Event(), Event()
+    there, under_credit2, under_credit = Event(), Event(), Event()
     if only:
-        reconnecting.set()
         under_credit.set()
+
+    def reconnects(stands: Bench) -> list[Figure]:
+        there.set()
+        return reconnect_figures(stands)
 
     def cap(stands: Bench) -> list[Figure]:
         return [Figure("cpu.cap.error", cap_error(stands, spin_s), "cores", "<= 0.03")]
@@ -304,12 +305,12 @@ def lanes(only: str | None, spin_s: float) -> list[Lane]:
     second = Lane(
         credit, [lambda stands: cpu_figures(stands, Scheduler.CREDIT, spin_s)], after=under_credit2, until=under_credit
     )
-    reconnects = Lane(credit2, [lambda stands: reconnect_figures(stands, reconnecting)], until=reconnecting)
+    longest = Lane(credit2, [reconnects], until=there)
     parts: dict[str | None, list[Lane]] = {
-        None: [reconnects, Lane(credit2, [shares, cap, disks], after=reconnecting, until=under_credit2), second],
+        None: [longest, Lane(credit2, [shares, cap, disks], after=there, until=under_credit2), second],
         "cpu": [Lane(credit2, [shares, cap], until=under_credit2), second],
         "disk": [Lane(credit2, [disks])],
-        "reconnect": [reconnects],
+        "reconnect": [longest],
     }
     return parts[only]
 
