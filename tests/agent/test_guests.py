@@ -166,7 +166,9 @@ def test_a_start_that_was_cut_short_leaves_a_whole_domain_alone(
     The keeper, and an administrator, pause guests that run.
     """
     agent = making()
-    xen.running.append(domain(5, GUEST)._replace(paused=paused, cpu_time_ns=ran_ns))
+    xen.running.append(domain(5, GUEST)._replace(cpu_time_ns=ran_ns))
+    if paused:
+        xen.pause(5)
     (State(tmp_path).guest_dir(GUEST) / "starting").touch()
 
     def run(argv: list[str], *_: object) -> Done:

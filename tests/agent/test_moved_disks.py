@@ -13,11 +13,10 @@ import pytest
 from teig.agent.contract.failure import Failure, failure_of
 from teig.agent.disks import ownership, volumes
 from teig.agent.disks.volumes import Volumes
-from teig.agent.host.state import NEW, State, make_private
+from teig.agent.host.state import NEW, PIECES, State, make_private
 from tests.agent.given import GUEST
 from tests.agent.lvm import OWN, SIZE, Group, Logical, Lvm, uuid_of
 
-RESERVE_BYTES = 1 << 20
 Act = Callable[[Path], volumes.Volume | None]
 
 
@@ -131,18 +130,16 @@ def test_what_was_deleted_meanwhile_is_not_noted(lvm: Lvm, state: State, folder:
     assert (folder / "disk0.gone").exists() is not anew
 
 
-def test_on_a_full_disk_too_disks_are_noted_and_most_of_the_reserve_stays(
+def test_on_a_full_disk_too_disks_are_noted(
     lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group, own = moved(lvm, folder)
-    reserve = state.root / ".reserve"
     with monkeypatch.context() as patch:
-        fill(state, patch, reserved=True)
-        for _ in range(10):
-            ownership.note(state, ownership.lvm())
-    assert RESERVE_BYTES * 3 / 4 < reserve.stat().st_size < RESERVE_BYTES
+        fill(state, patch, pieces=3)
+        ownership.note(state, ownership.lvm())
+    assert len(reserve(state)) == PIECES - 3
     state.keep_reserve()  # there is room again
-    assert reserve.stat().st_size == RESERVE_BYTES
+    assert len(reserve(state)) == PIECES
     lvm.lose(split(lvm, group, own))
     with pytest.raises(Failure) as caught:
         Volumes().delete(folder, GUEST, "disk0")
@@ -150,12 +147,25 @@ def test_on_a_full_disk_too_disks_are_noted_and_most_of_the_reserve_stays(
     assert own.data == OWN
 
 
+def test_a_note_that_finds_no_room_leaves_most_of_the_reserve_to_others(
+    lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runaway log takes what is given up."""
+    moved(lvm, folder)
+    before = (folder / "disk0.json").read_bytes()
+    fill(state, monkeypatch, pieces=PIECES + 1)
+    for _ in range(3):
+        ownership.note(state, ownership.lvm())
+    assert (folder / "disk0.json").read_bytes() == before
+    assert len(reserve(state)) == PIECES // 2
+
+
 def test_where_no_room_is_left_at_all_nothing_is_noted_and_nothing_fails(
     lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved(lvm, folder)
     before = (folder / "disk0.json").read_bytes()
-    fill(state, monkeypatch, reserved=False)
+    fill(state, monkeypatch, pieces=PIECES + 1)
     ownership.note(state, ownership.lvm())
     assert (folder / "disk0.json").read_bytes() == before
 
@@ -178,14 +188,17 @@ def create(folder: Path) -> volumes.Volume | None:
     return Volumes().create(folder, GUEST, "disk0", SIZE, "large")
 
 
-def fill(state: State, monkeypatch: pytest.MonkeyPatch, *, reserved: bool) -> None:
-    """Fill the disk, but for what was kept in reserve; what is there can still be renamed."""
-    sound, reserve = os.replace, state.root / ".reserve"
-    if reserved:
-        state.keep_reserve()
+def reserve(state: State) -> list[Path]:
+    return list(state.root.glob(".reserve*"))
+
+
+def fill(state: State, monkeypatch: pytest.MonkeyPatch, *, pieces: int) -> None:
+    """Fill the disk until some pieces of what is kept in reserve are given up; what is there can still be renamed."""
+    sound = os.replace
+    state.keep_reserve()
 
     def replace(source: str | Path, to: Path) -> None:
-        if Path(source).name.startswith(NEW) and (not reserved or reserve.stat().st_size == RESERVE_BYTES):
+        if Path(source).name.startswith(NEW) and len(reserve(state)) > PIECES - pieces:
             raise OSError(errno.ENOSPC, "No space left on device")
         sound(source, to)
 
@@ -197,7 +210,7 @@ def test_a_volume_whose_group_was_merged_is_known_on_a_full_disk_by_what_was_kep
     lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
     own = merged(lvm, folder)
-    fill(state, monkeypatch, reserved=True)
+    fill(state, monkeypatch, pieces=1)
     found = act(folder)
     assert found is not None
     assert volumes.is_clean(folder, found)
@@ -209,11 +222,12 @@ def test_a_volume_whose_group_was_merged_is_not_wiped_where_no_room_is_left_at_a
     lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
     own = merged(lvm, folder)
-    fill(state, monkeypatch, reserved=False)
+    fill(state, monkeypatch, pieces=PIECES + 1)
     with pytest.raises(OSError, match="No space left") as caught:
         act(folder)
     told = failure_of(caught.value)
-    assert (told.code, told.todo) == ("host_full", "Make room there: df on the host tells which disk is full.")
+    assert told.code == "host_full"
+    assert told.todo.startswith("Make room there: df on the host")
     assert lvm.read(own) == OWN
     Volumes().delete(folder, GUEST, "disk0")  # what is to go, goes
     assert lvm.volumes == []

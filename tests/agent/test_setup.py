@@ -141,7 +141,7 @@ def test_uninstalling_where_the_state_lies_on_another_disk(root: Path, packed: P
     large.parent.mkdir()
     state.rename(large)
     state.symlink_to(large)
-    for file in ("starts-0.lock", ".reserve", "theirs"):
+    for file in ("starts-0.lock", ".reserve", ".reserve7", "theirs"):
         (large / file).write_text("x")
     assert uninstalled(json.dumps(setup.uninstall(root)))
     assert [path.name for path in large.iterdir()] == ["theirs"], "somebody else's"

@@ -17,7 +17,7 @@ import pytest
 
 from teig.agent.contract.failure import Failure
 from teig.agent.host import state as module
-from teig.agent.host.state import State, make_private, read_json, write_whole
+from teig.agent.host.state import PIECES, State, make_private, read_json, write_whole
 from tests.agent.given import GUEST
 
 HOLD = """
@@ -94,16 +94,16 @@ def test_on_a_full_disk_guests_can_still_be_stopped(tmp_path: Path, monkeypatch:
     real = os.fsync
 
     def full(handle: int) -> None:
-        if (tmp_path / ".reserve").exists():
+        if len(list(tmp_path.glob(".reserve*"))) > PIECES - 2:
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
     monkeypatch.setattr(os, "fsync", full)
     with state.changing(GUEST, 7):
         assert state.fence(GUEST) == 7
-    assert not (tmp_path / ".reserve").exists()
+    assert len(list(tmp_path.glob(".reserve*"))) == PIECES - 2
     state.keep_reserve()
-    assert (tmp_path / ".reserve").stat().st_size >= 1 << 20
+    assert len(list(tmp_path.glob(".reserve*"))) == PIECES
 
 
 def test_a_reserve_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,22 @@ def test_a_reserve_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
         State(tmp_path).keep_reserve()
     assert list(tmp_path.iterdir()) == []
     State(tmp_path).keep_reserve()
-    assert (tmp_path / ".reserve").stat().st_size == 1 << 20
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [64 << 10] * PIECES
+
+
+def test_what_an_older_agent_kept_in_reserve_is_given_up_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".reserve").write_bytes(bytes(1 << 20))
+    make_private(tmp_path / "guests")
+    sound = os.replace
+
+    def replace(source: str, to: Path) -> None:
+        if (tmp_path / ".reserve").exists():
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+        sound(source, to)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write_whole(tmp_path / "guests/file", b"x")
+    assert (tmp_path / "guests/file").read_bytes() == b"x"
 
 
 def test_without_a_reserve_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +218,7 @@ def test_a_guest_whose_fence_was_raised_just_before_is_not_forgotten(
     assert (forgotten.guest_dir(GUEST) / "disk7.gone").exists()
 
 
-@pytest.mark.parametrize("cut_after", range(11))
+@pytest.mark.parametrize("cut_after", range(12))
 def test_forgetting_that_was_cut_is_finished_by_the_next(
     forgotten: State, monkeypatch: pytest.MonkeyPatch, cut_after: int
 ) -> None:
@@ -216,15 +231,56 @@ def test_forgetting_that_was_cut_is_finished_by_the_next(
         sound(path, missing_ok=missing_ok)
         done.append(path.name)
 
+    def rmdir(_: Path) -> None:
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", unlink)
+        patch.setattr(Path, "rmdir", rmdir)
         with pytest.raises(KeyboardInterrupt):
             forgotten.forget_old()
     assert (folder / "fence").exists() is (cut_after < 10), "it is there as long as anything that it guards"
-    if cut_after == 10:
-        os.utime(folder / "lock", (time.time() - 8 * 86400,) * 2)
+    if cut_after >= 10:
+        os.utime(folder, (time.time() - 8 * 86400,) * 2)
     forgotten.forget_old()
     assert forgotten.guests() == []
+
+
+def test_what_a_fence_guarded_is_not_forgotten_while_that_is_written_anew(forgotten: State) -> None:
+    """It was damaged, and its message says to remove it."""
+    folder = forgotten.guest_dir(GUEST)
+    (folder / "fence").unlink()
+    for path in (folder, folder / "lock"):
+        os.utime(path, (time.time() - 8 * 86400,) * 2)
+    forgotten.forget_old()
+    assert (folder / "disk0.gone").exists()
+
+
+def test_many_who_write_on_a_full_disk_give_up_one_piece_after_the_other(
+    forgotten: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound, folder = os.replace, forgotten.guest_dir(GUEST)
+    forgotten.keep_reserve()
+
+    def replace(source: str, to: Path) -> None:
+        if Path(source).name.startswith(".new-") and list(forgotten.root.glob(".reserve*")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sound(source, to)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda number: written(folder / str(number)), range(40)))
+    assert set(said) <= {0, errno.ENOSPC}
+    assert (folder / "39").read_bytes() == b"x"
+
+
+def written(path: Path) -> int | None:
+    """Write a file; return the error's number, 0 without one."""
+    try:
+        write_whole(path, b"x")
+    except OSError as error:
+        return error.errno
+    return 0
 
 
 def test_who_waits_while_a_guest_is_forgotten_does_not_share_it_with_who_comes_then(

@@ -14,7 +14,7 @@ from teig.agent.keeper import pauses
 from teig.agent.keeper.keeper import Keeper
 from teig.agent.keeper.reconnects import BURST_S, MOST_AT_ONCE_S, PART
 from teig.agent.network import shaping
-from teig.agent.xen.hypervisor import Changes, Hypervisor
+from teig.agent.xen.hypervisor import Changes
 from tests.agent.given import GUEST
 from tests.keeper import given
 from tests.keeper.given import Host
@@ -454,41 +454,6 @@ def test_what_was_used_stays_used_when_the_keeper_is_another(host: Host, run: Ca
     other._reconnects.restore(keeper_module.record(host.root / "run")["used"])
     other._reconnects.restore({"x": "y", "z": [1]})
     assert other._reconnects._allowances[GUEST].wait(guest.now) > 10
-
-
-def test_the_agent_lets_a_guest_go_on_and_only_those_that_are_paused_here(host: Host) -> None:
-    folder = host.root / "run"
-    folder.mkdir()
-    host.run(7)
-    xen = host.xen
-    assert not pauses.release(xen, GUEST, folder)  # type: ignore[arg-type]
-    xen.pause(7)  # an administrator
-    assert not pauses.release(xen, GUEST, folder)  # type: ignore[arg-type]
-    pauses.pause(xen, host.xen.running[1], 5.0, folder)  # type: ignore[arg-type]
-    assert pauses.paused(GUEST, folder) == (7, 5.0)
-    assert pauses.release(xen, GUEST, folder)  # type: ignore[arg-type]
-    assert xen.pauses == {7: 1}
-    (folder / f"paused/{GUEST}.json").write_text("{")
-    assert pauses.release(xen, GUEST, folder)  # type: ignore[arg-type]
-    assert pauses.all_paused(folder) == {}
-
-
-def test_who_was_let_go_on_by_somebody_else_just_now_is_released_all_the_same(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, xen = host.root / "run", host.xen
-    host.run(7)
-    pauses.pause(xen, host.xen.running[1], 5.0, folder)  # type: ignore[arg-type]
-    sound = pauses._is_paused
-
-    def meanwhile(xen: Hypervisor, guest: str, domid: int) -> bool:
-        answer = sound(xen, guest, domid)
-        xen.unpause(7)
-        return answer
-
-    monkeypatch.setattr(pauses, "_is_paused", meanwhile)
-    assert pauses.release(xen, GUEST, folder)  # type: ignore[arg-type]
-    assert pauses.all_paused(folder) == {}
 
 
 def test_the_figures_keep_the_promise() -> None:

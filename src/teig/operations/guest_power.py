@@ -42,6 +42,8 @@ def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
 
 def _left(connection: sa.Connection, work: Work) -> str | None:
     row = observations.of_guest(connection, work.guest_id, work.stored_host.id)
+    if row is None and work.guest.phase is not Phase.RUNNING:
+        return None  # its host has no such guest
     if row is None or row.fence != work.claim.fence:
         return "What was begun with it was cancelled, and its host did not tell whether that has ended, or if it runs."
     if row.guest.runs == (work.guest.phase is Phase.RUNNING):

@@ -43,8 +43,8 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return Failure(
             "host_fault",
-            f"The host has no room left on a disk of its own: {error}.",
-            "Make room there: df on the host tells which disk is full.",
+            f"The host could not do it: {error}.",
+            "Make room there: df on the host shows its file systems, and lvs thin pools.",
             code="host_full",
         )
     if isinstance(error, OSError):

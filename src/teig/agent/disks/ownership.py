@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Optional, Protocol, TypeVar
 
 from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.disks import pools
-from teig.agent.host.state import GONE, State, read_json, write_json
+from teig.agent.host.state import GONE, PIECES, State, read_json, write_json
 
 _LEAVING = ".leaving.json"
 
@@ -138,12 +138,12 @@ class Mark(NamedTuple):
         """Whether the volume is being removed, or made."""
         return self.path.name.endswith(_LEAVING)
 
-    def remember(self, uuid: str, group: str, physical_volumes: frozenset[str] = frozenset()) -> None:
+    def remember(self, uuid: str, group: str, physical_volumes: frozenset[str] = frozenset(), keep: int = 0) -> None:
         """Write down where the guest's own volume lies by now; OSError where there is no room for that."""
         known = physical_volumes or self.physical_volumes
         if self.uuid and not self.gone and not self.says(uuid, group, known):
             lies = {"physical_volumes": sorted(known)} if known else {}
-            write_json(self.path, {**read_json(self.path), "uuid": uuid, "vg": group, **lies})
+            write_json(self.path, {**read_json(self.path), "uuid": uuid, "vg": group, **lies}, keep)
 
     def says(self, uuid: str, group: str, physical_volumes: frozenset[str]) -> bool:
         """Say whether this is written down."""
@@ -311,7 +311,7 @@ def note(state: State, known: Lvm) -> None:
 def _note(state: State, guest: str, what: str, mark: Mark, group: LvmGroup) -> None:
     with suppress(Failure, OSError), state.changing(guest, None, wait_s=0.0):
         if mark == mark_of(state.guest_dir(guest), what):  # nobody was faster
-            mark.remember(mark.uuid, group.name, group.physical_volumes)
+            mark.remember(mark.uuid, group.name, group.physical_volumes, keep=PIECES // 2)  # what may fail
 
 
 def refuse_snapshots(own: LogicalVolume, known: Lvm) -> None:

@@ -27,7 +27,7 @@ from teig.agent.xen import hotplug
 AGENT = "usr/local/lib/teig/agent.pyz"
 COMMAND = f"/usr/bin/python3 -I /{AGENT} serve"
 _STATE = "var/lib/teig"
-_KEPT = ("guests", "images", "*.lock", ".reserve")
+_KEPT = ("guests", "images", "*.lock", ".reserve*")
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 

@@ -36,8 +36,9 @@ _POLL_S = 0.05
 _LATE_S = 7 * 86400.0
 """Seconds after which nothing of a server that was thought dead can arrive: its connection has ended long ago."""
 _RESERVE = ".reserve"
-_RESERVE_BYTES = 1 << 20
-_GIVEN_BYTES = 64 << 10
+PIECES = 16
+"""How many files are kept in reserve."""
+_PIECE_BYTES = 64 << 10
 _TRIES = 8
 
 
@@ -67,16 +68,19 @@ class State:
 
     def keep_reserve(self) -> None:
         """Keep room for the agent's own small files, so that guests can be stopped and deleted on a full disk."""
-        file, part = self.root / _RESERVE, self.root / f".new{_RESERVE}"
-        if not self.root.exists() or (file.exists() and file.stat().st_size >= _RESERVE_BYTES):
+        if not self.root.exists():
             return
-        try:
-            with part.open("wb") as reserve:
-                os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
-            part.replace(file)
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink()  # the disk is full: there must be none, or it would be taken for one
+        there, part = {piece.name for piece in _reserve(self.root)}, self.root / f".new{_RESERVE}"
+        for name in (f"{_RESERVE}{number}" for number in range(PIECES)):
+            try:
+                if name not in there:
+                    with part.open("wb") as piece:
+                        os.posix_fallocate(piece.fileno(), 0, _PIECE_BYTES)
+                    part.replace(self.root / name)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    part.unlink()  # the disk is full
+                return
 
     @contextlib.contextmanager
     def one_of(self, count: int, name: str) -> Iterator[None]:
@@ -109,6 +113,9 @@ class State:
         for folder in self._entries("guests"):
             with contextlib.suppress(OSError, Failure):
                 if not _is_forgotten(folder):
+                    continue
+                if not any(folder.iterdir()):  # the last was cut
+                    folder.rmdir()
                     continue
                 with locked(folder / "lock", 0, "It is at work."), _fencing(folder, 0):
                     if _is_forgotten(folder):  # and nobody was faster
@@ -180,10 +187,14 @@ def _fencing(folder: Path, wait_s: float) -> Iterator[None]:
 
 
 def _is_forgotten(folder: Path) -> bool:
-    """Say whether only the fence of a guest has been left, for so long that nobody can come late any more."""
-    if not _is_guest(folder) or not all(outlives(path) for path in folder.iterdir()):
+    """Say whether only the fence of a guest has been left, for so long that nobody can come late any more.
+
+    A fence is written anew where somebody was told to remove it, and what it guarded is there meanwhile.
+    """
+    left = {path.name for path in folder.iterdir()} if _is_guest(folder) else {"?"}
+    if not all(outlives(folder / name) for name in left) or ("fence" not in left and left - {"lock"}):
         return False
-    last = folder / ("fence" if (folder / "fence").exists() else "lock")
+    last = folder / "fence" if "fence" in left else folder
     return time.time() - last.stat().st_mtime >= _LATE_S
 
 
@@ -218,7 +229,7 @@ def open_locked(
     One that was removed while it was waited for is nobody's lock any more: it is made anew.
     """
     for _ in range(_TRIES):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):  # it is removed, or made, just now
             make_private(path if flags & os.O_DIRECTORY else path.parent)
             handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
             try:
@@ -252,30 +263,38 @@ def _lock_now(handle: int, how: int) -> bool:
     return True
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o600, keep: int = 0) -> None:
     """Write a file that is there whole, with its mode, or not at all, also after a power cut (fsync of it and folder).
 
-    Where the file system is full, some of what was kept in reserve is given up for it.
+    Where the file system is full, some of what was kept in reserve is given up for it, but for `keep` pieces.
     """
     while True:
         try:
             _write_whole(path, data, mode)
         except OSError as error:
-            if error.errno not in NO_ROOM or not _give_of_reserve(path):
+            if error.errno not in NO_ROOM or not _give_of_reserve(path, keep):
                 raise
         else:
             return
 
 
-def _give_of_reserve(path: Path) -> bool:
-    """Give up some of what was kept in reserve in a directory above; return whether there was something."""
+def _give_of_reserve(path: Path, keep: int) -> bool:
+    """Give up a piece of what was kept in reserve in a directory above; return whether there was one more than `keep`.
+
+    A whole file each: file systems run out of inodes too.
+    """
     for folder in path.parents:
-        reserve = folder / _RESERVE
-        if reserve.exists() and (folder / "guests").is_dir():
-            left = reserve.stat().st_size - _GIVEN_BYTES
-            os.truncate(reserve, left) if left > 0 else reserve.unlink()
-            return True
+        if (folder / "guests").is_dir():
+            for piece in _reserve(folder)[keep:]:
+                with contextlib.suppress(FileNotFoundError):  # somebody else has given that up
+                    piece.unlink()
+                    return True
     return False
+
+
+def _reserve(root: Path) -> list[Path]:
+    """Return what is kept in reserve; that of older agents is one piece."""
+    return sorted(root.glob(f"{_RESERVE}*"))
 
 
 def _write_whole(path: Path, data: bytes, mode: int) -> None:
@@ -303,9 +322,9 @@ def sync_dir(folder: Path) -> None:
         os.close(handle)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write plain values as JSON, whole or not at all."""
-    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+def write_json(path: Path, value: Any, keep: int = 0) -> None:
+    """Write plain values as JSON, whole or not at all; see `write_whole`."""
+    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode(), keep=keep)
 
 
 def read_json(path: Path) -> Any:

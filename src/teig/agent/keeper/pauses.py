@@ -8,7 +8,7 @@ who is paused; the agent calls `release` before it asks a guest to stop.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -43,7 +43,7 @@ def release(xen: Hypervisor, guest: str, folder: Path = RUN) -> bool:
     with _changing(folder):
         known = paused(guest, folder)
         if known and _is_paused(xen, guest, known.domid):
-            _let_go_on(xen, known.domid)
+            _let_go_on(xen, guest, known.domid)
         _file(guest, folder).unlink(missing_ok=True)
     return known is not None
 
@@ -54,7 +54,7 @@ def undo_others(xen: Hypervisor, domain: Domain, folder: Path = RUN) -> None:
     So does one that has never run: xl is still making it.
     """
     if domain.paused and domain.cpu_time_ns and paused(domain.uuid, folder) is None:
-        _let_go_on(xen, domain.domid)
+        _let_go_on(xen, domain.uuid, domain.domid)
 
 
 def paused(guest: str, folder: Path = RUN) -> Optional[Pause]:
@@ -72,9 +72,12 @@ def all_paused(folder: Path = RUN) -> dict[str, Pause]:
     return {name: found for name in names if (found := paused(name, folder))}
 
 
-def _let_go_on(xen: Hypervisor, domid: int) -> None:
-    with suppress(Exception):  # somebody has let it go on meanwhile, or it has gone
+def _let_go_on(xen: Hypervisor, guest: str, domid: int) -> None:
+    try:
         xen.unpause(domid)
+    except Exception:
+        if _is_paused(xen, guest, domid):  # nobody has let it go on meanwhile, and it has not gone
+            raise
 
 
 def _is_paused(xen: Hypervisor, guest: str, domid: int) -> bool:
