@@ -160,16 +160,6 @@ def test_a_note_that_finds_no_room_leaves_most_of_the_reserve_to_others(
     assert len(reserve(state)) == PIECES // 2
 
 
-def test_where_no_room_is_left_at_all_nothing_is_noted_and_nothing_fails(
-    lvm: Lvm, state: State, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    moved(lvm, folder)
-    before = (folder / "disk0.json").read_bytes()
-    fill(state, monkeypatch, pieces=PIECES + 1)
-    ownership.note(state, ownership.lvm())
-    assert (folder / "disk0.json").read_bytes() == before
-
-
 def merged(lvm: Lvm, folder: Path) -> Logical:
     """Make a volume that its guest uses, in a group that is merged into the group `large` then."""
     group = lvm.group("vg0")
