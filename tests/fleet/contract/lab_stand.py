@@ -14,11 +14,11 @@ from tests.fleet.contract.stand import SPARE, SPARE_EXTENT, SPARE_EXTENTS, Spare
 _DISK = "/root/spare.img"
 _KILL = (
     "found=$(find /proc/[0-9]*/fd -lname '*/guests/{guest}/lock' 2>/dev/null | cut -d/ -f3 | sort -u); "
-    'test -n "$found" && kill -9 $found'
+    'test -n "$found" || exit 1; for p in $found; do kill -9 $p || [ ! -e /proc/$p ] || exit 1; done'
 )
-_KILL_CHANNELS = (
+_KILL_CHANNELS = (  # but no jobs, whose parent is init
     "for p in $(pgrep -f '[a]gent.pyz serve$'); do "
-    "[ \"$(ps -o ppid= -p $p | tr -d ' ')\" = 1 ] || kill -9 $p; done"  # the parent of a job is init
+    "[ \"$(ps -o ppid= -p $p | tr -d ' ')\" = 1 ] || kill -9 $p || [ ! -e /proc/$p ] || exit 1; done"
 )
 _THEIRS = 'name="theirs"\ntype="pv"\nmemory=80\nkernel="{kernel}"\nextra="panic=0"\n'
 
