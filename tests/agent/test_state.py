@@ -120,6 +120,36 @@ def test_a_reserve_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.stat().st_size for path in tmp_path.iterdir()] == [64 << 10] * PIECES
 
 
+def test_a_reserve_that_two_agents_make_at_once_on_a_disk_that_fills_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second finds the disk full, after the first had its room and before it gave the piece its name."""
+    has_room, may_go_on = threading.Event(), threading.Event()
+    fallocate = os.posix_fallocate
+
+    def one_piece_more(*args: int) -> None:
+        if has_room.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fallocate(*args)
+        has_room.set()
+        may_go_on.wait(10)
+
+    monkeypatch.setattr(os, "posix_fallocate", one_piece_more)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(State(tmp_path).keep_reserve)
+        assert has_room.wait(10)
+        State(tmp_path).keep_reserve()
+        may_go_on.set()
+        first.result()
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [64 << 10]
+
+
+def test_a_link_to_a_file_system_that_is_not_mounted_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "guests").symlink_to("/srv/not-mounted")
+    with pytest.raises(FileExistsError, match="guests"):
+        State(tmp_path).changing(GUEST, 1).__enter__()
+
+
 def test_what_an_older_agent_kept_in_reserve_is_given_up_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".reserve").write_bytes(bytes(1 << 20))
     make_private(tmp_path / "guests")

@@ -130,6 +130,22 @@ def test_a_guest_that_cannot_be_asked_keeps_no_other_from_being(
     assert host.cut_off == [1]
 
 
+def test_a_guest_that_xen_does_not_let_go_on_is_asked_and_then_destroyed(
+    host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.run_guest(7, FIRST)
+    host.held.add(FIRST)
+    host.sleep(0)
+
+    def refused(_: int) -> None:
+        raise RuntimeError(22, "Invalid argument")
+
+    monkeypatch.setattr(host, "unpause", refused)
+    guests.stop(FIRST, 1, 10)
+    assert host.find(FIRST) is None
+    assert (list(host.asked), host.cut_off) == ([7], [7])
+
+
 def test_a_stop_that_ends_with_trouble_of_any_kind_takes_its_question_back(
     host: Host, guests: Guests, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,10 +24,12 @@ class Asked:
     def ask(self, xen: Hypervisor, domain: Domain) -> None:
         """Let a guest go on that the keeper holds back, and ask it to shut down where that was not done yet.
 
-        What it used stays used, so the keeper pauses it again for whatever it does: it is let go each time.
+        What it used stays used, so the keeper pauses it again for whatever it does: it is let go each time. One that
+        cannot be let go on hears the question later, or is destroyed when its grace is over.
         """
         if self._let_go[domain.uuid] < LET_GO:
-            self._let_go[domain.uuid] += pauses.release(xen, domain.uuid)
+            with contextlib.suppress(Exception):
+                self._let_go[domain.uuid] += pauses.release(xen, domain.uuid)
         if domain.domid not in self._domids:
             xen.ask_to_stop(domain.domid)
             self._domids.add(domain.domid)

@@ -70,16 +70,9 @@ class State:
         """Keep room for the agent's own small files, so that guests can be stopped and deleted on a full disk."""
         if not self.root.exists():
             return
-        there, part = {piece.name for piece in _reserve(self.root)}, self.root / f".new{_RESERVE}"
+        there = {piece.name for piece in _reserve(self.root)}
         for name in (f"{_RESERVE}{number}" for number in range(PIECES)):
-            try:
-                if name not in there:
-                    with part.open("wb") as piece:
-                        os.posix_fallocate(piece.fileno(), 0, _PIECE_BYTES)
-                    part.replace(self.root / name)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    part.unlink()  # the disk is full
+            if name not in there and not _make_piece(self.root, name):
                 return
 
     @contextlib.contextmanager
@@ -228,19 +221,25 @@ def open_locked(
 
     One that was removed while it was waited for is nobody's lock any more: it is made anew.
     """
+    odd: Optional[OSError] = None
     for _ in range(_TRIES):
-        with contextlib.suppress(FileNotFoundError, FileExistsError):  # it is removed, or made, just now
+        try:
             make_private(path if flags & os.O_DIRECTORY else path.parent)
             handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
-            try:
-                lock(handle, wait_s, held, how)
+        except (FileNotFoundError, FileExistsError) as error:  # it is removed, or made, just now; or a link to nothing
+            odd = error
+            continue
+        try:
+            lock(handle, wait_s, held, how)
+            with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), path.stat()):
                     return handle
-            except BaseException:
-                os.close(handle)
-                raise
+        except BaseException:
             os.close(handle)
-    raise Failure("busy", held, "Try again later.")
+            raise
+        os.close(handle)
+        odd = None
+    raise odd or Failure("busy", held, "Try again later.")
 
 
 def lock(handle: int, wait_s: float, held: str, how: int = fcntl.LOCK_EX) -> None:
@@ -290,6 +289,25 @@ def _give_of_reserve(path: Path, keep: int) -> bool:
                     piece.unlink()
                     return True
     return False
+
+
+def _make_piece(root: Path, name: str) -> bool:
+    """Make a piece of the reserve; False where the disk is full, or another agent here makes one just now."""
+    part = root / f".new{_RESERVE}"
+    try:
+        handle = open_locked(part, 0, "Another agent makes a piece of the reserve.")
+    except (Failure, OSError):
+        return False
+    try:
+        os.posix_fallocate(handle, 0, _PIECE_BYTES)
+        part.replace(root / name)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def _reserve(root: Path) -> list[Path]:
