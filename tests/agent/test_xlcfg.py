@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teig.agent.contract.failure import Failure
-from teig.agent.contract.spec import dump_spec, parse_manifest, parse_spec
+from teig.agent.contract.spec import dump_spec, packets, parse_manifest, parse_spec
 from teig.agent.xen.xlcfg import quoted, render
 from teig.model.guest import GuestSpec
 from teig.record import dump, load
 from tests.agent.given import manifest, spec
 
 GOLDEN = Path(__file__).parent / "golden"
+CARD = {"mac": "00:16:3e:00:00:05", "bridge": "xenbr0", "address": "10.77.16.5/16", "gateway": "10.77.0.1"}
 VOLUMES = ["/dev/vg0/teig-web1-disk0", "/dev/vg0/teig-web1-disk1"]
 
 
@@ -53,6 +54,16 @@ def test_what_an_older_server_did_not_say_is_as_it_was() -> None:
     assert (parse_spec(older).on_crash, parse_spec(older).own_cores) == ("restart", False)
 
 
+def test_further_addresses_and_networks_lead_to_a_card() -> None:
+    also = ["192.0.2.7/32", "2001:db8:7::/64"]
+    assert list(parse_spec(dump_spec(parse_spec(spec(nics=[{**CARD, "also": also}])))).nics[0].also) == also
+
+
+@pytest.mark.parametrize(("said", "held"), [({}, 12500), ({"out_packets": 900}, 900), ({"out_kbit": 100}, 100)])
+def test_packets_are_as_many_as_its_plan_says_or_as_fit_its_rate(said: dict[str, int], held: int) -> None:
+    assert packets(parse_spec(spec(**said))) == held
+
+
 def test_the_agent_reads_what_the_server_writes() -> None:
     noun = load(GuestSpec, spec())
     assert dump_spec(parse_spec(dump(noun))) == dump(noun)
@@ -78,6 +89,31 @@ def test_the_agent_reads_what_the_server_writes() -> None:
             ]
         },
         {"nics": [{"mac": "00:16:3e:00:00:05", "bridge": "xenbr0", "address": "10.0.0.2/24", "gateway": "10.9.0.1"}]},
+        *(
+            {"nics": [{**CARD, "also": also}]}
+            for also in (
+                "192.0.2.7/32",
+                ["192.0.2.7"],
+                ["192.0.2.7/24"],
+                ["0.0.0.0/0"],
+                ["::/0"],
+                ["127.0.0.1/32"],
+                ["::1/128"],
+                ["fe80::/64"],
+                ["ff02::1/128"],
+                ["224.0.0.0/8"],
+                ["2001:DB8::/64"],
+                [7],
+                [None],
+                ["192.0.2.7/32\n"],
+                ["\u0661.2.3.4/32"],
+                ["2001:db8::/64%x"],
+                ["2001:db8::/64"] * 33,
+            )
+        ),
+        {"out_packets": -1},
+        {"out_packets": 1.5},
+        {"out_packets": 10**9 + 1},
         {"ssh_keys": ["ssh-ed25519 short"]},
         {"extra": "root=/dev/sda"},
     ],

@@ -50,6 +50,7 @@ def show_plan(name: Annotated[str, typer.Argument(help="The plan.")], output: Ou
             ("reads", _rate(plan["disk_rate"]["read_iops"], plan["disk_rate"]["read_bps"])),
             ("writes", _rate(plan["disk_rate"]["write_iops"], plan["disk_rate"]["write_bps"])),
             ("network", f"{plan['out_kbit'] / 1000:g} Mbit/s out, {plan['in_kbit'] / 1000:g} Mbit/s in"),
+            ("packets", _packets(plan.get("out_packets", 0))),
             ("addresses", plan["addresses"]),
         ]
     )
@@ -67,6 +68,10 @@ def apply_plans(
     """Offer the plans of a file, all of them or none. Guests keep what they were promised until they are resized."""
     plans = Api().put("/plans", {"toml": file.read_text(encoding="utf-8", errors="replace")})
     typer.echo(f"On offer now: {', '.join(plan['name'] for plan in plans)}.")
+
+
+def _packets(a_second: int) -> str:
+    return f"at most {a_second} a second out" if a_second else "at most one for each 500 bytes of what it may send"
 
 
 def _rate(operations: int, size: int) -> str:

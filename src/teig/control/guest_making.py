@@ -169,4 +169,5 @@ def promised(plan: Plan) -> dict[str, Any]:
         "out_kbit": plan.out_kbit,
         "in_kbit": plan.in_kbit,
         "own_cores": plan.own_cores,
+        "out_packets": plan.out_packets,
     }

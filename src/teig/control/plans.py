@@ -58,10 +58,12 @@ _FIGURES: Final = {
     "read_iops": _IOPS, "write_iops": _IOPS, "read_mib_s": _BPS, "write_mib_s": _BPS, "out_mbit": _BIT, "in_mbit": _BIT,
     "addresses": _Figure(1, 1, spec.MOST_NICS, ""),
 }  # fmt: skip
+_PACKETS: Final = _Figure(1, spec.LEAST_PACKETS, spec.MOST_PACKETS, "packets a second")
 _NUMBERS: Final = (*_FIGURES, "share_cores", "ceiling_cores")
 MOST = 10**15
 """Beyond all that a plan can say, in any unit."""
 _WORDS = ("medium", "redundancy")
+_OPTIONAL: Final = {"own_cores", "out_packets"}
 
 
 @cache
@@ -127,6 +129,7 @@ def _plan(name: str, values: object) -> Plan:
             in_kbit=whole["in_mbit"],
             addresses=whole["addresses"],
             own_cores=values.get("own_cores", False),
+            out_packets=_PACKETS.read("out_packets", values["out_packets"]) if "out_packets" in values else 0,
         )
     except InvalidRequest as error:
         message = error.message if error.message.startswith("Plan ") else f"Plan {name}: {error.message}"
@@ -137,13 +140,13 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
     wanted = {*_NUMBERS, *_WORDS}
     if missing := sorted(wanted - set(values)):
         raise InvalidRequest(f"Plan {name} does not say {', '.join(missing)}.", "Add it.", code="bad_plan")
-    if unknown := sorted(set(values) - wanted - {"own_cores"}):
+    if unknown := sorted(set(values) - wanted - _OPTIONAL):
         raise InvalidRequest(
             f"Plan {name} says {', '.join(unknown)}, which nothing is.", "Take it out.", code="bad_plan"
         )
     if not isinstance(values.get("own_cores", False), bool):
         raise InvalidRequest(f"Plan {name}: own_cores must be true or false.", "Correct it.", code="bad_plan")
-    for key in _NUMBERS:
+    for key in (*_NUMBERS, *({"out_packets"} & set(values))):
         value = values[key]
         shown = _shown(value)
         nan = isinstance(value, Decimal) and value.is_nan()

@@ -166,7 +166,7 @@ class SshHost:
     def guest_define(self, claim: Claim, decision: PlacementDecision, spec: GuestSpec) -> None:
         """Write the guest's files."""
         self._check(decision, claim)
-        self._change(claim, "guest_define", {"spec": dump(spec)})
+        self._change(claim, "guest_define", {"spec": _said(spec)})
 
     def guest_start(self, claim: Claim) -> Job:
         """Start the guest."""
@@ -368,6 +368,13 @@ def _fits(untrusted_guest: dict[str, Any]) -> bool:
     except InvalidRequest:
         return False
     return True
+
+
+def _said(spec: GuestSpec) -> dict[str, Any]:
+    """Return a guest's description without what it leaves unsaid: the first agents do not know of it."""
+    plain = dump(spec)
+    nics = [{key: value for key, value in nic.items() if key != "also" or value} for nic in plain["nics"]]
+    return {**{key: value for key, value in plain.items() if key != "out_packets" or value}, "nics": nics}
 
 
 def _readable_guests(untrusted_inventory: dict[str, Any]) -> dict[str, Any]:

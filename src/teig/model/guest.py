@@ -53,8 +53,8 @@ class GuestState(StrEnum):
 
 
 @lru_cache(CARDS_KNOWN)
-def _check_nic(mac: str, bridge: str, address: str, gateway: str) -> None:
-    held(contract.nic, "nic", {"mac": mac, "bridge": bridge, "address": address, "gateway": gateway})
+def _check_nic(mac: str, bridge: str, address: str, gateway: str, also: tuple[str, ...]) -> None:
+    held(contract.nic, "nic", {"mac": mac, "bridge": bridge, "address": address, "gateway": gateway, "also": also})
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,20 @@ class Disk:
 
 @dataclass(frozen=True)
 class Nic:
-    """A guest's network card: MAC (in Xen's range, 00:16:3e), the host's bridge, IPv4 address with prefix, gateway."""
+    """A guest's network card: MAC (in Xen's range, 00:16:3e), the host's bridge, IPv4 address with prefix, gateway.
+
+    `also` are further addresses and networks, of IPv4 or IPv6, that lead to it.
+    """
 
     mac: str
     bridge: str
     address: str
     gateway: str
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse addresses that are none."""
-        _check_nic(self.mac, self.bridge, self.address, self.gateway)
+        _check_nic(self.mac, self.bridge, self.address, self.gateway, self.also)
 
     @property
     def ip(self) -> str:
@@ -100,7 +104,8 @@ class GuestSpec:
     `memory_mib` is both memory and maxmem. `share_cores` and `ceiling_cores` are the plan's, in cores; `weight` (1 to
     65535, and it counts for each vCPU) and `cap` (percent of one core, 0: none) are what they become for the scheduler.
     See xl.cfg(5), `cpu_weight` and `cap`. `disk_rate` is the limit for all its disks together, `out_kbit` and `in_kbit`
-    what each network card may send and receive, in kbit/s. With `own_cores` each vCPU has a CPU that no other domain
+    what each network card may send and receive, in kbit/s; `out_packets` the packets a second that it may send, 0: by
+    its rate (`teig.agent.contract.spec.packets`). With `own_cores` each vCPU has a CPU that no other domain
     is scheduled on.
     """
 
@@ -124,6 +129,7 @@ class GuestSpec:
     ssh_keys: tuple[str, ...] = ()
     on_crash: OnCrash = OnCrash.RESTART
     own_cores: bool = False
+    out_packets: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what Xen could not run."""

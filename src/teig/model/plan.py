@@ -23,8 +23,9 @@ class Plan:
     guaranteed, `ceiling_cores` the most it may use while nobody else wants it, both in cores. `disk_bytes` is the size
     of the first volume. `disk_rate` is what all of the guest's disks together may do and are guaranteed; `pool` what
     they must lie on. `out_kbit` and `in_kbit` are what it may send and receive over each network card, in kbit/s (1000
-    bits), and `addresses` the number of network cards with an address each. With `own_cores` no other domain is ever
-    scheduled on the guest's cores; its share is then all of them.
+    bits), `out_packets` how many packets a second it may send (0: one for each 500 bytes of `out_kbit`), and
+    `addresses` the number of network cards with an address each. With `own_cores` no other domain is ever scheduled on
+    the guest's cores; its share is then all of them.
     """
 
     name: str
@@ -39,11 +40,12 @@ class Plan:
     in_kbit: int
     addresses: int
     own_cores: bool = False
+    out_packets: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a plan that no host could keep."""
         check_name("plan", self.name)
-        for field in ("memory_mib", "vcpus", "out_kbit", "in_kbit"):
+        for field in ("memory_mib", "vcpus", "out_kbit", "in_kbit", "out_packets"):
             held(SPEC[field], field, getattr(self, field))
         self._want(
             LEAST_SHARE <= self.share_cores <= self.vcpus,

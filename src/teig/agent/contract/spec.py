@@ -25,6 +25,8 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _VERSION = re.compile(r"[\x20-\x7e]{0,128}", re.ASCII)
 MOST_DISKS = 8
 MOST_NICS = 4
+MOST_ALSO = 32
+"""Further addresses and networks of a network card."""
 MOST_KEYS = 64
 MOST_KEY, MOST_COMMENT = 4096, 512
 """Characters of an SSH public key in base64 (one of RSA with 16384 bits has some 2800), and of the comment behind it:
@@ -40,6 +42,8 @@ LEAST_IOPS, MOST_IOPS = 10, 10**9
 LEAST_BPS, MOST_BPS = 65536, 10**15
 """A disk's rates, at the least what a guest needs to boot."""
 LEAST_KBIT, MOST_KBIT = 100, 10**9
+LEAST_PACKETS, MOST_PACKETS = 100, 10**9
+"""Packets a second."""
 EXTENT_BYTES = 4 * 1024 * 1024
 
 
@@ -70,12 +74,16 @@ class DiskRate(NamedTuple):
 
 
 class Nic(NamedTuple):
-    """A guest's network card; `address` carries its prefix length."""
+    """A guest's network card; `address` carries its prefix length.
+
+    `also` are further addresses (a prefix length of 32 or 128) and networks of IPv4 or IPv6 that lead to it.
+    """
 
     mac: str
     bridge: str
     address: str
     gateway: str
+    also: tuple[str, ...] = ()
 
     @property
     def ip(self) -> str:
@@ -111,6 +119,7 @@ class Spec(NamedTuple):
     ssh_keys: tuple[str, ...]
     on_crash: str = "restart"
     own_cores: bool = False
+    out_packets: int = 0
 
 
 class ImageFile(NamedTuple):
@@ -200,6 +209,24 @@ def disk_rate(name: str, untrusted: Any) -> DiskRate:
     return DiskRate(**check({"read_iops": iops, "write_iops": iops, "read_bps": bps, "write_bps": bps}, untrusted))
 
 
+def further(name: str, untrusted: Any) -> str:
+    """Return an address or a network of IPv4 or IPv6 with its prefix length, written in the one usual way."""
+    try:
+        network = ipaddress.ip_network(untrusted) if isinstance(untrusted, str) else None
+    except ValueError:
+        network = None
+    if network is None or network.is_multicast or network.is_loopback or network.is_link_local or not network.prefixlen:
+        raise invalid(f"{name} is no network that can lead to a guest, such as 2001:db8:7::/64: {untrusted!r:.80}.")
+    if str(network) != untrusted:
+        raise invalid(f"{name}: write {untrusted!r:.80} as {network}.")
+    return str(network)
+
+
+def packets(spec: Spec) -> int:
+    """Return how many packets a second each card may send: by its rate one for each 500 bytes."""
+    return spec.out_packets or max(LEAST_PACKETS, spec.out_kbit // 4)
+
+
 def nic(name: str, untrusted: Any) -> Nic:
     """Return a network card whose gateway it can reach."""
     fields: dict[str, Check] = {
@@ -207,8 +234,9 @@ def nic(name: str, untrusted: Any) -> Nic:
         "bridge": bridge,
         "address": _text(re.compile(r"[0-9.]+/[0-9]+"), "an IPv4 address with its prefix length"),
         "gateway": _text(re.compile(r"[0-9.]+"), "an IPv4 address"),
+        "also": _list_of(further, 0, MOST_ALSO),
     }
-    card = Nic(**check(fields, untrusted))
+    card = Nic(**check(fields, {**Nic._field_defaults, **untrusted} if isinstance(untrusted, dict) else untrusted))
     try:
         gateway, address = ipaddress.IPv4Address(card.gateway), ipaddress.IPv4Interface(card.address)
     except ValueError as error:
@@ -281,6 +309,7 @@ SPEC: dict[str, Check] = {
     "ssh_keys": _list_of(ssh_key, 0, MOST_KEYS),
     "on_crash": one_of("restart", "stop"),
     "own_cores": _flag,
+    "out_packets": whole(0, MOST_PACKETS),
 }
 
 
@@ -320,7 +349,7 @@ def dump_spec(spec: Spec) -> dict[str, Any]:
     nested = {
         "disk_rate": spec.disk_rate._asdict(),
         "disks": [{"index": disk.number, "size_bytes": disk.size_bytes} for disk in spec.disks],
-        "nics": [nic._asdict() for nic in spec.nics],
+        "nics": [{**nic._asdict(), "also": list(nic.also)} for nic in spec.nics],
     }
     return {**spec._asdict(), **nested, "ssh_keys": list(spec.ssh_keys)}
 
