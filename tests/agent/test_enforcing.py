@@ -8,7 +8,7 @@ import pytest
 
 from teig.agent.guests import guests as module
 from teig.agent.host.state import State, write_json
-from teig.agent.network import shaping
+from teig.agent.network.cards import Cards, Seen
 from teig.agent.xen.hypervisor import Domain
 from tests.agent.conftest import Making
 from tests.agent.given import GUEST, spec
@@ -50,8 +50,8 @@ def test_a_running_guest_has_no_balloon_after_a_resize_up_either(
     asked: list[list[str]] = []
     monkeypatch.setattr(module, "must", lambda argv, *_: asked.append(argv))
     monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
-    monkeypatch.setattr(shaping, "hold", lambda *_: None)
-    monkeypatch.setattr(shaping, "received", dict)
+    monkeypatch.setattr(Cards, "hold", lambda *_: None)
+    monkeypatch.setattr(Cards, "seen", lambda _: Seen({}, {}))
     agent.enforce(GUEST, 1)
     assert asked == ([] if maxmem_mib == 96 else [["xl", "mem-max", "5", "96"]])
 
@@ -65,7 +65,7 @@ def test_one_that_somebody_else_has_started_keeps_the_memory_that_it_has(
     asked: list[list[str]] = []
     monkeypatch.setattr(module, "must", lambda argv, *_: asked.append(argv))
     monkeypatch.setattr(vars(agent)["_limits"], "hold", lambda *_: None)
-    monkeypatch.setattr(shaping, "hold", lambda *_: None)
-    monkeypatch.setattr(shaping, "received", dict)
+    monkeypatch.setattr(Cards, "hold", lambda *_: None)
+    monkeypatch.setattr(Cards, "seen", lambda _: Seen({}, {}))
     agent.enforce(GUEST, 1)
     assert asked == []

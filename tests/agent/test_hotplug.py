@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from teig.agent.xen.hotplug import BLOCK, SCRIPTS, VIF_BRIDGE
+from tests.agent.given import GUEST
 
 BACKENDS = "local/domain/0/backend"
 READ = """#!/bin/sh
@@ -22,6 +23,7 @@ IP = """#!/bin/sh
 echo "$*" >>"$STORE/said"
 case "$*" in *$REFUSED*) echo "it may not"; exit 1 ;; esac
 """
+LIMITS = IP.replace('"$*" >>', '"limits $*" >>')
 
 
 class Dom0:
@@ -37,6 +39,10 @@ class Dom0:
             program.parent.mkdir(exist_ok=True)
             program.write_text(text)
             program.chmod(0o755)
+        limits = folder / "scripts/teig-vif-limits"
+        limits.parent.mkdir()
+        limits.write_text(LIMITS)
+        limits.chmod(0o755)
         (self.sys / "devices").mkdir(parents=True)
         self.mounts("21 23 0:18 / /proc rw,relatime shared:5 - proc proc rw")
         for name in ("xenbr0/bridge", "vif7.0"):
@@ -69,7 +75,7 @@ class Dom0:
             (entry / "physical_device").write_text(f"{self.number}\n")
         return path
 
-    def begin(self, script: str, path: str, *arguments: str, refused: str = "-") -> subprocess.Popen[str]:
+    def begin(self, script: str, path: str, *arguments: str, refused: str = "nothing") -> subprocess.Popen[str]:
         text = SCRIPTS[script]
         for real, ours in {
             "/proc/self/mountinfo": self.folder / "mounts",
@@ -84,7 +90,7 @@ class Dom0:
         argv = ["dash", "-c", text, script, *arguments]
         return subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def run(self, script: str, path: str, *arguments: str, refused: str = "-") -> tuple[bool, str]:
+    def run(self, script: str, path: str, *arguments: str, refused: str = "nothing") -> tuple[bool, str]:
         """Run a script; return whether it has connected the device, and what it said to xl."""
         running = self.begin(script, path, *arguments, refused=refused)
         running.communicate(timeout=60)
@@ -197,16 +203,21 @@ def test_there_is_nothing_to_do_at_a_device_s_end(dom0: Dom0, script: str) -> No
 def card(dom0: Dom0, bridge: str = "xenbr0") -> str:
     path = f"{BACKENDS}/vif/7/0"
     dom0.put(f"{path}/bridge", bridge)
+    dom0.put("local/domain/7/vm", f"/vm/{GUEST}")
     return path
 
 
 def test_a_card_joins_its_bridge(dom0: Dom0) -> None:
     assert dom0.run(VIF_BRIDGE, card(dom0), "online", "type_if=vif") == (True, "")
-    assert dom0.read("said") == "link set dev vif7.0 address fe:ff:ff:ff:ff:ff mtu 1500 master xenbr0 up"
+    assert (dom0.read("said") or "").splitlines() == [
+        "link set dev vif7.0 address fe:ff:ff:ff:ff:ff mtu 1500 master xenbr0",
+        f"limits vif7.0 /var/lib/teig/guests/{GUEST}/nic0",
+        "link set dev vif7.0 up",
+    ]
     assert dom0.read("local/domain/7/device/vif/0/mtu") == "1500"
 
 
-@pytest.mark.parametrize(("refused", "given"), [("address", True), ("mtu", True), ("master", False)])
+@pytest.mark.parametrize(("refused", "given"), [("address", True), ("mtu", True), ("master", False), ("nic0", False)])
 def test_a_card_that_cannot_have_all_joins_its_bridge_nevertheless(dom0: Dom0, refused: str, given: bool) -> None:
     connected, said = dom0.run(VIF_BRIDGE, card(dom0), "online", refused=refused)
     assert (connected, "it may not" in said) == (given, not given)
@@ -218,11 +229,12 @@ def test_a_bridge_that_is_none(dom0: Dom0) -> None:
 
 def test_an_administrator_s_hooks_are_run_by_xen_s_own_script(dom0: Dom0) -> None:
     hook, xens = dom0.folder / "scripts/vif-post.d/filter.hook", dom0.folder / "scripts/vif-bridge"
-    hook.parent.mkdir(parents=True)
+    hook.parent.mkdir()
     hook.touch(0o755)
-    xens.write_text('#!/bin/sh\necho "$@" >"$STORE/xens"\n')
+    xens.write_text('#!/bin/sh\necho "xens $*" >>"$STORE/said"\n')
     xens.chmod(0o755)
     path = card(dom0)
     running = dom0.begin(VIF_BRIDGE, path, "online", "type_if=vif")
     running.communicate(timeout=60)
-    assert (dom0.read("xens"), dom0.read("said")) == ("online type_if=vif", None)
+    limited = f"limits vif7.0 /var/lib/teig/guests/{GUEST}/nic0"
+    assert (dom0.read("said") or "").splitlines() == [limited, "xens online type_if=vif", limited]

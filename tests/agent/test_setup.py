@@ -45,6 +45,7 @@ def _lines(root: Path) -> list[str]:
 
 
 SCRIPTS = Path("etc/xen/scripts")
+OURS = ["teig-block", "teig-filter.nft", "teig-vif-bridge", "teig-vif-limits"]
 
 
 def _names(folder: Path) -> list[str]:
@@ -63,7 +64,7 @@ def test_installing_twice_changes_nothing(root: Path, packed: Path) -> None:
     assert (root / "var/lib/teig").stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in (root / UNITS).iterdir()) == [GUESTS, KEEPER]
     assert f"ExecStart=/usr/bin/python3 -I /{setup.AGENT} keeper\n" in (root / UNITS / KEEPER).read_text()
-    assert _names(root / SCRIPTS) == ["teig-block", "teig-vif-bridge"]
+    assert _names(root / SCRIPTS) == OURS
     assert {path.stat().st_mode & 0o777 for path in (root / SCRIPTS).iterdir()} == {0o755}
 
 
@@ -125,7 +126,7 @@ def test_uninstalling(root: Path, packed: Path) -> None:
     assert not uninstalled(json.dumps(setup.uninstall(root)))
     assert _lines(root) == ["# mine", OTHER]
     assert not (root / "usr/local/lib/teig").exists()
-    assert _names(root / SCRIPTS) == ["teig-block", "teig-vif-bridge"]  # for the guest's next reboot
+    assert _names(root / SCRIPTS) == OURS  # for the guest's next reboot
     assert list((root / UNITS).iterdir()) == []
     assert guest.exists()
     shutil.rmtree(guest)

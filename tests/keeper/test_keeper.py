@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from teig.agent.contract.failure import Failure
-from teig.agent.contract.spec import parse_spec
 from teig.agent.host import boot
 from teig.agent.host.state import locked
 from teig.agent.keeper import keeper
 from teig.agent.keeper.keeper import Keeper
-from teig.agent.network import shaping
+from teig.agent.network import cards, shaping
+from teig.agent.network.cards import Cards, Seen
 from teig.agent.xen import processor
 from teig.agent.xen.hypervisor import Changes, Share, boottime
-from tests.agent.given import GUEST, spec
+from tests.agent.given import GUEST
 from tests.agent.processors import domain
 from tests.keeper.given import Host
 
@@ -27,7 +27,7 @@ OTHER = "11111111-2222-4333-8444-555555555555"
 
 @pytest.fixture
 def keeping(host: Host, monkeypatch: pytest.MonkeyPatch) -> Keeper:
-    monkeypatch.setattr(shaping, "received", dict)
+    monkeypatch.setattr(Cards, "seen", lambda _: Seen({}, {}))
     (host.root / "run").mkdir()
     return Keeper(host.state, host.xen, host.limits, host.root / "run", "v1")  # type: ignore[arg-type]
 
@@ -126,13 +126,13 @@ def test_a_guest_whose_cards_cannot_be_set_keeps_no_other_from_its_own(
 ) -> None:
     seen: list[int] = []
 
-    def hold(_: object, domid: int, __: object) -> list[str]:
+    def hold(_: object, __: object, domid: int, ___: object) -> list[str]:
         seen.append(domid)
         if domid == 7:
             raise RuntimeError("tc is gone")
         return []
 
-    monkeypatch.setattr(shaping, "hold", hold)
+    monkeypatch.setattr(Cards, "hold", hold)
     host.define(id=OTHER)
     host.run(7)
     host.run(8, guest=OTHER)
@@ -140,43 +140,24 @@ def test_a_guest_whose_cards_cannot_be_set_keeps_no_other_from_its_own(
     assert seen == [7, 8]
 
 
-def test_a_card_that_cannot_be_set_keeps_no_other_of_its_guest_from_its_limit(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    limited: list[str] = []
-
-    def must(argv: list[str], _: str) -> str:
-        if "vif7.0" in argv:
-            raise Failure("host", "tc failed: Operation not supported")
-        limited.append(argv[4])
-        return ""
-
-    for card in ("vif7.0", "vif7.1"):
-        (tmp_path / card).mkdir()
-    monkeypatch.setattr(shaping, "NET", tmp_path)
-    monkeypatch.setattr(shaping, "must", must)
-    with pytest.raises(Failure, match="Operation not supported"):
-        shaping.hold(parse_spec(spec()), 7, {})
-    assert limited == ["vif7.1"]
-
-
-def test_cards_that_come_after_their_domain_are_held_when_they_connect(
+def test_cards_that_come_after_their_domain_are_held_as_soon_as_they_are_there(
     host: Host, keeping: Keeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ran: list[str] = []
-    net = tmp_path / "net"
-    net.mkdir()
-    monkeypatch.setattr(shaping, "NET", net)
-    monkeypatch.setattr(shaping, "must", lambda argv, _: ran.append(argv[4]))
+    held: list[int] = []
+
+    def hold(_: object, __: object, domid: int, ___: object) -> list[str]:
+        held.append(domid)
+        return []
+
+    monkeypatch.setattr(cards, "NET", tmp_path / "net")
+    monkeypatch.setattr(Cards, "hold", hold)
     host.run(7)
-    keeping.reconcile()  # the domain is there, and its network card is not
-    assert ran == []
-    (net / "vif7.0").mkdir()
-    vif = STATE.replace("/vbd/", "/vif/")
-    host.xen.store[vif] = "4"
-    keeping.notice(changed(vif))
-    keeping.catch_up()
-    assert ran == ["vif7.0"]
+    keeping.reconcile()  # the domain is there, and its network cards are not
+    for number in (0, 1):
+        (tmp_path / f"net/vif7.{number}").mkdir(parents=True)
+    keeping.reconcile()
+    keeping.reconcile()
+    assert held == [7, 7]
 
 
 @pytest.mark.parametrize("damage", [b"{", b"[]", b'{"id": 1}', b"\xff\x00", b"1e999"])
@@ -293,9 +274,6 @@ def test_token_buckets() -> None:
     theirs = '{"kind":"hfsc","handle":"1:","dev":"eth1","root":true,"refcnt":2,"options":{default 10 }}'  # iproute2 6.1
     assert shaping.parse_qdiscs(f"[{theirs},{json.dumps(row)},{theirs}]".replace(": ", ":")) == {"vif7.0": 5000000}
     assert shaping.parse_qdiscs("") == shaping.parse_qdiscs("[]") == {}
-    argv = shaping.replace_argv("vif7.0", 40000)
-    assert argv[:8] == ["tc", "qdisc", "replace", "dev", "vif7.0", "root", "tbf", "rate"]
-    assert argv[8] == "40000kbit"
 
 
 def test_guests_start_in_the_order_they_were_wanted_in(host: Host) -> None:

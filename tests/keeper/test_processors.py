@@ -11,7 +11,7 @@ from teig.agent.host.state import locked
 from teig.agent.keeper import processors
 from teig.agent.keeper.keeper import Keeper, record
 from teig.agent.keeper.processors import ABANDONED_S, Processors
-from teig.agent.network import shaping
+from teig.agent.network.cards import Cards, Seen
 from teig.agent.xen import cpupools, daemons, own_cores
 from teig.agent.xen.hypervisor import Share
 from tests.agent.given import GUEST
@@ -29,7 +29,7 @@ def xen(host: Host, monkeypatch: pytest.MonkeyPatch) -> CpuPools:
     for module in (cpupools, own_cores, processors):
         monkeypatch.setattr(module, "must", host.xen.xl)
     monkeypatch.setattr(cpupools, "run", host.xen.xl)
-    monkeypatch.setattr(shaping, "received", dict)
+    monkeypatch.setattr(Cards, "seen", lambda _: Seen({}, {}))
     (host.root / "run").mkdir()
     return host.xen
 

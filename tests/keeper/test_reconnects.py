@@ -13,7 +13,7 @@ from teig.agent.keeper import keeper as keeper_module
 from teig.agent.keeper import pauses
 from teig.agent.keeper.keeper import Keeper
 from teig.agent.keeper.reconnects import BURST_S, MOST_AT_ONCE_S, PART
-from teig.agent.network import shaping
+from teig.agent.network.cards import Cards, Seen
 from teig.agent.xen.hypervisor import Changes
 from tests.agent.given import GUEST
 from tests.keeper import given
@@ -95,7 +95,7 @@ def reconnect(guest: Guest) -> list[str]:
 @pytest.fixture
 def run(host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[[Guest], Keeper]:
     """Have the keeper follow a guest for ten minutes."""
-    monkeypatch.setattr(shaping, "received", dict)
+    monkeypatch.setattr(Cards, "seen", lambda _: Seen({}, {}))
     (host.root / "run").mkdir()
 
     def follow(guest: Guest) -> Keeper:

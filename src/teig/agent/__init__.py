@@ -12,7 +12,9 @@
                 pools      volume groups, their health pool_bench   what their disks can do
                 seed       first-boot data for cloud-init
                 ownership  which volume is a guest's own, among copies
-    network/    shaping    what guests may receive     neighbours   Domain-0's table of them
+    network/    cards      what each may do, and how it is held to that
+                filtering  the frames that guests may send (nftables)
+                shaping    what guests may receive     neighbours   Domain-0's table of them
     xen/        hypervisor Xen, read through its own Python bindings
                 credit2    that scheduler's figures    processor    weights and caps
                 own_cores  cpupools                    backends     xenstore's devices and their kernel threads
@@ -20,6 +22,7 @@
                 hotplug    scripts that xl connects disks and cards with
     keeper/     keeper     teig-keeper, the service    limits       disk rates, held and read
                 control_groups  the kernel's groups and io.max
+                filter_guard  makes the filter anew when others have flushed it
     host/       facts      what the host is and has    boot         starting guests after a boot
                 services   the two systemd units       setup        installing and removing the agent
                 state      files, locks and fences     process      starting programs

@@ -31,7 +31,8 @@ from teig.agent.host.process import Done, must, run
 from teig.agent.host.state import GOING_DOWN, LOCK_WAIT_S, State, outlives, read_json, sync_dir, write_json, write_whole
 from teig.agent.keeper import keeper, pauses
 from teig.agent.keeper.limits import Limits, Threads
-from teig.agent.network import neighbours, shaping
+from teig.agent.network import cards, neighbours
+from teig.agent.network.cards import Cards
 from teig.agent.xen import daemons, own_cores, processor
 from teig.agent.xen.hypervisor import Domain, Hypervisor, Share
 from teig.agent.xen.xlcfg import render
@@ -55,6 +56,7 @@ class Guests:
         self._xen = hypervisor
         self._disks = disks
         self._limits = Limits(hypervisor)
+        self._cards = Cards(state, hypervisor)
 
     def spec(self, guest: str) -> Spec:
         """Return a defined guest's description; NotFound where it is not defined."""
@@ -144,7 +146,7 @@ class Guests:
                 lambda: self._enforce_memory(spec, domain),
                 lambda: processor.hold(self._xen, spec, domain, self._xen.shares([domid]).get(domid)),
                 lambda: self._limits.hold(spec, domid),
-                lambda: shaping.hold(spec, domid, shaping.received()),
+                lambda: self._cards.hold(spec, domid, self._cards.seen()),
             )
         return {}
 
@@ -226,6 +228,7 @@ class Guests:
             raise no_memory(spec, free)
         pool = own_cores.give(self._xen, spec, self._state)
         neighbours.forget(spec.nics)
+        cards.write(folder, spec)
         marker.touch(mode=0o600)
         write_json(folder / STARTED, {"spec": dump_spec(spec), "at": time.clock_gettime(time.CLOCK_BOOTTIME)})
         try:

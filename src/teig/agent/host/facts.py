@@ -22,7 +22,7 @@ from teig.agent.network.shaping import NET
 from teig.agent.xen import cpupools
 from teig.agent.xen.hypervisor import Domain, Hypervisor
 
-PROGRAMS = ("xl", "lvm", "lvcreate", "lvremove", "vgs", "ip", "tc")
+PROGRAMS = ("xl", "lvm", "lvcreate", "lvremove", "vgs", "ip", "tc", "bridge", "nft")
 _XL_CONF = Path("/etc/xen/xl.conf")
 
 

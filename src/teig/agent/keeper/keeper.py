@@ -24,11 +24,12 @@ from typing import Any, NamedTuple, Optional
 from teig.agent.contract.spec import Spec, parse_spec
 from teig.agent.host.state import State, locked, make_private, read_json, write_json
 from teig.agent.keeper.allowance import Allowance
+from teig.agent.keeper.filter_guard import FilterGuard
 from teig.agent.keeper.limits import Held, Limits, Threads
 from teig.agent.keeper.pauses import RUN
 from teig.agent.keeper.processors import Processors
 from teig.agent.keeper.reconnects import CHANGE_S, MOST_AT_ONCE_S, MOST_FIRST_S, PART, Reconnects
-from teig.agent.network import shaping
+from teig.agent.network.cards import Cards, Seen, has_all
 from teig.agent.xen import backends, processor
 from teig.agent.xen.backends import Device
 from teig.agent.xen.hypervisor import Changes, Domain, Hypervisor, boottime
@@ -94,7 +95,7 @@ class Keeper:
         self._first_s: dict[int, float] = {}
         self._left: set[Device] = set()
         self._anew: set[Device] = set()
-        self._unshaped: set[int] = set()
+        self._cards = Cards(state, xen, folder)
         self._shaped: set[int] = set()
         self._cards_due = 0.0
         self._reconciled = 0.0
@@ -111,6 +112,7 @@ class Keeper:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             try:
                 self._reconnects.restore(record(self._folder).get("used"))
+                FilterGuard(self._state, self._folder).start()
                 while True:
                     with self._telling("xenstore"):
                         self._follow()
@@ -172,8 +174,6 @@ class Keeper:
             self._seen.add(device)
         if served:
             self._left.discard(device)
-        if kind == "vif" and served and domid not in self._shaped:
-            self._unshaped.add(domid)
         # Two changes can be a whole reconnect: its thread has begun since the first of them, and may have gone again.
         if served or count > 1 or self._changes[domid] >= _MANY_CHANGES:
             known = self._hurried.get(domid, _Hurried(None, boottime(), 0.0))
@@ -193,7 +193,6 @@ class Keeper:
                     settled |= {domid} if self._settle(*ours[domid], threads) else set()
         for domid in settled:
             del self._hurried[domid]
-            self._unshaped.discard(domid)
         if settled:
             self._write()
         return bool(settled)
@@ -205,9 +204,6 @@ class Keeper:
         """
         with self._telling(spec.name):
             held = self._enforce(domain, spec, threads)
-            if domain.domid in self._unshaped:
-                self._unshaped.discard(domain.domid)
-                self._did(spec, domain, shaping.hold(spec, domain.domid, {}))
             return held.settled or self._reconnects.is_paused(domain)
         return False
 
@@ -340,11 +336,11 @@ class Keeper:
         if now < self._cards_due and {domain.domid for domain, _ in running} <= self._shaped:
             return
         # One whose cards are still to come is not done with: they are seen to when they connect, or the next time.
-        whole = {domain.domid for domain, spec in running if shaping.has_all(spec, domain.domid)}
-        rates = shaping.received() if running else {}
+        whole = {domain.domid for domain, spec in running if has_all(spec, domain.domid)}
+        seen = self._cards.seen() if running else Seen({}, {})
         for domain, spec in running:
             with self._telling(f"the network cards of {spec.name}"):
-                self._did(spec, domain, shaping.hold(spec, domain.domid, rates))
+                self._did(spec, domain, self._cards.hold(spec, domain.domid, seen))
         self._shaped = whole
         self._cards_due = now + CARDS_S
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from teig.agent.host.state import write_whole
+from teig.agent.host.state import DEFAULT_ROOT, write_whole
+from teig.agent.network import cards, filtering
 
 FOLDER: Final = "/etc/xen/scripts"
 BLOCK: Final = f"{FOLDER}/teig-block"
@@ -95,33 +96,53 @@ xenstore-write "$XENBUS_PATH/physical-device" "$number" "$XENBUS_PATH/physical-d
 _VIF_BRIDGE: Final = (
     _BEGIN % "a guest's network card"
     + f"""\
+own=${{XENBUS_PATH##*/vif/}}
+limit() {{  # before it is up: no frame passes unfiltered
+    said=$({cards.SCRIPT_PATH} "$vif" "{DEFAULT_ROOT}/guests/${{vm##*/}}/nic${{own#*/}}" 2>&1) || fail "$said"
+}}
+if [ "$1" = online ]; then
+    found=$(xenstore-read "/local/domain/${{own%/*}}/vm" "$XENBUS_PATH/bridge") ||
+        fail "xenstore does not say whose it is, and which bridge it is for."
+    {{ read -r vm; read -r bridge; }} <<END
+$found
+END
+fi
 for hook in {FOLDER}/vif-post.d/*.hook; do  # an administrator's own: Xen's script knows how to run them
-    [ ! -x "$hook" ] || exec {FOLDER}/vif-bridge "$@"
+    [ -x "$hook" ] || continue
+    [ "$1" != online ] || limit
+    {FOLDER}/vif-bridge "$@" || exit 1
+    [ "$1" != online ] || limit  # once more: now it is a port of its bridge, and can be locked
+    exit 0
 done
 """
     + """\
 [ "$1" = online ] || exit 0
-bridge=$(xenstore-read "$XENBUS_PATH/bridge") || fail "xenstore does not say which bridge it is for."
 [ -d "/sys/class/net/$bridge/bridge" ] || fail "There is no bridge $bridge."
 read -r mtu <"/sys/class/net/$bridge/mtu" || fail "Bridge $bridge is gone."
 change() {
     said=$(ip link set dev "$vif" "$@" 2>&1)
 }
 # The largest address that is no multicast: a bridge takes the smallest of its ports for its own.
-change address fe:ff:ff:ff:ff:ff mtu "$mtu" master "$bridge" up || {
+change address fe:ff:ff:ff:ff:ff mtu "$mtu" master "$bridge" || {
     change down  # somebody has taken it up already; or it cannot have such an address or MTU, and does without
     ip address flush dev "$vif"
     change address fe:ff:ff:ff:ff:ff
     change mtu "$mtu"
-    change master "$bridge" up
+    change master "$bridge"
 } || fail "$vif cannot join bridge $bridge: $said"
+limit
+change up || fail "$vif cannot be taken up: $said"
 read -r mtu <"/sys/class/net/$vif/mtu" || fail "$vif is gone."
-own=${XENBUS_PATH##*/vif/}
 xenstore-write "/local/domain/${own%/*}/device/vif/${own#*/}/mtu" "$mtu" "$XENBUS_PATH/hotplug-status" connected ||
     fail "xenstore could not be written."
 """
 )
-SCRIPTS: Final = {BLOCK: _BLOCK, VIF_BRIDGE: _VIF_BRIDGE}
+SCRIPTS: Final = {
+    BLOCK: _BLOCK,
+    VIF_BRIDGE: _VIF_BRIDGE,
+    cards.SCRIPT_PATH: cards.SCRIPT,
+    cards.TABLE_PATH: filtering.TABLE,
+}
 """The text of each, by its path."""
 
 

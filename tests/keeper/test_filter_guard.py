@@ -1,0 +1,107 @@
+"""Keeping the filter: when cards are taken down, and what the kernel says. test_lab_cards has real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from teig.agent.contract.failure import Failure
+from teig.agent.host.state import State
+from teig.agent.keeper import filter_guard
+from teig.agent.keeper.filter_guard import FilterGuard, messages
+from teig.agent.network import filtering
+from teig.agent.network.cards import Cards
+from tests.keeper.given import Xen
+
+ADDED = (
+    "540000000c0a000400000000032d000007000004090001007465696700000000090002006d616373000000002800030024000100"
+    "200001001c000100766966312e300000000000000000000000163e0000010000"
+)
+THEIRS = "3c000000000a0000010000000d2d0000010000060b000100746865697273000008000300000000000c00040000000000000000020800020000000000"
+"""Of Linux 6.18: an element that was added to ours, and a table of others."""
+
+
+class Nftables:
+    """The table as nft shows it, whether it can be made, and what was done."""
+
+    def __init__(self) -> None:
+        self.table = "whole"
+        self.refused: list[str] = []
+        self.broken = False
+        self.did: list[str] = []
+
+    def renew(self) -> list[str]:
+        if self.broken:
+            raise Failure("host", "nft failed: out of memory")
+        self.did.append("made")
+        self.table = "whole"
+        return self.refused
+
+    def must(self, argv: list[str], _: str) -> str:
+        self.did.append(argv[-1])
+        return ""
+
+
+@pytest.fixture
+def nftables(monkeypatch: pytest.MonkeyPatch) -> Nftables:
+    found = Nftables()
+    monkeypatch.setattr(filtering, "whole_table", lambda: found.table)
+    monkeypatch.setattr(filter_guard, "must", found.must)
+    monkeypatch.setattr(Cards, "renew", lambda _: found.renew())
+    return found
+
+
+@pytest.fixture
+def guard(nftables: Nftables, tmp_path: Path) -> FilterGuard:
+    guard = FilterGuard(State(tmp_path), tmp_path, Xen())  # type: ignore[arg-type]
+    guard.check()
+    nftables.did.clear()
+    return guard
+
+
+def test_a_keeper_that_begins_takes_cards_up_that_another_may_have_left_down(
+    nftables: Nftables, tmp_path: Path
+) -> None:
+    FilterGuard(State(tmp_path), tmp_path, Xen()).check()  # type: ignore[arg-type]
+    assert nftables.did == ["made", "up"]
+
+
+def test_where_there_is_no_table_at_the_beginning_all_cards_are_down_first(nftables: Nftables, tmp_path: Path) -> None:
+    nftables.table = ""
+    FilterGuard(State(tmp_path), tmp_path, Xen()).check()  # type: ignore[arg-type]
+    assert nftables.did == ["down", "made", "up"]
+
+
+def test_what_is_as_it_was_is_made_anew_under_traffic(nftables: Nftables, guard: FilterGuard) -> None:
+    guard.check()
+    assert nftables.did == ["made"]
+
+
+@pytest.mark.parametrize("table", ["", "without a rule"])
+def test_what_is_not_as_it_was_stops_all_cards_until_it_is_whole(
+    nftables: Nftables, guard: FilterGuard, table: str
+) -> None:
+    nftables.table, nftables.broken = table, True
+    for _ in range(2):
+        with pytest.raises(Failure, match="out of memory"):
+            guard.check()
+    assert set(nftables.did) == {"down"}
+    nftables.broken = False
+    nftables.did.clear()
+    guard.check()
+    assert nftables.did == ["down", "made", "up"]
+
+
+def test_a_card_that_nft_refuses_is_told_once(
+    nftables: Nftables, guard: FilterGuard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nftables.refused = ["vif7.0"]
+    for _ in range(2):
+        guard.check()
+    assert capsys.readouterr().err.count("nothing passes of vif7.0") == 1
+
+
+def test_messages_of_the_kernel() -> None:
+    assert list(messages(bytes.fromhex(ADDED + THEIRS))) == [(12, 7), (0, 1)]
+    assert list(messages(b"")) == list(messages(b"\x00" * 40)) == list(messages(b"\xff" * 40)) == []
