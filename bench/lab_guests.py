@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -102,8 +102,10 @@ class Bench:
         memory_mib: int = 96,
         kind: GuestType = GuestType.PV,
         disks_mib: tuple[int, ...] = (64,),
+        before: Callable[[GuestSpec], None] | None = None,
+        **changes: Any,
     ) -> GuestSpec:
-        """Make a guest and wait until it answers."""
+        """Make a guest and wait until it answers; `before` is called before its start, `changes` are of its spec."""
         number = next(self.numbers)
         spec = GuestSpec(
             id=GuestId(str(uuid.uuid4())), name=f"b{number}", type=kind, plan="bench", site="lab",
@@ -112,12 +114,15 @@ class Bench:
             disks=tuple(Disk(index, mib << 20) for index, mib in enumerate(disks_mib)),
             nics=(Nic(f"00:16:3e:02:00:{number:02x}", "xenbr0", f"10.77.18.{number}/16", "10.77.0.1"),),
         )  # fmt: skip
+        spec = dataclasses.replace(spec, **changes)
         claim, decision = Claim(spec.id, 1), PlacementDecision(_SEAL, spec.id, HOST, "lab")
         self.host.image_put(decision, self.image, self.folder)
         for disk in spec.disks:
             self.host.volume_create(claim, decision, disk)
         self.host.volume_write_image(claim, decision, spec.disks[0], spec.image)
         self.host.guest_define(claim, decision, spec)
+        if before:
+            before(spec)
         self.host.guest_start(claim)
         self.ready(spec)
         return spec
