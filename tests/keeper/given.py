@@ -55,6 +55,13 @@ class Xen(CpuPools):
     def read(self, path: str) -> str | None:
         return super().read(path) or self.store.get(path)
 
+    def set_rate(self, domid: int, number: int, rate: str) -> bool:
+        path = f"/local/domain/0/backend/vif/{domid}/{number}/rate"
+        if self.store.get(path) in (None, rate):
+            return False
+        self.store[path] = rate
+        return True
+
     def below(self, path: str) -> list[str]:
         return sorted({key[len(path) + 1 :].split("/")[0] for key in self.store if key.startswith(f"{path}/")})
 

@@ -130,6 +130,14 @@ def test_after_another_rate_only_the_cards_are_set_and_after_other_addresses_the
     assert (dom0.ran, dom0.made) == (["vif7.0", "vif7.1", "vif7.1"], [("vif7.0", "vif7.1")])
 
 
+def test_what_netback_lets_a_card_send_follows_its_guest_s_files(dom0: Dom0) -> None:
+    found, path = held(dom0), "/local/domain/0/backend/vif/7/0/rate"
+    dom0.xen.store[path] = "312500,50000"
+    assert found.hold(SPEC, 7, found.seen()) == []
+    found.hold(SPEC._replace(out_kbit=2000), 7, found.seen())
+    assert dom0.xen.store == {"/local/domain/7/vm": f"/vm/{GUEST}", path: f"{2000 * 125 // 20},50000"}
+
+
 def test_the_filter_has_the_cards_of_guests_alone(dom0: Dom0) -> None:
     found = held(dom0)
     others = {"vif8.0": "", "vif9.0": "/vm/11111111-2222-4333-8444-555555555555", "vif10.0": "/vm/../.."}

@@ -37,6 +37,8 @@ BROADCASTS: Final = 100
 _LOCK_WAIT_S = 30.0
 _SLACK = 100
 """The policer of bytes has one part in so many more than netback, which holds back what this would drop."""
+_INTERVAL_US = 50000
+"""In which netback lets a queue send its part of `rate=`, as xl has it (libxlu_vif.c, DEFAULT_INTERVAL)."""
 _CREDIT_BYTES = 131072
 """What netback lets a queue send at once, if that is more than its rate in 50 ms (netback.c, tx_add_credit)."""
 _FIRST_NUMBER = 0x7E000000
@@ -117,6 +119,8 @@ class Cards:
         did, failed = {}, []
         for number, nic in enumerate(spec.nics):
             card = f"vif{domid}.{number}"
+            if self._xen.set_rate(domid, number, f"{bytes_per_second(spec.out_kbit) // 20},{_INTERVAL_US}"):
+                did[card] = f"{card} may send {spec.out_kbit} kbit/s"
             anew = not changed.isdisjoint({f"nic{number}.limits", f"nic{number}.nft"})
             if not (NET / card).exists() or (not anew and self._is_held(card, spec, _limits(spec, nic), seen)):
                 continue

@@ -13,11 +13,13 @@ ICMPv6 message, and the one option that may follow it bytes 24 to 31.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Union
 
+from teig.agent.contract.failure import Failure
 from teig.agent.contract.spec import Nic
 from teig.agent.host.process import must, run
 from teig.agent.host.state import write_whole
@@ -197,4 +199,5 @@ def _is_sound(new: Path, card: str, text: str) -> bool:
 
 def remove() -> None:
     """Remove the table, where there is one."""
-    run(["nft", "delete", "table", *NAME.split()])
+    with contextlib.suppress(Failure):  # there is no nft
+        run(["nft", "delete", "table", *NAME.split()])

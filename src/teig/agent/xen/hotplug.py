@@ -155,6 +155,8 @@ def install(root: Path) -> None:
 
 
 def uninstall(root: Path) -> None:
-    """Remove the scripts: no guest is left that names them."""
+    """Remove the scripts and the filter: no guest is left that needs them."""
     for name in SCRIPTS:
         (root / name[1:]).unlink(missing_ok=True)
+    if root == Path("/"):
+        filtering.remove()

@@ -132,6 +132,17 @@ class Hypervisor:
         """Return the names below a path in xenstore, none where it is not there."""
         return [*(self.xs.ls("", path) or [])]
 
+    def set_rate(self, domid: int, number: int, rate: str) -> bool:
+        """Have netback hold a network card to a rate, `BYTES,MICROSECONDS`; return whether it was another.
+
+        It watches that key (linux, drivers/net/xen-netback/xenbus.c, xen_net_rate_changed).
+        """
+        path = f"/local/domain/0/backend/vif/{domid}/{number}/rate"
+        if self.read(path) in (None, rate):  # it has no such card, or none any more
+            return False
+        self.xs.write("", path, rate)
+        return True
+
     def watch(self, paths: Sequence[str]) -> Watch:
         """Be told of changes below some paths of xenstore, over a connection that does nothing else."""
         self._open()
