@@ -29,6 +29,7 @@ DETAIL = {
     "nics": [{"mac": "00:16:3e:00:00:01", "bridge": "xenbr0", "address": "10.77.16.0/16", "gateway": "10.77.0.1"}],
     "domid": 3, "on_crash": "restart", "ssh_user": None, "ready_port": 80, "operation": None,
     "attention": None, "seen_at": 1.0, "live_now": True, "answers": True, "held": "", "todo": None,
+    "dom0_time": {"disks_s": 1.2, "sends_s": 30.04, "receives_s": 0.0},
 }  # fmt: skip
 RATE = {"read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608}
 PLAN = {

@@ -55,6 +55,16 @@ def test_guest_show_puts_entitled_set_and_read_back_side_by_side(teig: Teig, ser
     assert "Drift: weight should be 256, the host is set to 256, Xen says 512." in shown
 
 
+def test_guest_show_says_how_long_domain_0_has_worked_for_it_where_that_is_counted(
+    teig: Teig, server: FakeServer
+) -> None:
+    server.things |= {"/guests/web": DETAIL, "/guests/uncounted": {**DETAIL, "dom0_time": None}}
+    shown = teig("guest", "show", "web").stdout
+    assert "1.2 s for its disks, 30.0 s for what it sends, 0.0 s for what it receives" in shown
+    assert json.loads(teig("guest", "show", "web", "-o", "json").stdout)["dom0_time"] == DETAIL["dom0_time"]
+    assert "Domain-0 worked" not in teig("guest", "show", "uncounted").stdout
+
+
 def test_plans_say_what_they_want_of_cores_pools_and_networks(teig: Teig, server: FakeServer) -> None:
     plan = {**PLAN, "own_cores": True, "pool": {"medium": "ssd", "redundancy": "raid1"}}
     server.things |= {"/plans/tiny": plan, "/plans": [plan, {**PLAN, "name": "plain"}]}

@@ -341,6 +341,7 @@ def test_a_stream_carries_both_ways_at_once(tmp_path: Path) -> None:
         ("cpu_time_ns", -5, 0),
         ("held", 7, ""),
         ("answers", "perhaps", None),
+        ("dom0_time", {"disks_s": -1.0, "sends_s": 0.0, "receives_s": 0.0}, None),
     ],
 )
 def test_a_guest_of_which_something_is_damaged_hides_no_other(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -23,22 +24,31 @@ class KernelGroups(ControlGroups):
 
     def _write(self, file: Path, line: str) -> None:
         if file.name == "cgroup.procs":
-            for other in file.parent.parent.glob("*/cgroup.procs"):
+            for other in self._ours.rglob("cgroup.procs"):
                 other.write_text(other.read_text().replace(f"{line}\n", ""))
             file.write_text((file.read_text() if file.exists() else "") + f"{line}\n")
+        elif file.name == "cpu.weight":
+            file.write_text(f"{line}\n")
         elif file.name == "io.max":
             rates = {**(parse_io_max(file.read_text()) if file.exists() else {}), **parse_io_max(line)}
             file.write_text("".join(f"{io_max_line(device, rate)}\n" for device, rate in rates.items() if any(rate)))
         else:
             file.write_text(f"{file.read_text()} {line.lstrip('+')}")
 
-    def remove(self, guest: str) -> bool:
-        folder = self._group(guest)
-        if self.members(guest):
-            return False
-        for file in folder.iterdir():
-            file.unlink()
-        return super().remove(guest)
+    def _weigh(self, folder: Path, weight: int) -> list[str]:
+        if "cpu" in (self._ours / "cgroup.subtree_control").read_text() and not (folder / "cpu.weight").exists():
+            (folder / "cpu.weight").write_text("100\n")
+        return super()._weigh(folder, weight)
+
+    def _remove(self, folder: Path) -> None:
+        """Remove a group as the kernel does: not one with threads, nor one with groups in it; its files go with it."""
+        if any(path.is_dir() for path in folder.iterdir()) or _text(folder / "cgroup.procs"):
+            raise OSError(errno.EBUSY, "Device or resource busy", str(folder))
+        shutil.rmtree(folder)
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 class Xen(CpuPools):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
@@ -165,6 +166,56 @@ def test_a_guest_that_reconnects_all_the_time_is_paused_and_can_be_stopped(stand
     await_that(lambda: stand.host.guest(spec.id).cpu_time_ns > before, "the guest to go on")
     asking.join(120)
     stand.host.guest_stop(claim, 0)
+
+
+def test_what_a_guest_makes_domain_0_do_is_counted_for_it_and_for_no_other(stand: Stand) -> None:
+    sender, quiet = stand.spec(vcpus=2, share_cores=0.2), stand.spec()
+    for spec in (sender, quiet):
+        stand.start(spec)
+    for spec in (sender, quiet):
+        await_that(lambda spec=spec: names(stand, spec) == expected(stand, spec), "all threads")  # type: ignore[misc]
+    assert stand.run(f"cat /sys/fs/cgroup/teig/{{{sender.id},{quiet.id},control}}/cpu.weight").split() == [
+        "20", "10", "10000",
+    ]  # fmt: skip
+    before = [worked(stand, spec) for spec in (sender, quiet)]
+    stand.get(sender, "/cgi-bin/flood?seconds=4&threads=1")
+    made, none = (
+        [later - earlier for later, earlier in zip(worked(stand, spec), one, strict=True)]
+        for spec, one in zip((sender, quiet), before, strict=True)
+    )
+    assert all(busy > 4 * idle for busy, idle in zip(made, none, strict=True)), (made, none)
+    first = stand.host.guest(sender.id).domid or 0
+    stand.get(sender, "/cgi-bin/reboot")
+    await_that(lambda: (stand.host.guest(sender.id).domid or 0) > first, "a new domain")
+    stand.host.guest_wait_ready(sender.id, 80, READY_S)
+    await_that(lambda: names(stand, sender) == expected(stand, sender), "all threads after the reboot")
+
+
+def names(stand: Stand, spec: GuestSpec) -> list[str]:
+    """Return what is counted for a guest's domain: each thread's name, without its number, behind its kind of work."""
+    group, domid = GROUP.format(spec.id), stand.host.guest(spec.id).domid
+    told = "echo $work $(sed 's/.*(\\(.*\\)).*/\\1/' /proc/$thread/stat)"
+    each = f"for thread in $(cat {group}/$work-{domid}/cgroup.procs); do {told}; done"
+    found = stand.run(f"for work in disks sends receives; do {each}; done 2>/dev/null; ls -d {group}/*/").splitlines()
+    return sorted(re.sub(r"(napi/vif\d+\.0)-\d+", r"\1", line) for line in found)
+
+
+def expected(stand: Stand, spec: GuestSpec) -> list[str]:
+    """Return what must be counted, and nothing of any domain that the guest had before."""
+    group, domid = GROUP.format(spec.id), stand.host.guest(spec.id).domid
+    card = f"vif{domid}.0"
+    found = [f"{group}/{work}-{domid}/" for work in ("disks", "sends", "receives")]
+    for queue in range(spec.vcpus):
+        found += [f"disks {domid}.xvda-{queue}", f"sends napi/{card}", f"sends {card}-q{queue}-dealloc"]
+        found += [f"receives {card}-q{queue}-guest-rx"]
+    return sorted(found)
+
+
+def worked(stand: Stand, spec: GuestSpec) -> tuple[float, ...]:
+    """Return how long Domain-0 has worked for a guest: for its disks, for what it sends, for what it receives."""
+    told = stand.host.guest(spec.id).dom0_time
+    assert told is not None
+    return dataclasses.astuple(told)
 
 
 def until(file: str, time_s: float) -> str:

@@ -13,6 +13,7 @@ from teig.control import guests
 from teig.control.guest_making import Wish
 from teig.control.guests import GuestView
 from teig.model.guest import Entitled, GuestState, GuestType, Nic, OnCrash
+from teig.model.host import Dom0Time
 from teig.store import images
 from teig.store.guest_lines import GuestLine
 
@@ -78,8 +79,8 @@ class GuestDetail(GuestOut):
 
     `live_now`: its host was asked and has answered just now; else all of this is what was seen at `seen_at`. `live` and
     `domid` are null while it does not run; `answers` is whether its network takes connections, null where nobody knows;
-    `held` says why the keeper holds it back. `operation` is what works on it, `todo` the command that leads out of its
-    state, null where none is needed.
+    `held` says why the keeper holds it back; `dom0_time` is null where nothing counts that. `operation` is what works
+    on it, `todo` the command that leads out of its state, null where none is needed.
     """
 
     entitled: Entitled
@@ -97,6 +98,7 @@ class GuestDetail(GuestOut):
     live_now: bool
     answers: bool | None
     held: str
+    dom0_time: Dom0Time | None
 
 
 @router.get("/guests")
@@ -146,6 +148,7 @@ def show_guest(services: Given, name: str) -> GuestDetail:
         live_now=view.live,
         answers=on_host.answers if on_host else None,
         held=on_host.held if on_host else "",
+        dom0_time=on_host.dom0_time if on_host else None,
     )
 
 

@@ -37,11 +37,18 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
         ("network", "; ".join(nics)),
         ("after a crash", guest["on_crash"]),
         *((name, guest[key]) for name, key in _ONLY_WHERE_SO if guest[key]),
+        *([("Domain-0 worked", _worked(guest["dom0_time"]))] if guest.get("dom0_time") else []),
         ("read from the host" if guest["live_now"] else "last seen", _when(guest["seen_at"])),
     ]
 
 
 _ONLY_WHERE_SO = (("attention", "attention"), ("held back", "held"), ("what to do", "todo"))
+
+
+def _worked(dom0_time: dict[str, float]) -> str:
+    """Say how long Domain-0 has worked for a guest since its domain began, and for what."""
+    disks, sends, receives = (f"{dom0_time[key]:.1f} s" for key in ("disks_s", "sends_s", "receives_s"))
+    return f"{disks} for its disks, {sends} for what it sends, {receives} for what it receives"
 
 
 def _when(seconds: float | None) -> str:

@@ -155,6 +155,7 @@ class SimulatedHost(SimulatedMachine):
             answers=ran_s >= self.ready_s and not kept.mute and not kept.shut_down if runs else None,
             ran_s=ran_s if kept.lives else None,
             held=kept.held if runs else "",
+            dom0_time=kept.dom0_time(self.now()),
             boot=self.boot,
             uptime_ns=uptime_ns,
         )

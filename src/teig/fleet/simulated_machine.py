@@ -19,7 +19,7 @@ from teig.agent.contract.spec import share_on
 from teig.fleet.simulated_jobs import SimulatedJob
 from teig.model.errors import Conflict, HostFault, NotFound, TeigError
 from teig.model.guest import Disk, Entitled, GuestSpec
-from teig.model.host import ForeignDomain, VolumeGroup
+from teig.model.host import Dom0Time, ForeignDomain, VolumeGroup
 from teig.model.names import GuestId, ImageId
 from teig.model.pool import Medium, Redundancy
 from teig.model.units import GIB, MIB
@@ -125,6 +125,11 @@ class SimulatedGuest:
     def told_started(self) -> GuestSpec | None:
         """What is told of what its domain was started with: all but the keys."""
         return replace(self.started, ssh_keys=()) if self.lives and self.started else None
+
+    def dom0_time(self, now: float) -> Dom0Time | None:
+        """Return how long Domain-0 has worked for its domain; nothing works here: it is a thousandth of the time."""
+        each_s = (now - self.started_at) / 1000
+        return Dom0Time(each_s, each_s, each_s) if self.domid is not None else None
 
     @property
     def volumes(self) -> dict[int, SimulatedVolume]:

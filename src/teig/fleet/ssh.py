@@ -349,7 +349,9 @@ class SshHost:
         return Unreachable(f"The connection to host {self.link.host.name} was ended.", "Try again.")
 
 
-_UNKNOWN: Final = {"spec": None, "started": None, "ran_s": None, "answers": None, "held": "", "cpu_time_ns": 0}
+_UNKNOWN: Final = {
+    "spec": None, "started": None, "ran_s": None, "answers": None, "held": "", "cpu_time_ns": 0, "dom0_time": None
+}  # fmt: skip
 """What a guest's own files on its host can make unreadable, and what stands for it then."""
 
 

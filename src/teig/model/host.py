@@ -146,6 +146,25 @@ class VolumeOnHost:
 
 
 @dataclass(frozen=True)
+class Dom0Time:
+    """How many seconds of a processor Domain-0 has worked for a guest since its domain began.
+
+    `disks_s` for its disks, `sends_s` for what its network cards send, `receives_s` for what they receive: a flood is
+    copied in its victim's. What was done in the moment before the keeper saw a back end connect is not in it.
+    """
+
+    disks_s: float
+    sends_s: float
+    receives_s: float
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be: hosts tell it, and it is stored."""
+        check_figures(self)
+        if min(self.disks_s, self.sends_s, self.receives_s) < 0:
+            raise InvalidRequest("Seconds of work cannot be below 0.")
+
+
+@dataclass(frozen=True)
 class GuestOnHost:
     """A guest as its host has it: what its files there say (`spec`) and what the hypervisor says (`live`).
 
@@ -154,8 +173,9 @@ class GuestOnHost:
     processor time used, in ns. `started` is what the domain was started with, and is forgotten only when the agent has
     seen that domain's end; None where it does not run, and where an older agent does not tell. `answers` is whether it
     takes connections on its image's port, None where nobody knows; `ran_s` how many seconds ago Teig started it.
-    `held` says in a sentence why the keeper holds the guest back, and is empty where it does not. It was read
-    `uptime_ns` after the boot with the id `boot`.
+    `held` says in a sentence why the keeper holds the guest back, and is empty where it does not. `dom0_time` is None
+    where it does not run, where no keeper counts, and where an older agent does not tell. It was read `uptime_ns` after
+    the boot with the id `boot`.
     """
 
     id: GuestId
@@ -173,6 +193,7 @@ class GuestOnHost:
     held: str = ""
     boot: str = ""
     uptime_ns: int = 0
+    dom0_time: Dom0Time | None = None
 
     @property
     def has_domain(self) -> bool:

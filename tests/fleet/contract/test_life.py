@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 
@@ -53,6 +53,7 @@ def test_a_whole_life(stand: Stand, refusal: Refused) -> None:
         (0, POOL, 64 * MIB), (1, POOL, 32 * MIB),
     ]  # fmt: skip
     assert seen.ran_s is not None
+    _domain_0_works_for_it(stand, spec)
     listed = stand.seen(spec)
     assert listed is not None
     assert (listed.started, listed.live, listed.disks) == (seen.started, seen.live, seen.disks)
@@ -66,7 +67,7 @@ def test_a_whole_life(stand: Stand, refusal: Refused) -> None:
     for _ in range(2):
         stand.stop(claim, 60)
         ended = stand.host.guest(spec.id) if stand.seen(spec) else None
-        assert ended is None or (ended.domid, ended.live, ended.started) == (None, None, None)
+        assert ended is None or (ended.domid, ended.live, ended.started, ended.dom0_time) == (None, None, None, None)
         for disk in spec.disks:
             stand.carry(claim, stand.host.volume_delete(claim, disk.index))
         stand.host.guest_undefine(claim)
@@ -86,6 +87,19 @@ def _begun_anew(stand: Stand, claim: Claim, spec: GuestSpec, domid: int) -> Clai
         _whole(stand, claim, spec, call)
     assert stand.host.guest(spec.id).domid == domid
     return claim
+
+
+def _domain_0_works_for_it(stand: Stand, spec: GuestSpec) -> None:
+    """See that this is counted, and never taken back. To ask whether a guest answers is work for it already."""
+
+    def seconds() -> tuple[float, ...]:
+        told = stand.host.guest(spec.id).dom0_time
+        return astuple(told) if told else (0.0,)
+
+    stand.until(lambda: min(seconds()) > 0, "all kinds of Domain-0's work for it")
+    before = seconds()
+    stand.pause(2)
+    assert all(later >= earlier for later, earlier in zip(seconds(), before, strict=True))
 
 
 def _whole(stand: Stand, claim: Claim, spec: GuestSpec, call: str) -> None:

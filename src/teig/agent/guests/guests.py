@@ -22,7 +22,7 @@ from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import startable
 from teig.agent.guests.answering import answering
 from teig.agent.guests.asked import Asked
-from teig.agent.guests.record import NO_LIMITS, Read, has_now, live, lives, maxmem_mib, record
+from teig.agent.guests.record import NO_LIMITS, Read, dom0_time, has_now, live, lives, maxmem_mib, record
 from teig.agent.guests.start_failures import TOO_SLOW, going_down, no_memory, not_started
 from teig.agent.guests.wanted import RUNNING, STOPPED, since, want
 from teig.agent.host import progress
@@ -436,6 +436,7 @@ class Guests:
             "fence": self._state.fence(guest),
             "spec": stored,
             "live": self._live(guest, domain, shares, read.threads) if domain else None,
+            "dom0_time": dom0_time(self._limits.groups.seconds(guest, domain.domid)) if domain else None,
             # Without its keys, which are nobody's figure: a server reads no inventory without an end.
             "started": {**started["spec"], "ssh_keys": []} if started else None,
             "ran_s": max(0.0, read.now.uptime_ns / 1e9 - started["at"]) if started else None,

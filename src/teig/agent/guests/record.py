@@ -9,6 +9,7 @@ from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume
 from teig.agent.host.clock import Clock
 from teig.agent.keeper.limits import Threads
+from teig.agent.xen.backends import WORK
 from teig.agent.xen.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Share
 
 
@@ -39,6 +40,7 @@ def record(guest: str, domain: Domain | None, disks: dict[int, Volume], read: Re
             for index, volume in disks.items()
         ],
         "cpu_time_ns": domain.cpu_time_ns if domain else 0,
+        "dom0_time": None,
         "started": None,
         "ran_s": None,
         "answers": None,
@@ -77,6 +79,11 @@ def live(domain: Domain, share: Share | None, rate: DiskRate, cores: int) -> dic
         "own_cores": cores,
         **rate._asdict(),
     }
+
+
+def dom0_time(seconds: dict[str, float]) -> dict[str, float] | None:
+    """Return how long Domain-0 has worked for a domain, as teig.model.host.Dom0Time; None where nothing counts that."""
+    return {f"{work}_s": seconds.get(work, 0.0) for work in WORK} if seconds else None
 
 
 def maxmem_mib(domain: Domain) -> int:

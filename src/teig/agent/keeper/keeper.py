@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Optional
 from teig.agent.contract.spec import Spec, parse_spec
 from teig.agent.host.state import State, locked, make_private, read_json, write_json
 from teig.agent.keeper.allowance import Allowance
+from teig.agent.keeper.dom0_time import Dom0Time
 from teig.agent.keeper.filter_guard import FilterGuard
 from teig.agent.keeper.limits import Held, Limits, Threads
 from teig.agent.keeper.pauses import RUN
@@ -81,6 +82,7 @@ class Keeper:
         self._version = version
         self._processors = Processors(xen, state)
         self._reconnects = Reconnects(xen, folder)
+        self._dom0_time = Dom0Time(limits.groups, limits.processes)
         self._specs: dict[str, tuple[tuple[int, int, int], Spec]] = {}
         self._guests: dict[str, dict[str, Any]] = {}
         self._errors: dict[str, str] = {}
@@ -191,6 +193,7 @@ class Keeper:
                 settled |= {domid} if domid not in ours or boottime() > hurried.until else set()
                 if domid in ours:
                     settled |= {domid} if self._settle(*ours[domid], threads) else set()
+            self._keep_dom0_time([ours[domid] for domid in self._hurried if domid in ours])
         for domid in settled:
             del self._hurried[domid]
         if settled:
@@ -296,6 +299,9 @@ class Keeper:
                 self._keep_weights(running)
             with self._telling("network rates"):
                 self._keep_cards(running)
+            with self._telling("Domain-0's time for guests"):
+                self._say("Domain-0", self._dom0_time.prepare())
+            self._keep_dom0_time(running)
             with self._telling("groups of guests that have gone"):
                 self._forget(domains)
             self._reconciled = boottime()
@@ -343,6 +349,12 @@ class Keeper:
                 self._did(spec, domain, self._cards.hold(spec, domain.domid, seen))
         self._shaped = whole
         self._cards_due = now + CARDS_S
+
+    def _keep_dom0_time(self, guests: list[tuple[Domain, Spec]]) -> None:
+        """Have Domain-0's work for guests counted and weighed; it comes after all disks are limited."""
+        for domain, spec in guests:
+            with self._telling(f"Domain-0's time for {spec.name}"):
+                self._did(spec, domain, self._dom0_time.hold(spec, domain.domid))
 
     def _running(self, domains: list[Domain]) -> list[tuple[Domain, Spec]]:
         """Return the domains of ours that live, with what each is entitled to."""

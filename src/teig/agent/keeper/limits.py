@@ -54,13 +54,13 @@ class Limits:
         self.groups = groups or ControlGroups()
         self._xen = xen
         self._proc = proc
-        self._processes = backends.Processes(proc)
+        self.processes = backends.Processes(proc)
         self._block = block
         self._module = module
 
     def threads(self, *, afresh: bool = True) -> Threads:
         """Return the threads that serve disks, by domain; only those that came since the last call if not `afresh`."""
-        return self._processes.threads(afresh=afresh)
+        return self.processes.threads(afresh=afresh)
 
     def hold(self, spec: Spec, domid: int, threads: Optional[Threads] = None) -> Held:
         """Hold a running guest to its rates: its group, the limits there, and all threads that there are yet."""
@@ -70,13 +70,17 @@ class Limits:
         # A domain that is just being taken down has no disks any more; its limits stay for the one that comes after.
         did += [f"io.max {line}" for line in (self.groups.limit(spec.id, wanted) if wanted else [])]
         serving = (self.threads() if threads is None else threads).get(domid, [])
-        inside = self.groups.members(spec.id)
-        moved = [thread for thread in serving if thread not in inside and self.groups.add(spec.id, thread)]
+        inside, counted = self.groups.members(spec.id), self.groups.serving(spec.id, domid, backends.DISKS)
+        added = [thread for thread in serving if thread not in counted and self._add(spec, thread, domid)]
+        moved = [thread for thread in added if thread not in inside]
         did += [f"threads moved: {len(moved)}"] if moved else []
         since = [began for thread in moved if (began := backends.began(thread, self._proc)) is not None]
         complete = all(disk.device for disk in disks)
         settled = complete and len(serving) >= sum(disk.queues for disk in disks)
         return Held(settled, did, min(since, default=None))
+
+    def _add(self, spec: Spec, thread: int, domid: int) -> bool:
+        return self.groups.add(spec.id, thread, domid, backends.DISKS)
 
     def held(self, guest: str, domid: int, threads: Threads) -> DiskRate:
         """Return the rates that every thread of a guest is held to; 0 for what at least one of them is not."""

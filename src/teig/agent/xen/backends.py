@@ -2,6 +2,9 @@
 
 blkback starts one kernel thread for each queue of each disk, called `DOMID.xvda-0`, when the guest's front end
 connects, and new ones whenever it connects again: after a reboot from inside, or when the guest reloads its driver.
+netback has two for each queue of a card: `vifDOMID.0-q0-guest-rx` copies to the guest what it receives,
+`vifDOMID.0-q0-dealloc` gives back the pages of what it sent. Where threaded NAPI is switched on there is a third one:
+`napi/vifDOMID.0-8193` takes what the guest sends and hands it on (drivers/net/xen-netback/netback.c, interface.c).
 """
 
 from __future__ import annotations
@@ -25,7 +28,15 @@ MODULE = Path("/sys/module/xen_blkback/parameters")
 _MOST_QUEUES = 128
 _TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
 _KTHREADD = b"2"
-_STAT = re.compile(rb"\d+ \((\d+)\.[a-z]+[a-z0-9]*(?:-\d+)?\) \S (\d+) ")
+_STAT = re.compile(rb"\d+ \((.*)\) \S (\d+) ", re.DOTALL)
+WORK = DISKS, SENDS, RECEIVES = ("disks", "sends", "receives")
+"""The kinds of Domain-0's work for a guest: blkback's, and netback's for what it sends and for what it receives."""
+_NAMES = (
+    (DISKS, re.compile(rb"(\d+)\.[a-z]+[a-z0-9]*(?:-\d+)?")),
+    (SENDS, re.compile(rb"napi/vif(\d+)\.[0-9-]*")),
+    (SENDS, re.compile(rb"vif(\d+)\.\d+-q\d+-d[a-z]*")),  # a kernel before 5.17 tells 15 characters of a name
+    (RECEIVES, re.compile(rb"vif(\d+)\.\d+-q\d+-g[a-z-]*")),
+)
 _PATH = re.compile(r"/local/domain/0/backend/(vbd|vif)/(\d+)/(\d+)/state")
 
 
@@ -74,7 +85,8 @@ class Processes:
 
     def __init__(self, proc: Path = PROC) -> None:
         self._proc = proc
-        self._known: dict[int, Optional[int]] = {}
+        self._known: dict[int, Optional[tuple[str, int]]] = {}
+        self._serving: dict[str, dict[int, list[int]]] = {}
 
     def threads(self, *, afresh: bool = True) -> dict[int, list[int]]:
         """Return the kernel threads that serve disks, by domain; all processes are read again if `afresh`."""
@@ -84,14 +96,18 @@ class Processes:
         for number in numbers:
             if number not in known:
                 self._read(number)
-        found: dict[int, list[int]] = {}
-        for number, domid in self._known.items():
-            if domid is not None:
-                found.setdefault(domid, []).append(number)
-        return found
+        self._serving = {work: {} for work in WORK}
+        for number, serves in self._known.items():
+            if serves is not None:
+                self._serving[serves[0]].setdefault(serves[1], []).append(number)
+        return self._serving[DISKS]
+
+    def serving(self, work: str, domid: int) -> list[int]:
+        """Return the kernel threads that did one kind of work for a domain when they were last read."""
+        return self._serving.get(work, {}).get(domid, [])
 
     def _read(self, number: int) -> None:
-        """Learn whose disk a thread serves. Only children of kthreadd count: any process may give itself such a name.
+        """Learn whom a thread serves. Only children of kthreadd count: any process may give itself such a name.
 
         A kernel thread that has just begun is called kthreadd for a moment; what it will be is not known then.
         """
@@ -100,10 +116,14 @@ class Processes:
         except OSError:
             return  # it ended
         match = _STAT.match(stat)
-        if match and match[2] == _KTHREADD:
-            self._known[number] = int(match[1])
-        elif b"(kthreadd)" not in stat:
-            self._known[number] = None
+        if b"(kthreadd)" not in stat:
+            self._known[number] = _served(match[1]) if match and match[2] == _KTHREADD else None
+
+
+def _served(name: bytes) -> Optional[tuple[str, int]]:
+    """Return which work a kernel thread of that name does, and for which domain; None for all others."""
+    found = ((work, match[1]) for work, pattern in _NAMES if (match := pattern.fullmatch(name)))
+    return next(((work, int(domid)) for work, domid in found), None)
 
 
 def began(thread: int, proc: Path = PROC) -> Optional[float]:
