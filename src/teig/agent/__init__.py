@@ -21,7 +21,8 @@
                 xlcfg      xl.cfg from a description   daemons      xl, which makes guests anew that reboot
                 hotplug    scripts that xl connects disks and cards with
     keeper/     keeper     teig-keeper, the service    limits       disk rates, held and read
-                control_groups  the kernel's groups and io.max
+                control_groups  the kernel's groups
+                dom0_time  Domain-0's work for guests, counted and shared
                 filter_guard  makes the filter anew when others have flushed it
     host/       facts      what the host is and has    boot         starting guests after a boot
                 services   the two systemd units       setup        installing and removing the agent

@@ -83,6 +83,7 @@ class Keeper:
         self._processors = Processors(xen, state)
         self._reconnects = Reconnects(xen, folder)
         self._dom0_time = Dom0Time(limits.groups, limits.processes)
+        self._dom0_time_due = 0.0
         self._specs: dict[str, tuple[tuple[int, int, int], Spec]] = {}
         self._guests: dict[str, dict[str, Any]] = {}
         self._errors: dict[str, str] = {}
@@ -299,9 +300,11 @@ class Keeper:
                 self._keep_weights(running)
             with self._telling("network rates"):
                 self._keep_cards(running)
-            with self._telling("Domain-0's time for guests"):
-                self._say("Domain-0", self._dom0_time.prepare())
-            self._keep_dom0_time(running)
+            if time.monotonic() >= self._dom0_time_due:
+                with self._telling("Domain-0's time for guests"):
+                    self._say("Domain-0", self._dom0_time.prepare())
+                self._keep_dom0_time(running)
+                self._dom0_time_due = time.monotonic() + CARDS_S
             with self._telling("groups of guests that have gone"):
                 self._forget(domains)
             self._reconciled = boottime()

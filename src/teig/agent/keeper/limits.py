@@ -70,9 +70,9 @@ class Limits:
         # A domain that is just being taken down has no disks any more; its limits stay for the one that comes after.
         did += [f"io.max {line}" for line in (self.groups.limit(spec.id, wanted) if wanted else [])]
         serving = (self.threads() if threads is None else threads).get(domid, [])
-        inside, counted = self.groups.members(spec.id), self.groups.serving(spec.id, domid, backends.DISKS)
-        added = [thread for thread in serving if thread not in counted and self._add(spec, thread, domid)]
-        moved = [thread for thread in added if thread not in inside]
+        elsewhere = set(serving) - self.groups.serving(spec.id, domid, backends.DISKS)
+        inside = self.groups.members(spec.id) if elsewhere else set()
+        moved = [thread for thread in elsewhere if self._add(spec, thread, domid) and thread not in inside]
         did += [f"threads moved: {len(moved)}"] if moved else []
         since = [began for thread in moved if (began := backends.began(thread, self._proc)) is not None]
         complete = all(disk.device for disk in disks)
@@ -84,7 +84,8 @@ class Limits:
 
     def held(self, guest: str, domid: int, threads: Threads) -> DiskRate:
         """Return the rates that every thread of a guest is held to; 0 for what at least one of them is not."""
-        if not self.groups.members(guest).issuperset(threads.get(domid, [])):
+        elsewhere = set(threads.get(domid, [])) - self.groups.serving(guest, domid, backends.DISKS)
+        if elsewhere and not elsewhere <= self.groups.members(guest):
             return UNLIMITED
         devices = [disk.device for disk in backends.disks(self._xen, domid) if disk.device]
         places, parts = places_of(devices, self._block)
