@@ -19,7 +19,7 @@ from tests.simulated import wish
 
 pytestmark = pytest.mark.lab
 GROUP = "/sys/fs/cgroup/teig/{}"
-SERVING = "pgrep -c '^[0-9]+[.]xvda' | grep -v '^0$'; wc -l <{}/cgroup.procs"
+SERVING = "pgrep -c '^[0-9]+[.]xvda' | grep -v '^0$'; cat {}/disks-*/cgroup.procs | wc -l"
 """How many threads serve the one guest's disks, and how many are in its group."""
 CUT_S = 60
 """How long the way to the host is cut: longer than its server waits for signs of life."""
@@ -59,7 +59,7 @@ def test_what_is_changed_by_hand_is_found_and_mended(clean: Stand) -> None:
     }  # fmt: skip
     _mended(clean)
 
-    clean.host.run(f"systemctl stop teig-keeper; head -n 1 {group}/cgroup.procs >/sys/fs/cgroup/cgroup.procs")
+    clean.host.run(f"systemctl stop teig-keeper; head -qn 1 {group}/disks-*/cgroup.procs >/sys/fs/cgroup/cgroup.procs")
     assert _figures(clean)["read_iops"] == 0
     _mended(clean)
 

@@ -44,7 +44,7 @@ def test_limits_hold_whatever_guests_and_systemd_do(stand: Stand) -> None:
     all_hold(stand, specs)
     for spec in specs:
         assert written_per_second(stand, spec) < 1.15 * SLOW.write_bps
-        threads = stand.run(f"cat {GROUP.format(spec.id)}/cgroup.procs").split()
+        threads = stand.run(f"cat {GROUP.format(spec.id)}/disks-*/cgroup.procs").split()
         assert len(threads) == 2 * spec.vcpus
     for command in ("daemon-reload", "daemon-reexec", "restart teig-keeper", "kill -s KILL teig-keeper"):
         stand.run(f"systemctl {command}")
@@ -90,7 +90,7 @@ def test_what_is_changed_by_hand_is_put_right_and_nothing_stays_of_a_guest_that_
     group = GROUP.format(spec.id)
     for command in (
         f"sed 's/=[0-9]*/=max/g' {group}/io.max >{group}/io.max",
-        f"head -n 1 {group}/cgroup.procs >/sys/fs/cgroup/cgroup.procs",
+        f"head -qn 1 {group}/disks-*/cgroup.procs >/sys/fs/cgroup/cgroup.procs",
         f"xl sched-credit2 -d {spec.name} -w 1 -c 10",
     ):
         stand.run(command)
