@@ -26,7 +26,8 @@ from teig.policy.admission import Candidate
 from teig.store import guests
 from teig.store.guests import StoredGuest
 
-SITE = Site("lab", "NO", "us", "10.77.0.0/16", "10.77.0.1", "10.77.16.0", "10.77.16.9")
+SITE = Site("lab", "NO", "us", "10.77.0.0/16", "10.77.0.1", "10.77.16.0", "10.77.16.9", quarantine_s=0)
+"""It has few addresses, which are given again at once."""
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBanSmUnbIRBuL8tCXTIuTTqB5Rzwxc3hu3mSYvqNMHX"
 TINY = Entitled(
     memory_mib=96,

@@ -40,6 +40,7 @@ PLAN = {
 SITE = {
     "name": "lab", "country": "NO", "operator": "me", "network": "10.77.0.0/16", "gateway": "10.77.0.1",
     "first_address": "10.77.16.0", "last_address": "10.77.31.255", "bridge": "xenbr0",
+    "quarantine_s": 3600,
 }  # fmt: skip
 IMAGE = {
     "id": "ab" * 32, "name": "micro", "version": "1", "network": "kernel-ip", "ssh": False, "default_user": None,

@@ -20,6 +20,7 @@ from tests.simulated import server_with_hosts, wait, wish
 
 LOOKS = (
     "site list", "site show lab", "host list", "host show sim1", "pool list", "pool show sim1", "pool bench sim1",
+    "range list", "address list",
     "plan list", "plan show tiny", "image list", "image show micro", "guest list", "guest show web", "op list",
 )  # fmt: skip
 
@@ -70,3 +71,41 @@ def test_a_host_that_is_lost_is_forgotten_with_its_guests(services: Services, te
     done = teig("host", "remove", "sim1", "--force", "--yes")
     assert done.stdout == "Host sim1 is removed, and with it web.\n"
     assert json.loads(teig("guest", "list", "-o", "json").stdout) == []
+
+
+def test_an_address_is_given_moved_and_taken_away(services: Services, teig: Teig) -> None:
+    wait(services, guests.create(services, wish("db")))
+    steps = (
+        ("range add lab 2001:db8::/48 --prefix 64", "Range 2001:db8::/48 is added: 65536 for guests."),
+        ("address add web", "2001:db8::/64 leads to guest web. Set it up inside the guest."),
+        ("address add web --range 2001:db8::/48", "2001:db8:0:1::/64 leads to guest web."),
+        ("guest show web", "further addresses 2001:db8::/64, 2001:db8:0:1::/64"),
+        ("address move 2001:DB8::/64 db", "2001:db8::/64 leads to guest db."),
+        ("address list --guest db", "2001:db8::/64 lab 2001:db8::/48 db"),
+        ("address remove 2001:db8::/64", "2001:db8::/64 leads to guest db no more."),
+        ("address remove 2001:db8:0:1::/64", "no more."),
+        ("range list --site lab", "networks of 64 bits"),
+        ("range remove 2001:db8::/48", "Range 2001:db8::/48 is removed."),
+    )
+    for typed, told in steps:
+        done = teig(*typed.split())
+        assert done.returncode == 0, f"{typed}: {done.stderr}"
+        assert told in " ".join(done.stdout.split()), f"{typed}: {done.stdout}"
+
+
+def test_what_is_wrong_with_a_range_or_an_address_is_one_sentence(services: Services, teig: Teig) -> None:
+    wrong = (
+        ("range add mars 198.51.100.0/24", 1, "There is no site named mars."),
+        ("range add lab 198.51.100.1/24", 2, "host bits set"),
+        ("range add lab 10.77.0.0/16", 2, "has addresses in common with site lab"),
+        ("range remove 198.51.100.0/24", 1, "There is no range 198.51.100.0/24."),
+        ("address add web", 1, "Site lab has no addresses but those of network cards."),
+        ("address add web 300.1.1.1", 2, "is neither an address nor a network"),
+        ("address remove 10.77.16.0", 1, "is a network card's own address"),
+        ("address move 198.51.100.1 web", 1, "No guest has 198.51.100.1."),
+        ("address list --guest mars", 1, "There is no guest named mars."),
+    )
+    for typed, status, told in wrong:
+        done = teig(*typed.split())
+        assert (done.returncode, done.stderr.count("error:")) == (status, 1), f"{typed}: {done.stderr}"
+        assert told in done.stderr, f"{typed}: {done.stderr}"

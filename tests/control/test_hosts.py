@@ -50,7 +50,7 @@ def test_a_host_is_not_forgotten_while_guests_run_there_that_nobody_claims(
     wait(services, guests.create(services, wish("web")))
     lost = stored(services)[0]
     address = lost.spec.nics[0].address.split("/")[0]
-    services.db.write(lambda connection: stored_guests.remove(connection, lost.id))
+    services.db.write(lambda connection: stored_guests.remove(connection, lost, None))
     hosts.view(services, "sim1")
     with pytest.raises(Conflict, match=f"not in the database, with the addresses {address}") as caught:
         hosts.remove(services, "sim1")
@@ -231,7 +231,7 @@ def test_after_a_restore_no_address_is_given_away_before_the_hosts_were_looked_a
         def as_after_a_restore(connection: sa.Connection) -> None:
             for stored_host in stored_hosts.listed(connection):
                 observations.forget(connection, stored_host.id)
-            stored_guests.remove(connection, stored(services)[0].id)
+            stored_guests.remove(connection, stored(services)[0], None)
 
         services.db.write(as_after_a_restore)
         wait(services, guests.create(services, wish("shop", host="sim1")))

@@ -192,7 +192,7 @@ class Hosting(RuleBasedStateMachine):
 
         def forget(connection: sa.Connection) -> None:
             if stored_guests.by_id(connection, idle[0].id).operation is None:  # type: ignore[union-attr]
-                stored_guests.remove(connection, idle[0].id)
+                stored_guests.remove(connection, idle[0], None)
 
         self.services.db.write(forget)
         self.observe()

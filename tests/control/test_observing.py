@@ -321,7 +321,7 @@ def test_no_server_keeps_a_connection_to_a_host_that_another_has_removed(
     there = stored(services)
     with observing.observing(services):
         until(partial(seen_since, services, there, time.time()), "a look")
-        services.db.write(lambda connection: stored_hosts.remove(connection, there, force=False))
+        services.db.write(lambda connection: stored_hosts.remove(connection, there, 0.0, force=False))
         until(lambda: bool(forgotten), "that its connection is ended")
     assert forgotten == [there.id]
 

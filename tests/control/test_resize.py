@@ -182,7 +182,7 @@ def test_what_nobody_claims_in_a_pool_that_is_not_the_largest_counts_there_too(t
         wait(services, guests.create(services, wish("big", plan="fast")))
         host.add_group("larger", 100 * GIB)
         rows = services.db.read(stored_hosts.listed)
-        services.db.write(lambda connection: stored_guests.remove(connection, stored(services)[0].id))
+        services.db.write(lambda connection: stored_guests.remove(connection, stored(services)[0], None))
         observe(services)
         seen = services.db.read(lambda connection: stored_hosts.candidate(connection, rows[0], "vg0"))
         assert seen is not None

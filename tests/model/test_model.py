@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -102,7 +103,7 @@ def test_a_plan_that_nobody_could_keep_does_not_come_into_being(changes: dict[st
         {"last_address": "10.77.255.255", "first_address": "10.77.255.0"},
     ],
 )
-def test_a_site_does_not_contradict_itself(changes: dict[str, str]) -> None:
+def test_a_site_does_not_contradict_itself(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         replace(SITE, **changes)
 
@@ -118,10 +119,11 @@ def test_a_site_does_not_contradict_itself(changes: dict[str, str]) -> None:
             {"first_address": "10.77.31.0", "last_address": "10.77.16.0"},
             "the first address, 10.77.31.0, comes after the last, 10.77.16.0.",
         ),
+        ({"quarantine_s": -1}, "an address rests 0 to 2592000 seconds, not -1."),
         ({"bridge": "a b c"}, "bridge cannot be called 'a b c'."),
     ],
 )
-def test_a_site_says_which_of_its_facts_is_wrong(changes: dict[str, str], said: str) -> None:
+def test_a_site_says_which_of_its_facts_is_wrong(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidRequest, match=f"^Site {SITE.name}: {said}"):
         replace(SITE, **changes)
 

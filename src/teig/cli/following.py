@@ -40,6 +40,7 @@ _IN_WORDS = {
     "volumes": "remove its volumes",
     "undefine": "remove its files",
     "enforce": "hold it to them",
+    "free": "see that the address is free",
 }
 """What a step does; the API's names are for programs. A step that is not here is shown by its name."""
 

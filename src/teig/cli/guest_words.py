@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from teig.cli.output import mib, moment
+from teig.model.address_range import shown
 from teig.model.units import show_size
 
 FIELDS = (
@@ -24,6 +25,7 @@ FIELDS = (
 def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
     """Return what a guest is, name and value."""
     nics = [f"{nic['address']} on {nic['bridge']}, MAC {nic['mac']}" for nic in guest["nics"]]
+    also = [shown(address) for nic in guest["nics"] for address in nic.get("also", ())]
     disks = [f"{disk['device']} {show_size(disk['size_bytes'])}" for disk in guest["disks"]]
     return [
         ("name", guest["name"]),
@@ -35,6 +37,7 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
         ("image", f"{guest['image']}, {guest['type'].upper()}"),
         ("disks", ", ".join(disks)),
         ("network", "; ".join(nics)),
+        *([("further addresses", ", ".join(also))] if also else []),
         ("after a crash", guest["on_crash"]),
         *((name, guest[key]) for name, key in _ONLY_WHERE_SO if guest[key]),
         *([("Domain-0 worked", _worked(guest["dom0_time"]))] if guest.get("dom0_time") else []),

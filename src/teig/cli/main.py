@@ -24,6 +24,8 @@ class Commands(LazyGroup):
         "demo": Noun("teig.cli.demo", "Boot a real Xen host on this machine and make a guest on it."),
         "serve": Noun("teig.cli.serve", "Run the server; every other command talks to it."),
         "site": Noun("teig.cli.site", "Places where hosts stand, and the guests' network there."),
+        "range": Noun("teig.cli.range", "Addresses that guests can get beside those of their cards."),
+        "address": Noun("teig.cli.address", "Addresses of guests: give, take away, move."),
         "host": Noun("teig.cli.host", "Machines that run Xen."),
         "pool": Noun("teig.cli.pool", "Where guests' disks lie, and what is still free there."),
         "plan": Noun("teig.cli.plan", "What a guest is entitled to."),

@@ -9,6 +9,7 @@ import typer
 from teig.cli.client import Api, name_path, suggesting
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, print_facts, print_json, print_table
+from teig.model.site import QUARANTINE_S
 
 app = noun_app("Places where hosts stand, and the guests' network there.")
 
@@ -21,6 +22,7 @@ _FACTS = (
     ("first address", "first_address"),
     ("last address", "last_address"),
     ("bridge", "bridge"),
+    ("quarantine, s", "quarantine_s"),
 )
 
 
@@ -34,6 +36,9 @@ def add_site(
     first: Annotated[str, typer.Option(help="First address for guests.")],
     last: Annotated[str, typer.Option(help="Last address for guests.")],
     bridge: Annotated[str, typer.Option(help="The bridge that hosts there join guests to.")] = "xenbr0",
+    quarantine: Annotated[
+        int, typer.Option(min=0, help="Seconds before an address that was given back is given again.")
+    ] = QUARANTINE_S,
 ) -> None:
     """Add a site."""
     site = Api().post(
@@ -47,6 +52,7 @@ def add_site(
             "first_address": first,
             "last_address": last,
             "bridge": bridge,
+            "quarantine_s": quarantine,
         },
     )
     typer.echo(f"Site {site['name']} is added. Next: teig host add root@ADDRESS --site {site['name']}")

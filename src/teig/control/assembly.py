@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from teig.control import images
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
-from teig.operations import guest_create, guest_delete, guest_mend, guest_power, guest_resize
+from teig.operations import guest_create, guest_delete, guest_mend, guest_power, guest_readdress, guest_resize
 from teig.operations.engine import Engine
 from teig.operations.peers import watched
 from teig.operations.work import Parts
@@ -31,6 +31,7 @@ SEQUENCES = (
     guest_power.REBOOT,
     guest_resize.SEQUENCE,
     guest_mend.SEQUENCE,
+    guest_readdress.SEQUENCE,
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from teig.agent.contract.spec import EXTENT_BYTES as EXTENT
 from teig.agent.contract.spec import MOST_DISKS, MOST_KEYS, MOST_NICS
+from teig.control.services import Services
 from teig.model.errors import InvalidRequest
 from teig.model.guest import Disk, GuestSpec, GuestType, Nic, OnCrash, check_ssh_key
 from teig.model.image import Image
@@ -94,15 +94,13 @@ def disks_of(wish: Wish, plan: Plan) -> tuple[Disk, ...]:
     return tuple(Disk(index, size) for index, size in enumerate((plan.disk_bytes, *wish.disks)))
 
 
-def nics_for(
-    connection: sa.Connection, random_bytes: Callable[[int], bytes], site: Site, count: int
-) -> tuple[Nic, ...]:
+def nics_for(connection: sa.Connection, services: Services, site: Site, count: int) -> tuple[Nic, ...]:
     """Return network cards with free addresses of a site and MAC addresses that no guest has."""
     nics: list[Nic] = []
-    for address in guests.free_addresses(connection, site, count):
-        mac = _mac(random_bytes(3))
+    for address in guests.free_addresses(connection, site, count, services.now()):
+        mac = _mac(services.random_bytes(3))
         while guests.has_mac(connection, mac) or mac in {nic.mac for nic in nics}:
-            mac = _mac(random_bytes(3))
+            mac = _mac(services.random_bytes(3))
         nics.append(Nic(mac, site.bridge, address, site.gateway))
     return tuple(nics)
 

@@ -6,7 +6,6 @@ and hands the operation to the engine. Lists read what was observed; only `view`
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -16,19 +15,20 @@ import sqlalchemy as sa
 from teig.control import asking, observing, placing, plans, sites
 from teig.control.guest_making import Wish, check_boots, demand_for, disks_of, fitted, nics_for, resized, spec_for
 from teig.control.services import Services
+from teig.control.submitting import claimed, new_operation_id, new_uuid, queued, submitted
 from teig.fleet.driver import HostAddress
 from teig.model.errors import Conflict, NotFound, Refused, TeigError
 from teig.model.guest import GuestState
 from teig.model.host import GuestOnHost
 from teig.model.image import Image
-from teig.model.names import GuestId, OperationId, check_name
-from teig.model.operation import Operation, OperationState
+from teig.model.names import GuestId, check_name
+from teig.model.operation import Operation
 from teig.model.plan import Plan
 from teig.model.site import Site
 from teig.operations.work import address_of
 from teig.policy.admission import amounts, refusal
 from teig.policy.drift import figures
-from teig.policy.guest_life import Phase, Verb, check_may_begin, kind_of, way_out
+from teig.policy.guest_life import Phase, Verb, way_out
 from teig.policy.guest_state import state_of
 from teig.policy.placement import decide
 from teig.record import dump
@@ -37,7 +37,6 @@ from teig.store.guest_lines import GuestLine
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
 from teig.store.observations import GuestRow
-from teig.store.operations import Lease
 
 __all__ = ["GuestLine", "GuestView", "Wish"]
 LIVE_S: Final = 3.0
@@ -74,7 +73,7 @@ def create(services: Services, wish: Wish) -> Operation:
 
     plan, image, site, unseen = services.db.read(look)
     fit = fitted(wish, plan, image)
-    guest_id, operation_id = GuestId(_uuid(services)), _operation_id(services)
+    guest_id, operation_id = GuestId(new_uuid(services)), new_operation_id(services)
     disks = disks_of(fit, plan)
     demand = demand_for(plan, disks, fit.type)
     there: list[StoredHost] = []
@@ -84,12 +83,12 @@ def create(services: Services, wish: Wish) -> Operation:
         candidates = list(hosts.candidates(connection, there).values())
         decision = decide(guest_id, demand, site.name, candidates, fit.host)
         [chosen] = [candidate for candidate in candidates if candidate.id == decision.host]
-        nics = nics_for(connection, services.random_bytes, site, fit.nics or plan.addresses)
+        nics = nics_for(connection, services, site, fit.nics or plan.addresses)
         spec = spec_for(guest_id, fit, plan, site, image, disks, nics)
         guests.add(connection, StoredGuest(chosen.id, spec, Phase.CREATING, 1, None, services.now()))
         wanted = amounts(demand, chosen.capacity.extent_bytes)
         reservations.keep(connection, guest_id, chosen.id, chosen.capacity.pool, wanted)
-        operation = _operation(operation_id, Verb.CREATE, fit.name, chosen.id, services.now())
+        operation = queued(operation_id, Verb.CREATE, fit.name, chosen.id, services.now())
         operations.add(connection, operation, guest_id, {})
         return operation
 
@@ -97,7 +96,7 @@ def create(services: Services, wish: Wish) -> Operation:
     for last in (*[False] * (ROUNDS - 1), True):
         there[:] = placing.fitting(services, site, fit.host, demand)
         try:
-            return _submitted(services, operation_id, reserve)
+            return submitted(services, operation_id, reserve)
         except Refused as error:
             if last or error.reason != "no_room":  # else others were faster: there may be room elsewhere
                 raise
@@ -142,7 +141,7 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
     host has no room for the difference.
     """
     plan = services.db.read(lambda connection: plans.named(connection, plan_name))
-    operation_id = _operation_id(services)
+    operation_id = new_operation_id(services)
     _see_host(services, name)
 
     def work(connection: sa.Connection) -> Operation:
@@ -150,7 +149,7 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
         image = images.by_id(connection, guest.spec.image)
         if image is not None:
             check_boots(plan, image)
-        operation = _claimed(connection, services, guest, operation_id, Verb.RESIZE, {"before": dump(guest.spec)})
+        operation = claimed(connection, services, guest, operation_id, Verb.RESIZE, {"before": dump(guest.spec)})
         host = hosts.by_id(connection, guest.host)
         there = reservations.of_guest(connection, guest.id, host.id)
         pool = next(iter(there), "")
@@ -171,7 +170,7 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
         guests.respecify(connection, spec)
         return operation
 
-    return _submitted(services, operation_id, work)
+    return submitted(services, operation_id, work)
 
 
 def _see_host(services: Services, name: str) -> None:
@@ -280,57 +279,11 @@ def _begin(
     params: dict[str, Any],
     check: Callable[[sa.Connection, StoredGuest], None] = lambda *_: None,
 ) -> Operation:
-    operation_id = _operation_id(services)
+    operation_id = new_operation_id(services)
 
     def work(connection: sa.Connection) -> Operation:
         guest = guests.named(connection, name)
         check(connection, guest)
-        return _claimed(connection, services, guest, operation_id, verb, params)
+        return claimed(connection, services, guest, operation_id, verb, params)
 
-    return _submitted(services, operation_id, work)
-
-
-def _claimed(
-    connection: sa.Connection,
-    services: Services,
-    guest: StoredGuest,
-    operation_id: OperationId,
-    verb: Verb,
-    params: dict[str, Any],
-) -> Operation:
-    """Write down a new operation on a guest, which is its lock from then on."""
-    guests.check_unlocked(guest)
-    check_may_begin(verb, guest.name, guest.phase)
-    operation = _operation(operation_id, verb, guest.name, guest.host, services.now())
-    operations.add(connection, operation, guest.id, params)
-    return operation
-
-
-def _submitted(services: Services, operation_id: OperationId, work: Callable[[sa.Connection], Operation]) -> Operation:
-    """Write an operation down in one transaction and begin it."""
-    again = False
-
-    def once(connection: sa.Connection) -> tuple[Operation, Lease | None]:
-        nonlocal again
-        known = operations.find(connection, operation_id) if again else None
-        again = True
-        if known is not None:  # the connection broke when it was committed already
-            return known, None
-        operation = work(connection)
-        return operation, services.engine.claim(connection, operation)
-
-    operation, lease = services.db.write(once)
-    services.engine.begin(lease)
-    return operation
-
-
-def _operation_id(services: Services) -> OperationId:
-    return OperationId(_uuid(services))
-
-
-def _uuid(services: Services) -> str:
-    return str(uuid.UUID(bytes=services.random_bytes(16), version=4))
-
-
-def _operation(operation: OperationId, verb: Verb, subject: str, host: str, now: float) -> Operation:
-    return Operation(operation, kind_of(verb), subject, host, OperationState.QUEUED, (), None, now, None)
+    return submitted(services, operation_id, work)

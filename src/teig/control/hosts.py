@@ -199,7 +199,7 @@ def remove(services: Services, name: str, *, force: bool = False) -> tuple[str, 
 
     def work(connection: sa.Connection) -> tuple[HostId, tuple[str, ...]]:
         host = hosts.named(connection, name)
-        return host.id, hosts.remove(connection, host, force=force)
+        return host.id, hosts.remove(connection, host, services.now(), force=force)
 
     host, guests = services.db.write(work)
     services.fleet.forget(host)

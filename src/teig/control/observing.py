@@ -208,7 +208,7 @@ def _addresses(guest: GuestOnHost) -> set[str]:
     specs = [spec for spec in (guest.spec, guest.started) if spec is not None]
     if not specs and guest.domid is not None:
         return {observations.UNREADABLE}
-    return {nic.ip for spec in specs for nic in spec.nics}
+    return {address for spec in specs for nic in spec.nics for address in (nic.ip, *nic.also)}
 
 
 def _merged(

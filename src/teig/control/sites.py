@@ -7,12 +7,17 @@ import sqlalchemy as sa
 from teig.control.services import Services
 from teig.model.errors import InvalidRequest
 from teig.model.site import Site
-from teig.store import hosts, sites
+from teig.store import hosts, ranges, sites
 
 
 def add(services: Services, site: Site) -> None:
-    """Store a new site."""
-    services.db.write(lambda connection: sites.add(connection, site))
+    """Store a new site; Conflict where its network has addresses in common with a range."""
+
+    def work(connection: sa.Connection) -> None:
+        ranges.check_no_overlap(connection, site)
+        sites.add(connection, site)
+
+    services.db.write(work)
 
 
 def listed(services: Services) -> list[Site]:

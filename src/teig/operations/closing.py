@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from teig.model.errors import NotFound, TeigError
 from teig.model.guest import GuestSpec
+from teig.model.host import GuestOnHost
 from teig.model.job import Job
 from teig.operations.work import Step, Work
 from teig.policy.admission import entitled_to, observed_of
 from teig.policy.guest_life import LIFE, verb_of
-from teig.store import guests, observations, reservations
+from teig.store import addresses, guests, observations, reservations
 
 
 def observe(work: Work) -> None:
@@ -52,10 +53,11 @@ def done(connection: sa.Connection, work: Work) -> None:
     """Close the books after success."""
     change = LIFE[verb_of(work.kind)]
     if change.gone:
-        guests.remove(connection, work.guest_id)
+        guests.remove(connection, work.guest, work.parts.now())
         return
     attention = None if change.clears else work.guest.attention
     settle_reservation(connection, work, work.guest.spec)
+    settle_addresses(connection, work)
     guests.settle(connection, work.guest_id, change.done or work.guest.phase, attention)
 
 
@@ -84,6 +86,18 @@ def settle_reservation(connection: sa.Connection, work: Work, spec: GuestSpec) -
         wanted = entitled_to(spec, extents[pool]).largest(observed_of(row.guest, extents[pool], pool))
         if wanted != kept:
             reservations.settle(connection, work.guest_id, host, pool, wanted)
+
+
+def settle_addresses(connection: sa.Connection, work: Work) -> None:
+    """Free what the guest has lost by force, where this operation has read that its host lets it use that no more."""
+    row = observations.of_guest(connection, work.guest_id, work.stored_host.id)
+    if row is not None and row.fence and row.fence == work.claim.fence:
+        addresses.seen_off(connection, work.guest.spec, leading_to(row.guest), work.parts.now())
+
+
+def leading_to(seen: GuestOnHost) -> set[str]:
+    """Return what leads to a guest beside its cards' addresses, as its host has it."""
+    return {address for nic in (seen.spec.nics if seen.spec else ()) for address in nic.also}
 
 
 def observe_if_it_answers(work: Work) -> None:

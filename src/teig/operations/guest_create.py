@@ -61,7 +61,8 @@ def _destroy(work: Work) -> None:
 
 
 def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:  # noqa: ARG001 - all are alike
-    guests.remove(connection, work.guest_id)
+    ran = work.run.may_have_begun("start")  # nobody has seen the addresses of a guest that never ran
+    guests.remove(connection, work.guest, work.parts.now() if ran else None)
 
 
 SEQUENCE = Sequence(

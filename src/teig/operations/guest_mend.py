@@ -12,13 +12,14 @@ from teig.operations.work import Sequence, Step, Work
 from teig.policy.guest_life import Verb
 
 
-def _enforce(work: Work) -> None:
+def enforce(work: Work) -> None:
+    """Hold the guest to what its files on its host say."""
     work.unhindered(lambda: work.host.guest_enforce(work.claim))
 
 
 SEQUENCE = Sequence(
     Verb.MEND,
-    steps=(Step("image", image), Step("define", define), Step("enforce", _enforce), OBSERVE),
+    steps=(Step("image", image), Step("define", define), Step("enforce", enforce), OBSERVE),
     done=closing.done,
     undone=closing.undone,
 )

@@ -206,6 +206,10 @@ class Run:
         """Whether a step has begun, in this run or an earlier one."""
         return bool(self._steps)
 
+    def may_have_begun(self, step: str) -> bool:
+        """Return whether a step has begun in this run, or may have in an earlier one."""
+        return self.lease.taken_over or step in {known.name for known in self._steps}
+
     def _closed(self, now: float, but: str = "") -> tuple[StepRecord, ...]:
         return tuple(
             replace(known, state="done", ended=now) if known.ended is None and known.name != but else known

@@ -32,6 +32,7 @@ class Verb(StrEnum):
     REBOOT = "reboot"
     RESIZE = "resize"
     MEND = "mend"
+    READDRESS = "readdress"
     DELETE = "delete"
 
 
@@ -57,6 +58,7 @@ LIFE: Final[dict[Verb, Change]] = {
     Verb.REBOOT: Change(_ALIVE, done=Phase.RUNNING, clears=True),
     Verb.RESIZE: Change(_ALIVE),
     Verb.MEND: Change(_ALIVE, clears=True),
+    Verb.READDRESS: Change(_ALIVE),
     Verb.DELETE: Change(frozenset(Phase), failed=Phase.DELETING, gone=True),
 }
 

@@ -13,13 +13,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from teig.model.errors import Busy, Conflict, NotFound, Refused
+from teig.model.errors import Busy, Conflict, NotFound
 from teig.model.guest import GuestSpec
 from teig.model.names import GuestId, HostId, OperationId
 from teig.model.site import Site
 from teig.policy.guest_life import Phase
 from teig.record import dump, recall
-from teig.store import observations, reservations
+from teig.store import addresses, observations, reservations
+from teig.store.free_addresses import Span, free
 from teig.store.schema import guests, nics, operations
 
 _OPEN = sa.and_(operations.c.guest == guests.c.id, operations.c.ended.is_(None))
@@ -66,7 +67,9 @@ def add(connection: sa.Connection, guest: StoredGuest) -> None:
     for nic in guest.spec.nics:
         number = int(ipaddress.IPv4Address(nic.ip))
         card = {"mac": nic.mac, "guest": guest.id, "site": guest.spec.site, "address": nic.ip, "number": number}
+        addresses.claim_card(connection, guest.spec.site, nic.ip)
         connection.execute(nics.insert(), card)
+    addresses.adopt(connection, guest.spec)
 
 
 def check_free(connection: sa.Connection, name: str) -> None:
@@ -160,7 +163,7 @@ def call_attention(connection: sa.Connection, guest: GuestId, attention: str) ->
 
 
 def respecify(connection: sa.Connection, spec: GuestSpec) -> None:
-    """Promise something else to a guest; its name, host and network cards stay."""
+    """Promise something else to a guest; its name, host and network cards' own addresses stay."""
     connection.execute(guests.update().where(guests.c.id == spec.id).values(spec=dump(spec)))
 
 
@@ -169,76 +172,27 @@ def mark(connection: sa.Connection, guest: GuestId, phase: Phase) -> None:
     connection.execute(guests.update().where(guests.c.id == guest).values(phase=phase))
 
 
-def remove(connection: sa.Connection, guest: GuestId) -> None:
-    """Forget a guest, and free its addresses and all that is reserved for it: its host has nothing of it any more."""
-    reservations.release(connection, guest)
-    observations.forget_guest(connection, guest)
-    connection.execute(nics.delete().where(nics.c.guest == guest))
-    connection.execute(guests.delete().where(guests.c.id == guest))
+def remove(connection: sa.Connection, guest: StoredGuest, now: float | None) -> None:
+    """Forget a guest, and free its addresses and all that is reserved for it: its host has nothing of it any more.
 
-
-def free_addresses(connection: sa.Connection, site: Site, count: int) -> list[str]:
-    """Return `count` addresses of a site that no guest has, with prefix; Refused where too few are known to be free.
-
-    They are those after the highest that is taken, as long as there are any, then the lowest: so one that was given
-    back rests for a while. Addresses of guests that run on some host and that nobody claims are not free.
+    `now` (seconds since 1970) is when its addresses begin to rest; None where they were never used.
     """
-    _check_all_readable(connection, site.name)
+    addresses.release(connection, guest.spec, now)
+    reservations.release(connection, guest.id)
+    observations.forget_guest(connection, guest.id)
+    connection.execute(nics.delete().where(nics.c.guest == guest.id))
+    connection.execute(guests.delete().where(guests.c.id == guest.id))
+
+
+def free_addresses(connection: sa.Connection, site: Site, count: int, now: float) -> list[str]:
+    """Return `count` addresses of a site for cards, with prefix; Refused where too few are known to be free.
+
+    Not free is what a guest has, also one that runs on some host and that nobody claims, and what rests at the time
+    `now` (seconds since 1970) because it was given back lately.
+    """
     prefix = ipaddress.IPv4Network(site.network).prefixlen
-    first, last = int(ipaddress.IPv4Address(site.first_address)), int(ipaddress.IPv4Address(site.last_address))
-    elsewhere = {int(ipaddress.IPv4Address(address)) for address in observations.addresses_in_use(connection)}
-    highest = connection.execute(_HIGHEST, {"at": site.name, "first": first, "last": last}).scalar() or first - 1
-    found: list[int] = []
-    for after in (highest, first - 1):
-        while len(found) < count and (number := _next_free(connection, site.name, after)) <= last:
-            if number not in elsewhere and number not in found:
-                found.append(number)
-            after = number  # noqa: PLW2901 - it goes on from there
-    if len(found) == count:
-        return [f"{ipaddress.IPv4Address(number)}/{prefix}" for number in found]
-    raise Refused(
-        f"Site {site.name} has {last - first + 1} addresses for guests and only {len(found)} of them free; "
-        f"{count} are wanted.",
-        "Delete guests, or enlarge the site's range.",
-        code="no_address",
-    )
-
-
-def _check_all_readable(connection: sa.Connection, site: str) -> None:
-    """Raise Refused where a guest runs at a site that nobody claims and whose addresses cannot be read."""
-    there = observations.hosts_with_unreadable(connection, site)
-    if there:
-        raise Refused(
-            f"A guest that the database does not know runs on {', '.join(there)} whose addresses cannot be read: any "
-            f"free one at site {site} may be in use.",
-            "Put its files there right (teig host adopt), or end its domain (xl destroy). If the machine is lost for "
-            "good: teig host remove NAME --force",
-            code="address_unknown",
-        )
-
-
-def _next_free(connection: sa.Connection, site: str, after: int) -> int:
-    """Return the lowest number above `after` that no card of a site has: what follows a run of cards."""
-    if connection.execute(_CARD, {"at": site, "number": after + 1}).first() is None:
-        return after + 1
-    return int(connection.execute(_GAP, {"at": site, "number": after + 1}).scalar_one()) + 1
-
-
-_HIGHEST = sa.select(sa.func.max(nics.c.number)).where(
-    nics.c.site == sa.bindparam("at"), nics.c.number.between(sa.bindparam("first"), sa.bindparam("last"))
-)
-_NEXT_CARD = nics.alias()
-_CARD = sa.select(nics.c.mac).where(nics.c.site == sa.bindparam("at"), nics.c.number == sa.bindparam("number"))
-_GAP = (
-    sa.select(nics.c.number)
-    .where(
-        nics.c.site == sa.bindparam("at"),
-        nics.c.number >= sa.bindparam("number"),
-        ~sa.exists().where(_NEXT_CARD.c.site == nics.c.site, _NEXT_CARD.c.number == nics.c.number + 1),
-    )
-    .order_by(nics.c.number)
-    .limit(1)
-)
+    numbers = free(connection, Span.of_cards(site), count, now)
+    return [f"{ipaddress.IPv4Address(number)}/{prefix}" for number in numbers]
 
 
 def has_mac(connection: sa.Connection, mac: str) -> bool:

@@ -117,8 +117,10 @@ def is_current(connection: sa.Connection, host: StoredHost) -> bool:
     return row is not None and _stored(row) == host
 
 
-def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple[str, ...]:
+def remove(connection: sa.Connection, host: StoredHost, now: float, *, force: bool) -> tuple[str, ...]:
     """Forget a host and, with `force`, its guests, whose names are returned; else Conflict while there are any.
+
+    The guests' addresses rest from `now` on (seconds since 1970).
 
     So it is where guests run there that nobody claims, or may run: their addresses would be given to others.
     Busy while an operation works on one of them.
@@ -135,7 +137,7 @@ def remove(connection: sa.Connection, host: StoredHost, *, force: bool) -> tuple
         _check_no_strangers(connection, host)
     for guest in left:
         guest_rows.check_unlocked(guest)
-        guest_rows.remove(connection, guest.id)
+        guest_rows.remove(connection, guest, now)
     pools.remove(connection, host.id)
     observations.forget(connection, host.id)
     connection.execute(hosts.delete().where(hosts.c.id == host.id))

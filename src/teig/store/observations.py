@@ -21,7 +21,7 @@ from teig.policy.admission import Capacity
 from teig.policy.drift import Drift
 from teig.record import dump, recall
 from teig.store.at_once import AtOnce
-from teig.store.schema import hosts, nics, observations, observed_addresses, observed_guests
+from teig.store.schema import addresses, hosts, nics, observations, observed_addresses, observed_guests
 
 _SAME_START_S: Final = 60.0
 FRESH_S: Final = 90.0
@@ -298,14 +298,15 @@ _UNREADABLE_AT = (
 
 
 def addresses_in_use(connection: sa.Connection) -> set[str]:
-    """Return the addresses of guests that run somewhere and that nobody claims."""
+    """Return what leads to guests that run somewhere and that nobody claims: addresses, and networks with a prefix."""
     return set(connection.execute(sa.select(observed_addresses.c.address)).scalars())
 
 
 def addresses_on(connection: sa.Connection, host: HostId, site: str) -> list[str]:
     """Return the addresses of guests that run on a host at a site and that no guest in the database has."""
     kept = sa.select(nics.c.address).where(nics.c.site == site)
-    mine = (observed_addresses.c.host == host, observed_addresses.c.address.not_in(kept))
+    led = sa.select(addresses.c.address).where(addresses.c.site == site, addresses.c.guest.is_not(None))
+    mine = (observed_addresses.c.host == host, observed_addresses.c.address.not_in(kept.union_all(led)))
     return sorted(connection.execute(sa.select(observed_addresses.c.address).where(*mine)).scalars())
 
 

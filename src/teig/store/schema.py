@@ -59,7 +59,7 @@ observed_addresses = sa.Table(
     "observed_addresses",
     metadata,
     sa.Column("host", sa.ForeignKey("hosts.id"), primary_key=True),
-    sa.Column("address", sa.String(15), primary_key=True),
+    sa.Column("address", sa.String(49), primary_key=True),  # of a card; with its prefix length what else leads to it
 )
 
 plans = sa.Table(
@@ -148,6 +148,32 @@ nics = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),  # the address as a number: free ones are found by it
     sa.UniqueConstraint("site", "address"),
     sa.Index("ix_nics_site_number", "site", "number"),
+)
+
+# What guests can get beside the addresses of their cards. What a site's own record says is its first range.
+ranges = sa.Table(
+    "ranges",
+    metadata,
+    sa.Column("network", sa.String(49), primary_key=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+
+# Addresses and networks that lead to a guest beside its cards' own, and those of either kind that rest.
+addresses = sa.Table(
+    "addresses",
+    metadata,
+    sa.Column("site", sa.ForeignKey("sites.name"), primary_key=True),
+    sa.Column("address", sa.String(49), primary_key=True),  # with its prefix length
+    # Its range's network, "" for a card's, and its place there; null where no range has it (a host was adopted).
+    sa.Column("range", sa.String(49), nullable=True),
+    sa.Column("number", sa.BigInteger, nullable=True),
+    sa.Column("guest", sa.ForeignKey("guests.id", ondelete="SET NULL"), nullable=True, index=True),
+    sa.Column("next", sa.String(36), nullable=True),  # the guest that gets it when this one was seen to have let go
+    sa.Column("left_on", sa.String(36), nullable=True, index=True),  # a guest that lost it by force, and may use it
+    sa.Column("last", sa.String(36), nullable=True),  # the guest that had it, where nobody has it now
+    sa.Column("free_at", sa.Float, nullable=True),  # until then it rests
+    sa.Index("ix_addresses_number", "site", "range", "number"),
 )
 
 servers = sa.Table(
