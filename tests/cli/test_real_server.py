@@ -85,6 +85,11 @@ def test_an_address_is_given_moved_and_taken_away(services: Services, teig: Teig
         ("address remove 2001:db8::/64", "2001:db8::/64 leads to guest db no more."),
         ("address remove 2001:db8:0:1::/64", "no more."),
         ("range list --site lab", "networks of 64 bits"),
+        ("address name 10.77.16.0 Web.Example.org.", "10.77.16.0 is called web.example.org."),
+        ("address list --guest web", "web.example.org (not told yet) of a card"),
+        ("address zone 10.77.0.0/16", "$ORIGIN 77.10.in-addr.arpa. $TTL 3600 0.16 IN PTR web.example.org."),
+        ("address zone 10.77.0.0/16 --ns ns1.example.org --ns ns2.example.org", "@ IN NS ns2.example.org."),
+        ("address name 10.77.16.0 --none", "10.77.16.0 has no name."),
         ("range remove 2001:db8::/48", "Range 2001:db8::/48 is removed."),
     )
     for typed, told in steps:
@@ -103,6 +108,10 @@ def test_what_is_wrong_with_a_range_or_an_address_is_one_sentence(services: Serv
         ("address add web 300.1.1.1", 2, "is neither an address nor a network"),
         ("address remove 10.77.16.0", 1, "is a network card's own address"),
         ("address move 198.51.100.1 web", 1, "No guest has 198.51.100.1."),
+        ("address name 10.77.16.9 web.example.org", 1, "No guest has 10.77.16.9."),
+        ("address name 10.77.16.0 web", 2, "is no whole name of a host"),
+        ("address name 10.77.16.0", 2, "Give an address a name, or --none."),
+        ("address zone 10.77.16.0/20", 2, "No reverse zone is just 10.77.16.0/20."),
         ("address list --guest mars", 1, "There is no guest named mars."),
     )
     for typed, status, told in wrong:

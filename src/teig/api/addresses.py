@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, StrictBool
 
 from teig.api.given import Given, Name
 from teig.api.operations import OperationOut, out
-from teig.control import addresses
+from teig.control import addresses, reverse_names
 from teig.control.addresses import AddressLine, Begun
 
 router = APIRouter()
@@ -29,6 +31,12 @@ class AddressMove(BaseModel):
     force: StrictBool = False
 
 
+class ZoneOut(BaseModel):
+    """A master file (RFC 1035, 5.1)."""
+
+    text: str
+
+
 class AddressOperationOut(OperationOut):
     """An operation on an address of a guest."""
 
@@ -39,6 +47,26 @@ class AddressOperationOut(OperationOut):
 def list_addresses(services: Given, site: str | None = None, guest: str | None = None) -> list[AddressLine]:
     """Return the addresses that guests have and those that rest, of a site or a guest alone if that is named."""
     return addresses.listed(services, site, guest)
+
+
+class AddressName(BaseModel):
+    """The name of a single address, null for none."""
+
+    address: str
+    name: str | None
+
+
+@router.get("/addresses/zone")
+def show_zone(services: Given, network: str, server: Annotated[list[str] | None, Query()] = None) -> ZoneOut:
+    """Return the names of a network's addresses as a master file; a whole zone, where name servers are named."""
+    return ZoneOut(text=reverse_names.zone(services, network, tuple(server or ())))
+
+
+@router.put("/addresses/name")
+def name_address(services: Given, wanted: AddressName) -> AddressName:
+    """Let an address of a guest have a name; the name server is told a little later."""
+    reverse_names.put(services, wanted.address, wanted.name)
+    return wanted
 
 
 @router.post("/addresses", status_code=202)

@@ -25,7 +25,10 @@ import uvicorn
 from teig.api.app import build
 from teig.control.assembly import services_in
 from teig.control.observing import observing
+from teig.control.services import Services
+from teig.control.telling import telling
 from teig.fleet.driver import Fleet
+from teig.fleet.name_server import NameServer, parse_place, read_key
 from teig.fleet.ssh import SshFleet
 from teig.model.errors import Conflict, Fenced, InvalidRequest
 from teig.paths import SOCKET, check_socket, make_private
@@ -42,9 +45,16 @@ CLIENT_SILENT_S = 600.0
 """How long a client of a stream may be silent. One that sends to a guest that takes nothing is not heard meanwhile."""
 
 
-def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], Fleet] = SshFleet) -> None:
+def main(
+    folder: Path,
+    database: str | None,
+    fleet: Callable[[asyncssh.SSHKey], Fleet] = SshFleet,
+    name_server: str | None = None,
+    name_server_key: Path | None = None,
+) -> None:
     """Serve from `folder` until SIGINT or SIGTERM, alone or with others in the PostgreSQL `database`.
 
+    The `name_server` at an address is told of addresses' names, with the key in a file.
     Conflict where another server has the folder already; Fenced where others have taken over this one's work.
     """
     logging.basicConfig(level=logging.WARNING)
@@ -63,25 +73,42 @@ def main(folder: Path, database: str | None, fleet: Callable[[asyncssh.SSHKey], 
 
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended
         signal.signal(number, _leave)
-    with suppress(SystemExit), _only_server(folder), services_in(folder, public_key, fleet(key), url, lose) as services:
-        config = uvicorn.Config(
-            build(services),
-            uds=str(folder / SOCKET),
-            log_level="warning",
-            access_log=False,
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            ws_ping_timeout=CLIENT_SILENT_S,
-            timeout_graceful_shutdown=2,
-        )
+    names = _name_server(name_server, name_server_key)
+    served = services_in(folder, public_key, fleet(key), url, lose, names)
+    with suppress(SystemExit), _only_server(folder), served as services:
+        config = _config(services, folder / SOCKET)
         structlog.get_logger().info("the server runs", directory=str(folder))
-        with observing(services):
+        with observing(services), telling(services):
             uvicorn.Server(config).run()
     if lost.is_set():
         raise Fenced(
             "This server did not answer for a while, and others have taken over its work. It has ended.",
             "Start it again: teig serve",
         )
+
+
+def _config(services: Services, socket: Path) -> uvicorn.Config:
+    return uvicorn.Config(
+        build(services),
+        uds=str(socket),
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_timeout=CLIENT_SILENT_S,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def _name_server(place: str | None, key: Path | None) -> NameServer | None:
+    """Return the name server that is told of names, None where there is none; InvalidRequest where half of it is."""
+    if place is None and key is None:
+        return None
+    if place is None or key is None:
+        raise InvalidRequest(
+            "A name server needs an address and a key.", "Give both: --name-server ADDRESS --name-server-key FILE"
+        )
+    return NameServer(*parse_place(place), read_key(key))
 
 
 def restore(folder: Path, untrusted_text: str, database: str | None) -> dict[str, int]:

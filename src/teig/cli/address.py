@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -12,7 +12,9 @@ from teig.cli.following import NoWait, carry_out
 from teig.cli.nouns import noun_app
 from teig.cli.output import Format, Output, moment, print_json, print_table
 from teig.model.address_range import canonical, shown
+from teig.model.errors import InvalidRequest
 from teig.model.names import check_name
+from teig.model.reverse_name import check_host_name, check_single
 
 app = noun_app("Addresses of guests: given, taken away, and moved from one to another while they run.")
 
@@ -32,8 +34,11 @@ def list_addresses(
     if output is Format.JSON:
         print_json(addresses)
         return
-    rows = [(shown(one["address"]), one["site"], one["range"] or "", one["guest"], _note(one)) for one in addresses]
-    print_table(("address", "site", "range", "guest", "note"), rows, "No guest has an address.")
+    rows = [
+        (shown(one["address"]), one["site"], one["range"] or "", one["guest"], _names(one), _note(one))
+        for one in addresses
+    ]
+    print_table(("address", "site", "range", "guest", "name", "note"), rows, "No guest has an address.")
 
 
 @app.command("add")
@@ -86,6 +91,42 @@ def move_address(
         begun = api.post("/addresses/move", body)
     if carry_out(api, begun, no_wait=no_wait):
         typer.echo(f"{shown(begun['address'])} leads to guest {guest}. Set it up inside the guest.")
+
+
+@app.command("name")
+def name_address(
+    address: Annotated[str, typer.Argument(help="The address, also one in a network that leads to a guest.")],
+    name: Annotated[str | None, typer.Argument(help="Its name, for example mail.example.org.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="It has no name any more.")] = False,
+) -> None:
+    """Say what reverse DNS says of an address. The server's name server is told within seconds, or when it answers."""
+    if none == (name is not None):
+        raise InvalidRequest("Give an address a name, or --none.", f"For example: teig address name {address} HOST")
+    named = None if name is None else check_host_name(name)
+    Api().put("/addresses/name", {"address": check_single(address), "name": named})
+    typer.echo(f"{address} is called {named}." if named else f"{address} has no name.")
+
+
+@app.command("zone")
+def print_zone(
+    network: Annotated[str, typer.Argument(help="The network, for example 192.0.2.0/24.")],
+    servers: Annotated[
+        list[str] | None, typer.Option("--ns", help="A name server of the zone: makes it a whole one. Repeatable.")
+    ] = None,
+) -> None:
+    """Print the names in a network as a zone file, or as what one can include."""
+    query = urlencode([("network", network), *(("server", server) for server in servers or [])])
+    print(Api().get(f"/addresses/zone?{query}")["text"], end="")
+
+
+def _names(one: dict[str, Any]) -> str:
+    """Return the names in a line of the list, and what of them the name server was not told yet, and why."""
+    told = []
+    for name in one["names"]:
+        of = "" if canonical(name["address"]) == one["address"] else f"{name['address']} "
+        why = "" if name["sent"] else f" (not told yet{': ' + name['error'] if name['error'] else ''})"
+        told.append(f"{of}{name['name']}{why}")
+    return ", ".join(told)
 
 
 def _note(one: dict[str, Any]) -> str:

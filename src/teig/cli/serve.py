@@ -36,8 +36,33 @@ DatabaseFile = Annotated[
 ]
 
 
+NameServer = Annotated[
+    str | None,
+    typer.Option(
+        "--name-server",
+        metavar="ADDRESS[:PORT]",
+        envvar="TEIG_NAME_SERVER",
+        help="The name server that is told of addresses' names (teig address name), by updates as in RFC 2136.",
+    ),
+]
+NameServerKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--name-server-key",
+        envvar="TEIG_NAME_SERVER_KEY",
+        help="A file with the key that signs these, which only its owner can read: tsig-keygen -a hmac-sha256 teig",
+        dir_okay=False,
+    ),
+]
+
+
 @app.command("serve")
-def serve(database: Database = None, database_file: DatabaseFile = None) -> None:
+def serve(
+    database: Database = None,
+    database_file: DatabaseFile = None,
+    name_server: NameServer = None,
+    name_server_key: NameServerKey = None,
+) -> None:
     """Run the server until it is stopped with Ctrl-C or SIGTERM.
 
     It needs no configuration: database, keys, images and the unix socket that every other command talks to are in
@@ -49,7 +74,12 @@ def serve(database: Database = None, database_file: DatabaseFile = None) -> None
 
     status = 0
     try:
-        main(paths.server_dir(), address(database, database_file))
+        main(
+            paths.server_dir(),
+            address(database, database_file),
+            name_server=name_server,
+            name_server_key=name_server_key,
+        )
     except TeigError as error:
         say(error.message, error.todo)
         status = error.exit_code

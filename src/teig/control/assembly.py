@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from teig.control import images
 from teig.control.services import Services
 from teig.fleet.driver import Fleet
+from teig.fleet.name_server import NameServer
 from teig.operations import guest_create, guest_delete, guest_mend, guest_power, guest_readdress, guest_resize
 from teig.operations.engine import Engine
 from teig.operations.peers import watched
@@ -42,11 +43,12 @@ def services_in(
     fleet: Fleet,
     database: sa.URL | None = None,
     on_lost: Callable[[], None] = lambda: None,
+    name_server: NameServer | None = None,
 ) -> Iterator[Services]:
     """Open the database and the engine and yield the parts; the fleet is closed with them.
 
     The database is a file in `folder`, or `database`, which other servers may use too. `on_lost` is called where these
-    have taken over this one's work: it must end then.
+    have taken over this one's work: it must end then. `name_server` is told of addresses' names.
     """
     image_dir = folder / "images"
     image_dir.mkdir(exist_ok=True)
@@ -68,6 +70,7 @@ def services_in(
                 now=time.time,
                 random_bytes=os.urandom,
                 server=server.id,
+                name_server=name_server,
             )
     finally:
         engine.close()

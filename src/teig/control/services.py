@@ -8,6 +8,7 @@ from pathlib import Path
 
 from teig.control.looks import Looks
 from teig.fleet.driver import Fleet
+from teig.fleet.name_server import NameServer
 from teig.operations.engine import Engine
 from teig.store.database import Database
 
@@ -16,7 +17,8 @@ from teig.store.database import Database
 class Services:
     """The server's parts, and its id among the servers that share the database.
 
-    `now` returns seconds since 1970; `random_bytes` returns that many unpredictable bytes.
+    `now` returns seconds since 1970; `random_bytes` returns that many unpredictable bytes. `name_server` is told of
+    addresses' names, None where nobody is.
     """
 
     db: Database
@@ -27,4 +29,5 @@ class Services:
     now: Callable[[], float]
     random_bytes: Callable[[int], bytes]
     server: str = ""
+    name_server: NameServer | None = None
     looks: Looks = field(default_factory=Looks)

@@ -7,7 +7,7 @@ that promises it. It changes hands, or begins to rest, in the one that ends an o
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,8 +16,9 @@ from teig.model.address_range import AddressRange, shown
 from teig.model.errors import Conflict, NotFound, Refused
 from teig.model.guest import GuestSpec
 from teig.model.names import GuestId
-from teig.store import ranges, sites
+from teig.store import ranges, reverse_names, sites
 from teig.store.free_addresses import OF_CARDS, Span, free, in_use, is_unused, moment
+from teig.store.reverse_names import NameLine
 from teig.store.schema import addresses, guests, nics
 
 
@@ -27,7 +28,7 @@ class AddressLine:
 
     `range` is "" for that of a card, None where no range has it. `next` is the guest that gets it when `guest` was seen
     to have let go; `left_on` is one that lost it by force and may use it still. `free_at` (seconds since 1970): nobody
-    has it, and until then nobody gets it.
+    has it, and until then nobody gets it. `names` are those of single addresses in it, for reverse DNS.
     """
 
     address: str
@@ -37,6 +38,7 @@ class AddressLine:
     next: str | None = None
     left_on: str | None = None
     free_at: float | None = None
+    names: tuple[NameLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,18 @@ def held(connection: sa.Connection, address: str) -> Held:
     raise NotFound(f"No guest has {shown(address)}.", "Look at: teig address list", code="no_address")
 
 
+def leading(connection: sa.Connection, address: str) -> tuple[str, str]:
+    """Return the site of a single address and what leads to its guest with it; NotFound where it is no guest's."""
+    row = connection.execute(sa.select(nics.c.site).where(nics.c.address == address)).first()
+    if row is not None:
+        return row.site, f"{address}/32"
+    wanted = ipaddress.ip_network(address)
+    for held_by in connection.execute(_LED).all():
+        if wanted.overlaps(ipaddress.ip_network(held_by.address)):
+            return held_by.site, held_by.address
+    raise NotFound(f"No guest has {address}.", "Look at: teig address list", code="no_address")
+
+
 def keep_for(connection: sa.Connection, site: str, address: str, guest: GuestId) -> None:
     """Let a guest have an address next, as soon as the one that has it was seen to have let go."""
     connection.execute(addresses.update().where(_is(site, address)).values(next=guest))
@@ -188,7 +202,8 @@ def let_go(connection: sa.Connection, spec: GuestSpec, address: str, now: float)
 def rest(connection: sa.Connection, spec: GuestSpec, address: str, now: float | None) -> None:
     """Let an address of a guest rest; `now` None: it was never used, and is free at once."""
     mine = sa.and_(_is(spec.site, address), addresses.c.guest == spec.id)
-    connection.execute(addresses.update().where(mine).values(_resting(connection, spec, now)))
+    if connection.execute(addresses.update().where(mine).values(_resting(connection, spec, now))).rowcount:
+        reverse_names.forget(connection, spec.site, address)
 
 
 def wait_no_more(connection: sa.Connection, spec: GuestSpec, address: str) -> bool:
@@ -222,6 +237,9 @@ def seen_off(connection: sa.Connection, spec: GuestSpec, seen: set[str], now: fl
 def release(connection: sa.Connection, spec: GuestSpec, now: float | None) -> None:
     """Let all addresses of a guest rest that is no more, its cards' too; `now` None: they were never used."""
     mine = addresses.c.guest == spec.id
+    led = set(connection.execute(sa.select(addresses.c.address).where(mine)).scalars())
+    for address in led | {f"{nic.ip}/32" for nic in spec.nics}:
+        reverse_names.forget(connection, spec.site, address)
     connection.execute(addresses.update().where(addresses.c.next == spec.id).values(next=None))
     connection.execute(addresses.update().where(mine).values(_resting(connection, spec, now)))
     seen_off(connection, spec, set(), now or 0.0)
@@ -250,7 +268,12 @@ def listed(connection: sa.Connection, now: float, site: str | None, guest: str |
             continue
         whose = (named.get(row.guest), named.get(row.next), named.get(row.left_on))
         found.append(AddressLine(row.address, row.site, row.range, *whose, free_at=row.free_at))
-    chosen = [line for line in found if site in {None, line.site} and guest in {None, line.guest}]
+    names = reverse_names.by_leads(connection)
+    chosen = [
+        replace(line, names=names.get((line.site, line.address), ()))
+        for line in found
+        if site in {None, line.site} and guest in {None, line.guest}
+    ]
     return sorted(chosen, key=lambda line: (line.site, ":" in line.address, ipaddress.ip_network(line.address)))
 
 
@@ -273,7 +296,7 @@ def _is(site: str, address: str) -> sa.ColumnElement[bool]:
     return sa.and_(addresses.c.site == site, addresses.c.address == address)
 
 
-_LED = sa.select(addresses.c.address, addresses.c.guest).where(addresses.c.guest.is_not(None))
+_LED = sa.select(addresses.c.address, addresses.c.site, addresses.c.guest).where(addresses.c.guest.is_not(None))
 _BY_ADDRESS = addresses.select().where(
     addresses.c.site == sa.bindparam("at"), addresses.c.address == sa.bindparam("its_address")
 )

@@ -176,6 +176,23 @@ addresses = sa.Table(
     sa.Index("ix_addresses_number", "site", "range", "number"),
 )
 
+# The names of addresses, as a name server is to be told them.
+reverse_names = sa.Table(
+    "reverse_names",
+    metadata,
+    sa.Column("address", sa.String(45), primary_key=True),
+    sa.Column("site", sa.String(63), nullable=False),
+    sa.Column("leads", sa.String(49), nullable=False),  # what leads to its guest: itself, or a network, with its prefix
+    sa.Column("name", sa.String(253), nullable=True),  # null: none any more, which is still to be told
+    sa.Column("version", sa.BigInteger, nullable=False),  # rises with each name that the address gets
+    sa.Column("sent", sa.Boolean, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_try", sa.Float, nullable=False),
+    sa.Column("error", sa.Text, nullable=True),
+    sa.Index("ix_reverse_names_leads", "site", "leads"),
+    sa.Index("ix_reverse_names_due", "sent", "next_try"),
+)
+
 servers = sa.Table(
     "servers",
     metadata,
