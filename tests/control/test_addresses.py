@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -13,15 +14,18 @@ from threading import Event
 import pytest
 import sqlalchemy as sa
 
-from teig.control import addresses, adopting, guests, hosts, observing, operations, ranges
+from teig.control import addresses, adopting, drift, guests, hosts, observing, operations, ranges, reverse_names
 from teig.control.addresses import Begun
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedFleet, SimulatedHost
 from teig.model.errors import Busy, Conflict, HostFault, InvalidRequest, NotFound, Refused, TeigError
 from teig.model.operation import Operation, OperationState
 from teig.operations import engine
+from teig.store import addresses as stored_addresses
+from teig.store import archive
 from teig.store import guests as stored_guests
 from teig.store import hosts as stored_hosts
+from teig.store.database import Database, sqlite_url
 from tests.faults import FaultyFleet
 from tests.simulated import SITE, enrol, server, server_with_hosts, stored, wait, wish
 
@@ -332,6 +336,14 @@ def test_from_a_silent_host_an_address_moves_only_by_force(two: Two) -> None:
     assert (two.promised("web"), two.promised("db"), two.owner(FIRST)) == ((), (FIRST,), "db")
     assert two.on_host("db") == (FIRST,)
     assert "moved by force" in str(guests.view(two.services, "web").guest.attention)
+    two.there[0].answers = True
+    [differs] = drift.found(two.services, now=True)
+    assert (differs.guest, differs.kind) == ("web", "addresses")
+    assert "198.51.100.1/32 should lead to it no more" in differs.text
+    for one in drift.mend(two.services).operations:
+        wait(two.services, one)
+    assert (two.on_host("web"), drift.found(two.services, now=True)) == ((), [])
+    assert guests.view(two.services, "web").guest.attention is None
 
 
 def test_what_was_taken_by_force_is_given_to_no_third_before_the_first_was_seen_to_let_go(two: Two) -> None:
@@ -469,3 +481,19 @@ def test_a_move_goes_on_after_the_server_was_started_anew(tmp_path: Path, monkey
         assert wait(services, begun.operation).state is OperationState.DONE
         assert guests.view(services, "db").guest.spec.nics[0].also == (FIRST,)
         assert guests.view(services, "web").guest.spec.nics[0].also == ()
+
+
+def test_a_backup_has_who_has_what_and_what_rests(two: Two, tmp_path: Path) -> None:
+    for name in ("web", "db"):
+        two.add(name)
+    two.done(addresses.remove(two.services, FIRST))
+    reverse_names.put(two.services, "198.51.100.2", "db.example.org")
+    two.services.db.write(lambda connection: connection.exec_driver_sql("UPDATE reverse_names SET sent = TRUE"))
+    made = two.services.db.read(lambda connection: archive.dump_all(connection, time.time()))
+    before = addresses.listed(two.services, None, None)
+    url = sqlite_url(tmp_path / "restored.sqlite")
+    archive.load_all(url, json.loads(json.dumps(made)), time.time())
+    with Database(url) as db:
+        after = db.read(lambda connection: stored_addresses.listed(connection, time.time(), None, None))
+    assert [replace(line, names=()) for line in after] == [replace(line, names=()) for line in before]
+    assert [(name.name, name.sent) for line in after for name in line.names] == [("db.example.org", False)]

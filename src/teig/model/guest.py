@@ -157,6 +157,11 @@ class GuestSpec:
         )
 
     @property
+    def also(self) -> frozenset[str]:
+        """All that leads to it beside the addresses of its cards."""
+        return frozenset(address for nic in self.nics for address in nic.also)
+
+    @property
     def disk_bytes(self) -> int:
         """The sum of its disks, in bytes."""
         return sum(disk.size_bytes for disk in self.disks)

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from teig.model.errors import NotFound, TeigError
 from teig.model.guest import GuestSpec
-from teig.model.host import GuestOnHost
 from teig.model.job import Job
 from teig.operations.work import Step, Work
 from teig.policy.admission import entitled_to, observed_of
@@ -92,12 +91,8 @@ def settle_addresses(connection: sa.Connection, work: Work) -> None:
     """Free what the guest has lost by force, where this operation has read that its host lets it use that no more."""
     row = observations.of_guest(connection, work.guest_id, work.stored_host.id)
     if row is not None and row.fence and row.fence == work.claim.fence:
-        addresses.seen_off(connection, work.guest.spec, leading_to(row.guest), work.parts.now())
-
-
-def leading_to(seen: GuestOnHost) -> set[str]:
-    """Return what leads to a guest beside its cards' addresses, as its host has it."""
-    return {address for nic in (seen.spec.nics if seen.spec else ()) for address in nic.also}
+        there = row.guest.spec.also if row.guest.spec else frozenset()
+        addresses.seen_off(connection, work.guest.spec, there, work.parts.now())
 
 
 def observe_if_it_answers(work: Work) -> None:

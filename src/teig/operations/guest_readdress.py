@@ -20,7 +20,7 @@ from teig.model.address_range import shown
 from teig.model.errors import Conflict, HostFault
 from teig.model.guest import GuestSpec
 from teig.operations import closing
-from teig.operations.closing import leading_to, observe_if_it_answers
+from teig.operations.closing import observe_if_it_answers
 from teig.operations.guest_create import define, image
 from teig.operations.guest_mend import enforce
 from teig.operations.work import Sequence, Step, Work
@@ -97,8 +97,8 @@ def _observe(work: Work) -> None:
     """Read the guest back; HostFault where its host does not let through just what its spec says."""
     closing.observe(work)
     row = work.parts.db.read(lambda connection: observations.of_guest(connection, work.guest_id, work.stored_host.id))
-    wanted = set(also_of(work.guest.spec))
-    if row is None or row.fence != work.claim.fence or leading_to(row.guest) != wanted:
+    there = row.guest.spec if row is not None and row.fence == work.claim.fence else None
+    if there is None or there.also != work.guest.spec.also:
         raise HostFault(
             f"Host {work.stored_host.name} does not show that just the right addresses lead to {work.guest.name}.",
             f"Look at its files there, or try again: teig guest mend {work.guest.name}",

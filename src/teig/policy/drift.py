@@ -16,6 +16,7 @@ from teig.model.host import GuestOnHost, HostFacts, Inventory
 ENTITLEMENT: Final = "entitlement"
 NOT_RUNNING: Final = "not_running"
 RUNNING: Final = "running"
+ADDRESSES: Final = "addresses"
 UNKNOWN_GUEST: Final = "unknown_guest"
 VOLUME_MISSING: Final = "volume_missing"
 VOLUME_SMALL: Final = "volume_small"
@@ -125,7 +126,18 @@ def _guest(host: str, promise: Promise, on_host: GuestOnHost | None) -> list[Dri
     if not promise.runs and running:
         text = "It should be stopped, and it runs: somebody started it without Teig."
         found.append(Drift(host, name, RUNNING, None, None, None, None, False, text))
+    found += _addresses(host, promise.spec, on_host.spec if on_host else None)
     return [*found, *(_figure(host, name, row) for row in figures(asdict(promise.spec.entitled), on_host))]
+
+
+def _addresses(host: str, promised: GuestSpec, there: GuestSpec | None) -> list[Drift]:
+    """Return whether other further addresses lead to a guest than should: one may be another guest's by now."""
+    if there is None or promised.also == there.also:
+        return []
+    wrong = [f"{address} should lead to it" for address in sorted(promised.also - there.also)]
+    wrong += [f"{address} should lead to it no more" for address in sorted(there.also - promised.also)]
+    text = f"By the host's files it is not so that {', and that '.join(wrong)}."
+    return [Drift(host, promised.name, ADDRESSES, None, None, None, None, True, text)]
 
 
 _GONE: Final = "The volume of {} is gone, or not active. If it is there, this activates it: teig guest start {}"

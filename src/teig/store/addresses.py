@@ -224,7 +224,7 @@ def has(connection: sa.Connection, guest: GuestId, address: str) -> bool:
     return connection.execute(sa.select(addresses.c.address).where(mine)).first() is not None
 
 
-def seen_off(connection: sa.Connection, spec: GuestSpec, seen: set[str], now: float) -> None:
+def seen_off(connection: sa.Connection, spec: GuestSpec, seen: frozenset[str], now: float) -> None:
     """Forget that a guest may still use what it has lost by force, where its host was seen not to let it any more."""
     lost = connection.execute(_LEFT_ON, {"lost_by": spec.id}).scalars()
     for address in set(lost) - seen:
@@ -242,7 +242,7 @@ def release(connection: sa.Connection, spec: GuestSpec, now: float | None) -> No
         reverse_names.forget(connection, spec.site, address)
     connection.execute(addresses.update().where(addresses.c.next == spec.id).values(next=None))
     connection.execute(addresses.update().where(mine).values(_resting(connection, spec, now)))
-    seen_off(connection, spec, set(), now or 0.0)
+    seen_off(connection, spec, frozenset(), now or 0.0)
     resting = _resting(connection, spec, now)
     nobodys = sa.and_(addresses.c.guest.is_(None), addresses.c.left_on.is_(None))
     over = sa.or_(addresses.c.free_at.is_(None), addresses.c.free_at <= (now or 0.0))

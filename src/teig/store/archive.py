@@ -16,7 +16,7 @@ from teig.model.errors import Conflict, InvalidRequest
 from teig.model.operation import OperationState
 from teig.policy.guest_life import Phase
 from teig.store.database import RESTORING, Database, fault_of, revisions, take_time
-from teig.store.schema import guests, metadata, operations
+from teig.store.schema import guests, metadata, operations, reverse_names
 
 FORM: Final = 1
 LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests", "observed_addresses"})
@@ -120,4 +120,5 @@ def _settle(connection: sa.Connection, now: float) -> None:
     connection.execute(guests.update().where(guests.c.id.in_(under_way)).values(attention=_ERROR["message"]))
     stuck = {"state": OperationState.STUCK.value, "error": _ERROR, "ended": now}
     connection.execute(operations.update().where(operations.c.ended.is_(None)).values(stuck))
+    connection.execute(reverse_names.update().values(sent=False, next_try=0.0))  # the name server may know later ones
     connection.exec_driver_sql(f"DROP TABLE {RESTORING}")
