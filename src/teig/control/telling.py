@@ -25,7 +25,7 @@ LOOK_S = 2.0
 AWAY_S: Final = (5.0, 300.0)
 """How long a name server that does not answer is left alone, at first and at the most."""
 AT_ONCE: Final = 50
-CLOSE_S: Final = 6.0
+CLOSE_S: Final = 2.0
 
 
 @contextmanager
