@@ -342,6 +342,7 @@ def test_a_stream_carries_both_ways_at_once(tmp_path: Path) -> None:
         ("held", 7, ""),
         ("answers", "perhaps", None),
         ("dom0_time", {"disks_s": -1.0, "sends_s": 0.0, "receives_s": 0.0}, None),
+        ("transfer", {"count": "a", "sent_bytes": -1}, None),
     ],
 )
 def test_a_guest_of_which_something_is_damaged_hides_no_other(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from teig.agent.contract.failure import Failure
 from teig.agent.host import boot
 from teig.agent.host.state import locked
 from teig.agent.keeper import keeper
+from teig.agent.keeper.filter_guard import FilterGuard
 from teig.agent.keeper.keeper import Keeper
 from teig.agent.network import cards, shaping
 from teig.agent.network.cards import Cards, Seen
@@ -322,3 +324,24 @@ def _want(host: Host, guest: str, state: str, when: int) -> None:
     file: Path = host.state.guest_dir(guest) / "wanted"
     file.write_text(f"{state}\n")
     os.utime(file, (when, when))
+
+
+def test_what_guests_transfer_is_counted_as_long_as_it_runs(
+    host: Host, keeping: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = keeping._transfer._thread
+    alive: list[bool] = []
+
+    def follow() -> None:
+        alive.append(counting.is_alive())
+        raise SystemExit
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(FilterGuard, "start", lambda _: None)
+    monkeypatch.setattr(keeping, "_follow", follow)
+    with pytest.raises(SystemExit):
+        keeping.serve()
+    assert (alive, counting.is_alive()) == ([True], False)
+    host.run(7)
+    keeping.reconcile()
+    assert keeping._transfer._running() == {7: GUEST}

@@ -15,6 +15,7 @@
     network/    cards      what each may do, and how it is held to that
                 filtering  the frames that guests may send (nftables)
                 shaping    what guests may receive     neighbours   Domain-0's table of them
+                transfer   what they have sent and received
     xen/        hypervisor Xen, read through its own Python bindings
                 credit2    that scheduler's figures    processor    weights and caps
                 own_cores  cpupools                    backends     xenstore's devices and their kernel threads

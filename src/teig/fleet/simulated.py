@@ -156,6 +156,7 @@ class SimulatedHost(SimulatedMachine):
             ran_s=ran_s if kept.lives else None,
             held=kept.held if runs else "",
             dom0_time=kept.dom0_time(self.now()),
+            transfer=kept.transfer,
             boot=self.boot,
             uptime_ns=uptime_ns,
         )
@@ -396,7 +397,7 @@ class SimulatedHost(SimulatedMachine):
             self._ended(claim)
             if kept.seed is not None:
                 self.drop(kept, kept.seed)
-            kept.spec, kept.wanted, kept.job = None, False, None
+            kept.spec, kept.wanted, kept.job, kept.transfer = None, False, None, None
 
     def open_port(self, guest: GuestId, port: int) -> AbstractAsyncContextManager[ByteStream]:
         """Open an echo."""

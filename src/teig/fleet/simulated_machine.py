@@ -19,7 +19,7 @@ from teig.agent.contract.spec import share_on
 from teig.fleet.simulated_jobs import SimulatedJob
 from teig.model.errors import Conflict, HostFault, NotFound, TeigError
 from teig.model.guest import Disk, Entitled, GuestSpec
-from teig.model.host import Dom0Time, ForeignDomain, VolumeGroup
+from teig.model.host import Dom0Time, ForeignDomain, Transfer, VolumeGroup
 from teig.model.names import GuestId, ImageId
 from teig.model.pool import Medium, Redundancy
 from teig.model.units import GIB, MIB
@@ -115,6 +115,7 @@ class SimulatedGuest:
     mute: bool = False
     paused: bool = False
     held: str = ""
+    transfer: Transfer | None = None
 
     @property
     def is_deaf(self) -> bool:
@@ -263,6 +264,19 @@ class SimulatedMachine:
             kept.shut_down = kept.domid is not None
             if kept.daemon:
                 self.destroy(kept)
+
+    def transfer(self, guest: GuestId, sent_bytes: int, received_bytes: int) -> None:
+        """Let a guest send and receive so much, in packets of 1000 bytes."""
+        with self.lock:
+            kept = self.guests[guest]
+            known = kept.transfer or Transfer(str(uuid.uuid4()), 0, 0, 0, 0)
+            kept.transfer = Transfer(
+                known.count,
+                known.sent_bytes + sent_bytes,
+                known.sent_packets - -sent_bytes // 1000,
+                known.received_bytes + received_bytes,
+                known.received_packets - -received_bytes // 1000,
+            )
 
     def host_reboot(self, down_s: float = 0.0, starts_after_s: float = 0.0) -> None:
         """Boot the host: it is silent for `down_s` seconds, and the guests that should run start after some more."""

@@ -350,7 +350,8 @@ class SshHost:
 
 
 _UNKNOWN: Final = {
-    "spec": None, "started": None, "ran_s": None, "answers": None, "held": "", "cpu_time_ns": 0, "dom0_time": None
+    "spec": None, "started": None, "ran_s": None, "answers": None, "held": "", "cpu_time_ns": 0, "dom0_time": None,
+    "transfer": None,
 }  # fmt: skip
 """What a guest's own files on its host can make unreadable, and what stands for it then."""
 

@@ -165,6 +165,26 @@ class Dom0Time:
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """What a guest's network cards have sent and received together since its host began to count, or a bit less.
+
+    The figures of one counting, which has the id `count`, only grow, over the guest's reboots and the host's. A host
+    that has lost them counts anew, and so does another one that the guest is moved to, under another id.
+    """
+
+    count: str
+    sent_bytes: int
+    sent_packets: int
+    received_bytes: int
+    received_packets: int
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
+        check_figures(self)
+        check_lengths(self, count=36)
+
+
+@dataclass(frozen=True)
 class GuestOnHost:
     """A guest as its host has it: what its files there say (`spec`) and what the hypervisor says (`live`).
 
@@ -174,8 +194,9 @@ class GuestOnHost:
     seen that domain's end; None where it does not run, and where an older agent does not tell. `answers` is whether it
     takes connections on its image's port, None where nobody knows; `ran_s` how many seconds ago Teig started it.
     `held` says in a sentence why the keeper holds the guest back, and is empty where it does not. `dom0_time` is None
-    where it does not run, where no keeper counts, and where an older agent does not tell. It was read `uptime_ns` after
-    the boot with the id `boot`.
+    where it does not run, where no keeper counts, and where an older agent does not tell; `transfer` is what it has
+    sent and received, None where its host has not counted that. It was read `uptime_ns` after the boot with the id
+    `boot`.
     """
 
     id: GuestId
@@ -194,6 +215,7 @@ class GuestOnHost:
     boot: str = ""
     uptime_ns: int = 0
     dom0_time: Dom0Time | None = None
+    transfer: Transfer | None = None
 
     @property
     def has_domain(self) -> bool:

@@ -387,7 +387,7 @@ def _lasting(record: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in PASSING}
 
 
-PASSING: Final = frozenset({"cpu_time_ns", "dom0_time", "uptime_ns", "ran_s"})
+PASSING: Final = frozenset({"cpu_time_ns", "dom0_time", "uptime_ns", "ran_s", "transfer"})
 
 
 def forget_guests(connection: sa.Connection, host: HostId, gone: Iterable[GuestId]) -> None:

@@ -60,6 +60,9 @@ class SimulatedStand(Stand):
     def reboot_inside(self, spec: GuestSpec) -> None:
         self.machine.reboot_inside(spec.id)
 
+    def talk(self, spec: GuestSpec) -> None:
+        self.machine.transfer(spec.id, 5000, 700)
+
     def make_deaf(self, spec: GuestSpec) -> None:
         self.machine.guests[spec.id].paused = True
 

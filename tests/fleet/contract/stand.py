@@ -69,6 +69,10 @@ class Stand(abc.ABC):
         """Let a guest that answers reboot by itself."""
 
     @abc.abstractmethod
+    def talk(self, spec: GuestSpec) -> None:
+        """Let a guest that answers send and receive something."""
+
+    @abc.abstractmethod
     def make_deaf(self, spec: GuestSpec) -> None:
         """Let a running guest take no heed of being asked to shut down: somebody pauses it."""
 

@@ -18,7 +18,7 @@ from typing import Any
 from teig.agent.contract.failure import invalid
 
 PROTOCOL = 1
-CAPABILITIES = ("jobs", "once", "started", "answers")
+CAPABILITIES = ("jobs", "once", "started", "answers", "transfer")
 """What this agent can do beyond the first one; it says so in its answer to hello."""
 MOST_LINE = 1 << 20
 _READ = 1 << 18

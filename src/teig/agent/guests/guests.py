@@ -22,14 +22,14 @@ from teig.agent.disks.volumes import Volume, Volumes
 from teig.agent.guests import startable
 from teig.agent.guests.answering import answering
 from teig.agent.guests.asked import Asked
-from teig.agent.guests.record import NO_LIMITS, Read, dom0_time, has_now, live, lives, maxmem_mib, record
+from teig.agent.guests.record import NO_LIMITS, Read, dom0_time, has_now, live, lives, maxmem_mib, read, record
 from teig.agent.guests.start_failures import TOO_SLOW, going_down, no_memory, not_started
 from teig.agent.guests.wanted import RUNNING, STOPPED, since, want
 from teig.agent.host import progress
 from teig.agent.host.clock import Clock, clock
 from teig.agent.host.process import Done, must, run
 from teig.agent.host.state import GOING_DOWN, LOCK_WAIT_S, State, outlives, read_json, sync_dir, write_json, write_whole
-from teig.agent.keeper import keeper, pauses
+from teig.agent.keeper import pauses
 from teig.agent.keeper.limits import Limits, Threads
 from teig.agent.network import cards, neighbours
 from teig.agent.network.cards import Cards
@@ -392,7 +392,7 @@ class Guests:
         domain = self._xen.find(guest)
         shares = self._xen.shares([domain.domid]) if domain else {}
         threads = self._limits.threads() if domain else {}
-        found = self.describe(guest, domain, shares, Read(volumes.mapped(), threads, keeper.held_back(), now))
+        found = self.describe(guest, domain, shares, read(self._state, threads, now))
         if found is None:
             raise Failure("not_found", f"The host has no guest {guest}.", code="no_guest")
         return self._with_answers([found])[0]
@@ -400,8 +400,8 @@ class Guests:
     def all(self, domains: list[Domain], shares: dict[int, Share], now: Clock) -> list[dict[str, Any]]:
         """Return all guests as teig.model.host.GuestOnHost. One pass over each source, however many there are."""
         by_uuid = {domain.uuid: domain for domain in domains}
-        read = Read(volumes.mapped(), self._limits.threads(), keeper.held_back(), now)
-        described = (self._described(guest, by_uuid.get(guest), shares, read) for guest in self._state.guests())
+        known = read(self._state, self._limits.threads(), now)
+        described = (self._described(guest, by_uuid.get(guest), shares, known) for guest in self._state.guests())
         return self._with_answers([guest for guest in described if guest])
 
     def _described(

@@ -8,7 +8,10 @@ from teig.agent.contract.spec import LEAST_MIB, DiskRate
 from teig.agent.disks import volumes
 from teig.agent.disks.volumes import Volume
 from teig.agent.host.clock import Clock
+from teig.agent.host.state import State
+from teig.agent.keeper import keeper
 from teig.agent.keeper.limits import Threads
+from teig.agent.network import transfer
 from teig.agent.xen.backends import WORK
 from teig.agent.xen.hypervisor import MAXMEM_CONSTANT_KIB, SHUTDOWN_CRASH, Domain, Share
 
@@ -19,13 +22,19 @@ class Read(NamedTuple):
     volumes: list[Volume]
     threads: Threads
     held: dict[str, str]
+    transfer: dict[str, dict[str, Any]]
     now: Clock
+
+
+def read(state: State, threads: Threads, now: Clock) -> Read:
+    """Read what all guests are told by, but the disks' `threads`, which not everybody needs."""
+    return Read(volumes.mapped(), threads, keeper.held_back(), transfer.totals(state), now)
 
 
 NO_LIMITS = DiskRate(0, 0, 0, 0)
 
 
-def record(guest: str, domain: Domain | None, disks: dict[int, Volume], read: Read) -> dict[str, Any]:
+def record(guest: str, domain: Domain | None, disks: dict[int, Volume], known: Read) -> dict[str, Any]:
     """Return what can be told of a guest without its files."""
     return {
         "id": guest,
@@ -44,8 +53,9 @@ def record(guest: str, domain: Domain | None, disks: dict[int, Volume], read: Re
         "started": None,
         "ran_s": None,
         "answers": None,
-        "held": read.held.get(guest, ""),
-        **read.now._asdict(),
+        "held": known.held.get(guest, ""),
+        "transfer": known.transfer.get(guest),
+        **known.now._asdict(),
     }
 
 

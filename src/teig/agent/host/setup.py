@@ -22,12 +22,13 @@ from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.host import services
 from teig.agent.host.state import make_private, write_whole
 from teig.agent.host.version import version
+from teig.agent.network import transfer
 from teig.agent.xen import hotplug
 
 AGENT = "usr/local/lib/teig/agent.pyz"
 COMMAND = f"/usr/bin/python3 -I /{AGENT} serve"
 _STATE = "var/lib/teig"
-_KEPT = ("guests", "images", "*.lock", ".reserve*")
+_KEPT = ("guests", "images", transfer.FILE, "*.lock", ".reserve*")
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 

@@ -31,6 +31,7 @@ from teig.agent.keeper.pauses import RUN
 from teig.agent.keeper.processors import Processors
 from teig.agent.keeper.reconnects import CHANGE_S, MOST_AT_ONCE_S, MOST_FIRST_S, PART, Reconnects
 from teig.agent.network.cards import Cards, Seen, has_all
+from teig.agent.network.transfer import Transfer
 from teig.agent.xen import backends, processor
 from teig.agent.xen.backends import Device
 from teig.agent.xen.hypervisor import Changes, Domain, Hypervisor, boottime
@@ -89,6 +90,7 @@ class Keeper:
         self._errors: dict[str, str] = {}
         self._last_error: Optional[dict[str, Any]] = None
         self._ours: dict[int, tuple[Domain, Spec]] = {}
+        self._transfer = Transfer(state, lambda: {domid: spec.id for domid, (_, spec) in self._ours.items()})
         self._hurried: dict[int, _Hurried] = {}
         self._changes: Counter[int] = Counter()
         self._counted: dict[int, float] = {}
@@ -114,6 +116,7 @@ class Keeper:
         with locked(self._folder / "keeper.lock", 10, "Another teig-keeper runs."):
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             try:
+                self._transfer.start()
                 self._reconnects.restore(record(self._folder).get("used"))
                 FilterGuard(self._state, self._folder).start()
                 while True:
@@ -122,6 +125,7 @@ class Keeper:
                     time.sleep(_AGAIN_S)
             finally:
                 self._reconnects.lift_all()
+                self._transfer.stop()
 
     def _follow(self) -> None:
         watch = self._xen.watch(_WATCHED)
