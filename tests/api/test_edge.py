@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from teig.api.app import build
 from teig.api.edge import MOST_BODY, checked
-from teig.control import guests, images, operations
+from teig.control import guests, images, operations, pools
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import InvalidRequest
@@ -258,6 +258,7 @@ def test_a_key_s_comment_comes_through_to_the_host(services: Services, tmp_path:
         for file, data in CONTENTS.items():
             (folder / file).write_bytes(data)
         images.announce(services, wanted)
+    pools.bench(services, "sim1")  # the requests above have rated it, perhaps
     wait(services, guests.create(services, replace(wish("keyed", site="lab", ssh_keys=(key,)), image="with-ssh")))
     view = guests.view(services, "keyed")
     assert view.on_host is not None

@@ -23,6 +23,9 @@ GUEST = {
     "name": "web", "id": "6f1b0f2e-2b1a-4b6e-9a53-0c8f9f0f7a10", "plan": "tiny", "image": "micro", "host": "lab-1",
     "site": "lab", "type": "pv", "state": "running", "addresses": ["10.77.16.0"], "attention": None, "seen_at": 1.0,
 }  # fmt: skip
+MONTH = {
+    "guest": GUEST["id"], "name": "web", "month": "2026-11", "sent_bytes": 3 << 30, "received_bytes": 512 << 20,
+}  # fmt: skip
 DETAIL = {
     **GUEST, "entitled": ENTITLED, "set": ENTITLED, "live": ENTITLED, "drift": [],
     "disks": [{"device": "xvda", "size_bytes": 67108864}],
@@ -30,6 +33,7 @@ DETAIL = {
     "domid": 3, "on_crash": "restart", "ssh_user": None, "ready_port": 80, "operation": None,
     "attention": None, "seen_at": 1.0, "live_now": True, "answers": True, "held": "", "todo": None,
     "dom0_time": {"disks_s": 1.2, "sends_s": 30.04, "receives_s": 0.0},
+    "transfer": MONTH,
 }  # fmt: skip
 RATE = {"read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608}
 PLAN = {
@@ -57,7 +61,8 @@ class FakeServer(socketserver.ThreadingUnixStreamServer):
         super().__init__(str(path), _Handler)
         self.things: dict[str, Any] = {
             "/server": {"version": "0", "ssh_public_key": "ssh-ed25519 AAAA teig"},
-            "/guests": [GUEST], "/guests/web": DETAIL, "/plans": [PLAN], "/plans/tiny": PLAN, "/sites": [SITE],
+            "/guests": [GUEST], "/guests/web": DETAIL, "/guests/web/transfer": [MONTH],
+            "/plans": [PLAN], "/plans/tiny": PLAN, "/sites": [SITE],
             "/sites/lab": SITE, "/images": [IMAGE], "/images/micro": IMAGE, "/hosts": [], "/operations": [],
         }  # fmt: skip
         self.answers: dict[tuple[str, str], Any] = {}

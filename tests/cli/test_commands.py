@@ -21,7 +21,7 @@ READING = [
     ("/guests", "guest", "list"), ("/guests/web", "guest", "show", "web"), ("/plans", "plan", "list"),
     ("/plans/tiny", "plan", "show", "tiny"), ("/sites", "site", "list"), ("/sites/lab", "site", "show", "lab"),
     ("/images", "image", "list"), ("/images/micro", "image", "show", "micro"), ("/hosts", "host", "list"),
-    ("/operations", "op", "list"),
+    ("/operations", "op", "list"), ("/guests/web/transfer", "guest", "transfer", "web"),
 ]  # fmt: skip
 
 
@@ -63,6 +63,14 @@ def test_guest_show_says_how_long_domain_0_has_worked_for_it_where_that_is_count
     assert "1.2 s for its disks, 30.0 s for what it sends, 0.0 s for what it receives" in shown
     assert json.loads(teig("guest", "show", "web", "-o", "json").stdout)["dom0_time"] == DETAIL["dom0_time"]
     assert "Domain-0 worked" not in teig("guest", "show", "uncounted").stdout
+
+
+def test_transfer_is_shown_with_its_guest_and_by_months(teig: Teig, server: FakeServer) -> None:
+    shown = teig("guest", "show", "web").stdout
+    assert re.search(r"^transfer in 2026-11 +3 GiB sent, 512 MiB received$", shown, re.MULTILINE)
+    assert re.search(r"^2026-11 +3 GiB +512 MiB ", teig("guest", "transfer", "web").stdout, re.MULTILINE)
+    server.things["/guests/web/transfer"] = []
+    assert "has transferred nothing yet" in teig("guest", "transfer", "web").stderr
 
 
 def test_plans_say_what_they_want_of_cores_pools_and_networks(teig: Teig, server: FakeServer) -> None:

@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt
 
 from teig.api.given import Given, Name
 from teig.api.operations import OperationOut, out
-from teig.control import guests
+from teig.control import guests, transfers
 from teig.control.guest_making import Wish
 from teig.control.guests import GuestView
 from teig.model.guest import Entitled, GuestState, GuestType, Nic, OnCrash
 from teig.model.host import Dom0Time
+from teig.model.transfer import MonthOfTransfer
 from teig.store import images
 from teig.store.guest_lines import GuestLine
 
@@ -79,8 +80,9 @@ class GuestDetail(GuestOut):
 
     `live_now`: its host was asked and has answered just now; else all of this is what was seen at `seen_at`. `live` and
     `domid` are null while it does not run; `answers` is whether its network takes connections, null where nobody knows;
-    `held` says why the keeper holds it back; `dom0_time` is null where nothing counts that. `operation` is what works
-    on it, `todo` the command that leads out of its state, null where none is needed.
+    `held` says why the keeper holds it back; `dom0_time` is null where nothing counts that. `transfer` is what it has
+    sent and received in this month. `operation` is what works on it, `todo` the command that leads out of its state,
+    null where none is needed.
     """
 
     entitled: Entitled
@@ -99,6 +101,7 @@ class GuestDetail(GuestOut):
     answers: bool | None
     held: str
     dom0_time: Dom0Time | None
+    transfer: MonthOfTransfer
 
 
 @router.get("/guests")
@@ -149,7 +152,14 @@ def show_guest(services: Given, name: str) -> GuestDetail:
         answers=on_host.answers if on_host else None,
         held=on_host.held if on_host else "",
         dom0_time=on_host.dom0_time if on_host else None,
+        transfer=guests.transfer(services, view),
     )
+
+
+@router.get("/guests/{name}/transfer")
+def show_transfer(services: Given, name: str) -> list[MonthOfTransfer]:
+    """Return what guests of a name, deleted ones too, have transferred in each month (UTC), the newest first."""
+    return transfers.months(services, name)
 
 
 @router.post("/guests/{name}/start", status_code=202)

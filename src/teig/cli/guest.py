@@ -16,7 +16,7 @@ from teig.cli.output import Format, Output, confirm, print_facts, print_json, pr
 from teig.model.errors import NotFound
 from teig.model.guest import GuestType, OnCrash, check_ssh_key
 from teig.model.names import check_name
-from teig.model.units import MIB, parse_size
+from teig.model.units import MIB, parse_size, show_size
 
 app = noun_app("Guests: create, look, start, stop, reach, delete.")
 guest_reach.add_to(app)
@@ -114,6 +114,22 @@ def show_guest(name: Name, output: Output = Format.TABLE) -> None:
     print_facts(facts_of(guest))
     print()
     print_comparison(guest)
+
+
+@app.command("transfer")
+def show_transfer(name: Name, output: Output = Format.TABLE) -> None:
+    """Show what a guest has sent and received in each month (UTC); one that was deleted had that too."""
+    api = Api()
+    with suggesting(api, ("guests", name)):
+        months = api.get(f"{name_path('guests', 'guest', name)}/transfer")
+    if output is Format.JSON:
+        print_json(months)
+        return
+    rows = [
+        (month["month"], show_size(month["sent_bytes"]), show_size(month["received_bytes"]), month["guest"])
+        for month in months
+    ]
+    print_table(("month", ">sent", ">received", "guest"), rows, f"Guest {name} has transferred nothing yet.")
 
 
 def print_comparison(guest: dict[str, Any]) -> None:

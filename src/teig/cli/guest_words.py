@@ -39,10 +39,16 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
         ("network", "; ".join(nics)),
         *([("further addresses", ", ".join(also))] if also else []),
         ("after a crash", guest["on_crash"]),
+        (f"transfer in {guest['transfer']['month']}", transferred(guest["transfer"])),
         *((name, guest[key]) for name, key in _ONLY_WHERE_SO if guest[key]),
         *([("Domain-0 worked", _worked(guest["dom0_time"]))] if guest.get("dom0_time") else []),
         ("read from the host" if guest["live_now"] else "last seen", _when(guest["seen_at"])),
     ]
+
+
+def transferred(month: dict[str, Any]) -> str:
+    """Return what a guest has sent and received in a month."""
+    return f"{show_size(month['sent_bytes'])} sent, {show_size(month['received_bytes'])} received"
 
 
 _ONLY_WHERE_SO = (("attention", "attention"), ("held back", "held"), ("what to do", "todo"))

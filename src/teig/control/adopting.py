@@ -16,7 +16,7 @@ from teig.model.names import GuestId
 from teig.model.pool import DiskRate, PoolRating
 from teig.policy.admission import NOTHING, Amounts, Capacity, demand_of, entitled_to, in_pool, observed_of, refusal
 from teig.policy.guest_life import Phase
-from teig.store import guests, hosts, operations, reservations
+from teig.store import guests, hosts, operations, reservations, transfers
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
 from teig.store.observations import FRESH_S, Seen
@@ -99,6 +99,7 @@ def _adopt_one(
     runs = found.has_domain  # one that is just rebooting too
     phase = Phase.RUNNING if runs else Phase.STOPPED
     guests.add(connection, StoredGuest(host.id, spec, phase, found.fence, None, now))
+    transfers.begin(connection, found)
     wanted = entitled_to(spec, capacity.extent_bytes)
     wanted = wanted.largest(observed_of(found, capacity.extent_bytes, capacity.pool))
     reservations.keep(connection, found.id, host.id, capacity.pool, wanted)

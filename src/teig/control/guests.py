@@ -25,6 +25,7 @@ from teig.model.names import GuestId, check_name
 from teig.model.operation import Operation
 from teig.model.plan import Plan
 from teig.model.site import Site
+from teig.model.transfer import MonthOfTransfer, month_of
 from teig.operations.work import address_of
 from teig.policy.admission import amounts, refusal
 from teig.policy.drift import figures
@@ -32,7 +33,7 @@ from teig.policy.guest_life import Phase, Verb, way_out
 from teig.policy.guest_state import state_of
 from teig.policy.placement import decide
 from teig.record import dump
-from teig.store import guest_lines, guests, hosts, images, observations, operations, reservations
+from teig.store import guest_lines, guests, hosts, images, observations, operations, reservations, transfers
 from teig.store.guest_lines import GuestLine
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
@@ -245,6 +246,13 @@ def _todo(guest: StoredGuest, state: GuestState, on_host: GuestOnHost | None) ->
     if state is GuestState.PAUSED and on_host is not None and not on_host.held:
         return f"teig guest start {guest.name}"
     return way_out(guest.name, guest.phase, attention=guest.attention is not None)
+
+
+def transfer(services: Services, guest: GuestView) -> MonthOfTransfer:
+    """Return what a guest has transferred in this month, as far as that is stored."""
+    month, spec = month_of(services.now()), guest.guest.spec
+    sent, received = services.db.read(lambda connection: transfers.in_month(connection, spec.id, month))
+    return MonthOfTransfer(spec.id, spec.name, month, sent, received)
 
 
 def drift(guest: GuestView) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
+from teig.control import transfers
 from teig.control.looks import Looks
 from teig.control.services import Services
 from teig.model.errors import Busy, DatabaseFault, HostFault, InternalFault, TeigError, Unreachable
@@ -88,6 +89,8 @@ def observe(services: Services, host: StoredHost, timeout_s: float = ANSWER_S) -
         raise told from error
     for drift in new:
         log.warning("drift", host=drift.host, guest=drift.guest, kind=drift.kind, text=drift.text)
+    with _STORING:
+        transfers.take_in(services, host, seen)
     return seen
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from teig.control.looks import Looks
 from teig.fleet.driver import Fleet
 from teig.fleet.name_server import NameServer
+from teig.model.names import HostId
 from teig.operations.engine import Engine
 from teig.store.database import Database
 
@@ -31,3 +32,5 @@ class Services:
     server: str = ""
     name_server: NameServer | None = None
     looks: Looks = field(default_factory=Looks)
+    counted: dict[HostId, tuple[float, object]] = field(default_factory=dict)
+    """When each host's transfer was last stored by this server, and what it was."""

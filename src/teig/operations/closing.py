@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from teig.model.errors import NotFound, TeigError
 from teig.model.guest import GuestSpec
 from teig.model.job import Job
+from teig.model.transfer import month_of
 from teig.operations.work import Step, Work
 from teig.policy.admission import entitled_to, observed_of
 from teig.policy.guest_life import LIFE, verb_of
-from teig.store import addresses, guests, observations, reservations
+from teig.store import addresses, guests, observations, reservations, transfers
 
 
 def observe(work: Work) -> None:
@@ -35,6 +36,7 @@ def observe(work: Work) -> None:
 
     def write(connection: sa.Connection) -> None:
         last = observations.lock(connection, host)
+        transfers.add(connection, host, [seen], month_of(work.parts.now()))
         known = observations.of_guest(connection, work.guest_id, host)
         if (last is None or last.before(seen)) and not (known and known.newer_than(seen)):
             observations.put_guest(connection, host, seen, known, fence)

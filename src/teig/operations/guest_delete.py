@@ -23,6 +23,7 @@ def _volumes(work: Work) -> None:
 
 
 def _undefine(work: Work) -> None:
+    closing.observe(work)  # what it has transferred is forgotten there
     work.unhindered(lambda: work.host.guest_undefine(work.claim))
 
 

@@ -193,6 +193,27 @@ reverse_names = sa.Table(
     sa.Index("ix_reverse_names_due", "sent", "next_try"),
 )
 
+# What guests transferred in each calendar month (UTC), those that were deleted too.
+transfers = sa.Table(
+    "transfers",
+    metadata,
+    sa.Column("guest", sa.String(36), primary_key=True),
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False, index=True),
+    sa.Column("sent_bytes", sa.BigInteger, nullable=False),
+    sa.Column("received_bytes", sa.BigInteger, nullable=False),
+)
+
+# How much of what a host has counted for a guest is in these months: a row for each counting.
+transfer_counts = sa.Table(
+    "transfer_counts",
+    metadata,
+    sa.Column("guest", sa.String(36), primary_key=True),
+    sa.Column("count", sa.String(36), primary_key=True),
+    sa.Column("sent_bytes", sa.BigInteger, nullable=False),
+    sa.Column("received_bytes", sa.BigInteger, nullable=False),
+)
+
 servers = sa.Table(
     "servers",
     metadata,

@@ -81,7 +81,7 @@ class Transfer:
         self._owners: dict[int, str] = {}
         self._totals: dict[str, _Total] = {}
         self._before: dict[str, tuple[int, Counts]] = {}
-        self._changed = False
+        self._changed = self._soon = False
         self._errors: dict[str, str] = {}
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run, name="transfer", daemon=True)
@@ -104,7 +104,7 @@ class Transfer:
             ends = self._ends.wait(LOOK_S)
             with self._telling("the counters"):
                 self.look()
-            if ends or time.monotonic() >= due:
+            if ends or self._soon or time.monotonic() >= due:
                 due = time.monotonic() + STORE_S
                 with self._telling("the file"):
                     self.store()
@@ -135,6 +135,7 @@ class Transfer:
             if not total.cards.keys() <= seen.keys():
                 left = {name: counts for name, counts in total.cards.items() if name in seen}
                 self._totals[guest] = replace(total, cards=left)
+                self._soon = True  # for it may be about to be deleted
         for name, (domid, counts) in seen.items():
             if domid in self._owners:
                 self._add(self._owners[domid], name, counts)
@@ -156,6 +157,7 @@ class Transfer:
 
         On a full disk nothing is given up for them: they are written when there is room again.
         """
+        self._soon = False
         gone = [guest for guest in self._totals if not (self._state.guest_dir(guest) / "spec.json").exists()]
         for guest in gone:  # should it come back, what its cards have carried was counted
             cards = self._totals.pop(guest).cards
