@@ -66,6 +66,9 @@ def answer(host: SimulatedHost, verb: str, args: dict[str, Any]) -> dict[str, An
     """Do what an agent does for a verb."""
     if verb == "hello":
         return {"protocol": PROTOCOL, "version": bundle().version, "capabilities": list(CAPABILITIES)}
+    if verb == "inventory":
+        for guest in host.guests:  # nearly all have sent something between two looks
+            host.transfer(guest, 10**6, 10**6)
     if verb in {"host_facts", "inventory"}:
         return dict(dump(host.facts() if verb == "host_facts" else host.inventory()))
     if verb == "image_present":

@@ -9,8 +9,10 @@ import pytest
 
 from teig.agent.host import state as state_module
 from teig.agent.host.state import PIECES, State, make_private, write_json
+from teig.agent.network import transfer
 from teig.agent.network.transfer import FILE, Transfer, totals
 from tests.agent.given import GUEST, spec
+from tests.servers import until
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 _HEAD = "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs\n"
@@ -45,7 +47,9 @@ class Counting:
             f"{name:>6}: {sent} {sent // 100} 1 2 3 4 5 6 {received} {received // 100} 0 0 0 0 0 0"
             for name, (sent, received) in {"lo": (7, 7), "vif9.0-emu": (3, 3), **self.cards}.items()
         ]
-        self.net.write_text(_HEAD + "\n".join(lines) + "\n")
+        new = self.net.with_name("new")
+        new.write_text(_HEAD + "\n".join(lines) + "\n")
+        new.replace(self.net)
 
     def look(self, counting: Transfer, **cards: tuple[int, int]) -> None:
         self.cards = {name.replace("_", "."): counts for name, counts in cards.items()}
@@ -206,6 +210,27 @@ def test_a_keeper_that_ends_writes_down_what_there_is(host: Counting) -> None:
     counting.stop()
     assert totals(host.state)[GUEST]["sent_bytes"] == 1000
     assert not counting._thread.is_alive()
+
+
+def test_what_a_guest_that_has_ended_had_transferred_is_written_at_once(
+    host: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be about to be deleted, or made anew."""
+    monkeypatch.setattr(transfer, "LOOK_S", 0.01)
+    host.running, host.cards = {7: GUEST}, {"vif3.0": (1, 1)}
+    host.show()
+    counting = Transfer(host.state, lambda: host.running, host.net, host.boot)
+    counting.start()
+    until(lambda: "vif3.0" in counting._before, "the beginning")
+    host.cards = {"vif7.0": (1000, 10)}
+    host.show()
+    until(lambda: GUEST in counting._totals, "the first look")
+    assert totals(host.state) == {}
+    host.cards = {}
+    host.show()
+    until(lambda: totals(host.state) != {}, "the file")
+    assert totals(host.state)[GUEST]["sent_bytes"] == 1000
+    counting.stop()
 
 
 def test_what_goes_wrong_is_told_once(host: Counting, capsys: pytest.CaptureFixture[str]) -> None:

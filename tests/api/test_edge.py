@@ -98,7 +98,7 @@ def routes() -> list[tuple[str, str]]:
     app = build.__globals__
     found = [
         (method, f"/v1{route.path}")
-        for noun in ("sites", "hosts", "pools", "plans", "images", "guests", "operations", "drift", "state")
+        for noun in ("sites", "hosts", "pools", "plans", "images", "guests", "operations", "events", "drift", "state")
         for route in app[noun].router.routes
         if isinstance(route, APIRoute)
         for method in sorted(route.methods or ())

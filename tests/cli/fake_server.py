@@ -26,6 +26,9 @@ GUEST = {
 MONTH = {
     "guest": GUEST["id"], "name": "web", "month": "2026-11", "sent_bytes": 3 << 30, "received_bytes": 512 << 20,
 }  # fmt: skip
+EVENT = {
+    "guest": GUEST["id"], "name": "web", "kind": "transfer_80", "at": 1.0, "text": "It has sent and received a lot.",
+}  # fmt: skip
 DETAIL = {
     **GUEST, "entitled": ENTITLED, "set": ENTITLED, "live": ENTITLED, "drift": [],
     "disks": [{"device": "xvda", "size_bytes": 67108864}],
@@ -33,7 +36,7 @@ DETAIL = {
     "domid": 3, "on_crash": "restart", "ssh_user": None, "ready_port": 80, "operation": None,
     "attention": None, "seen_at": 1.0, "live_now": True, "answers": True, "held": "", "todo": None,
     "dom0_time": {"disks_s": 1.2, "sends_s": 30.04, "receives_s": 0.0},
-    "transfer": MONTH,
+    "transfer": MONTH, "transfer_amount": None, "events": [],
 }  # fmt: skip
 RATE = {"read_iops": 500, "write_iops": 250, "read_bps": 16777216, "write_bps": 8388608}
 PLAN = {
@@ -64,6 +67,7 @@ class FakeServer(socketserver.ThreadingUnixStreamServer):
             "/guests": [GUEST], "/guests/web": DETAIL, "/guests/web/transfer": [MONTH],
             "/plans": [PLAN], "/plans/tiny": PLAN, "/sites": [SITE],
             "/sites/lab": SITE, "/images": [IMAGE], "/images/micro": IMAGE, "/hosts": [], "/operations": [],
+            "/events": [EVENT],
         }  # fmt: skip
         self.answers: dict[tuple[str, str], Any] = {}
         self.requests: list[tuple[str, str, bytes]] = []

@@ -15,13 +15,13 @@ from teig.cli.streams import listen
 from teig.model.errors import Conflict, DatabaseFault, HostFault, NotFound, Refused, TeigError, TooLarge
 from tests.agent.given import SSH_KEY
 from tests.cli.conftest import Teig
-from tests.cli.fake_server import DETAIL, PLAN, FakeServer
+from tests.cli.fake_server import DETAIL, EVENT, PLAN, FakeServer
 
 READING = [
     ("/guests", "guest", "list"), ("/guests/web", "guest", "show", "web"), ("/plans", "plan", "list"),
     ("/plans/tiny", "plan", "show", "tiny"), ("/sites", "site", "list"), ("/sites/lab", "site", "show", "lab"),
     ("/images", "image", "list"), ("/images/micro", "image", "show", "micro"), ("/hosts", "host", "list"),
-    ("/operations", "op", "list"), ("/guests/web/transfer", "guest", "transfer", "web"),
+    ("/operations", "op", "list"), ("/guests/web/transfer", "guest", "transfer", "web"), ("/events", "event", "list"),
 ]  # fmt: skip
 
 
@@ -66,9 +66,19 @@ def test_guest_show_says_how_long_domain_0_has_worked_for_it_where_that_is_count
 
 
 def test_transfer_is_shown_with_its_guest_and_by_months(teig: Teig, server: FakeServer) -> None:
-    shown = teig("guest", "show", "web").stdout
-    assert re.search(r"^transfer in 2026-11 +3 GiB sent, 512 MiB received$", shown, re.MULTILINE)
+    assert re.search(
+        r"^transfer in 2026-11 +3 GiB sent, 512 MiB received$", teig("guest", "show", "web").stdout, re.MULTILINE
+    )
     assert re.search(r"^2026-11 +3 GiB +512 MiB ", teig("guest", "transfer", "web").stdout, re.MULTILINE)
+    amount = {"amount_bytes": 100 << 30, "past": "cut", "past_kbit": 0, "limited": False}
+    server.things["/guests/web"] = {**DETAIL, "transfer_amount": amount, "events": [EVENT]}
+    shown = teig("guest", "show", "web").stdout
+    assert "3 GiB sent, 512 MiB received, of 100 GiB\n" in shown
+    assert "It has sent and received a lot." in shown
+    for past, words in (("slow", "; slowed down to 2 Mbit/s"), ("cut", "; cut off")):
+        limited = {**amount, "past": past, "past_kbit": 2000, "limited": True}
+        server.things["/guests/web"] = {**DETAIL, "transfer_amount": limited}
+        assert f"of 100 GiB{words}" in teig("guest", "show", "web").stdout
     server.things["/guests/web/transfer"] = []
     assert "has transferred nothing yet" in teig("guest", "transfer", "web").stderr
 

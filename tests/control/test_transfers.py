@@ -99,7 +99,7 @@ def test_a_look_that_tells_nothing_else_that_is_new_is_counted_too(services: Ser
         host.transfer(web.id, 10, 0)
         observing.observe(services, at(services))
     assert sum(sent for sent, _ in months(services).values()) == 30
-    assert guests.transfer(services, guests.view(services, "web")).sent_bytes == 30
+    assert guests.transfer(services, guests.view(services, "web"))["transfer"].sent_bytes == 30
 
 
 def test_the_looks_between_cost_no_transaction(

@@ -130,6 +130,19 @@ def test_after_another_rate_only_the_cards_are_set_and_after_other_addresses_the
     assert (dom0.ran, dom0.made) == (["vif7.0", "vif7.1", "vif7.1"], [("vif7.0", "vif7.1")])
 
 
+def test_a_guest_that_is_cut_off_is_held_to_that_and_freed_again(dom0: Dom0, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, cut = held(dom0), SPEC._replace(cut=True)
+    assert found.hold(cut, 7, found.seen()) == [f"vif7.{n} is held to its addresses, and cut off" for n in range(2)]
+    least = dict.fromkeys(("vif7.0", "vif7.1"), shaping.bytes_per_second(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(cards, "received", lambda: least)
+        assert found.hold(cut, 7, found.seen()) == []
+    assert len(found.hold(cut, 7, found.seen())) == 2, "somebody has let them receive"
+    assert (dom0.ran, dom0.made) == (["vif7.0", "vif7.1"] * 2, [])
+    assert len(found.hold(SPEC, 7, found.seen())) == 2
+    assert found.hold(SPEC, 7, found.seen()) == []
+
+
 def test_what_netback_lets_a_card_send_follows_its_guest_s_files(dom0: Dom0) -> None:
     found, path = held(dom0), "/local/domain/0/backend/vif/7/0/rate"
     dom0.xen.store[path] = "312500,50000"
@@ -170,6 +183,7 @@ def test_policers_are_told_by_card() -> None:
     ("said", "limits"),
     [
         ({}, "50500kbit 690536 12500 1250 40000kbit 65536"),
+        ({"cut": True}, "100kbit 1 12500 1250 100kbit 1"),
         ({"out_packets": 200}, "50500kbit 690536 200 100 40000kbit 65536"),
         ({"out_kbit": 1000, "in_kbit": 1000}, "1010kbit 327680 250 100 1000kbit 65536"),
         (

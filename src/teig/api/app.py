@@ -16,7 +16,21 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from teig import __version__
-from teig.api import addresses, drift, guests, hosts, images, operations, plans, pools, ranges, sites, state, streams
+from teig.api import (
+    addresses,
+    drift,
+    events,
+    guests,
+    hosts,
+    images,
+    operations,
+    plans,
+    pools,
+    ranges,
+    sites,
+    state,
+    streams,
+)  # fmt: skip
 from teig.api.edge import Edge
 from teig.control.services import Services
 from teig.fleet.agent_bundle import bundle
@@ -29,7 +43,8 @@ def build(services: Services) -> FastAPI:
     """Return the application that serves `services`."""
     app = FastAPI(title="Teig", version=__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     app.state.services = services
-    for noun in (sites, ranges, addresses, hosts, pools, plans, images, guests, operations, drift, state, streams):
+    nouns = (sites, ranges, addresses, hosts, pools, plans, images, guests, operations, events, drift, state, streams)
+    for noun in nouns:
         app.include_router(noun.router, prefix="/v1")
     about = {"version": __version__, "agent_version": bundle().version, "ssh_public_key": services.ssh_public_key}
     app.get("/v1/server")(lambda: {**about, "pid": os.getpid()})

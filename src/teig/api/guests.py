@@ -14,8 +14,9 @@ from teig.control.guest_making import Wish
 from teig.control.guests import GuestView
 from teig.model.guest import Entitled, GuestState, GuestType, Nic, OnCrash
 from teig.model.host import Dom0Time
-from teig.model.transfer import MonthOfTransfer
+from teig.model.transfer import MonthOfTransfer, TransferAmount
 from teig.store import images
+from teig.store.events import Event
 from teig.store.guest_lines import GuestLine
 
 router = APIRouter()
@@ -81,7 +82,8 @@ class GuestDetail(GuestOut):
     `live_now`: its host was asked and has answered just now; else all of this is what was seen at `seen_at`. `live` and
     `domid` are null while it does not run; `answers` is whether its network takes connections, null where nobody knows;
     `held` says why the keeper holds it back; `dom0_time` is null where nothing counts that. `transfer` is what it has
-    sent and received in this month. `operation` is what works on it, `todo` the command that leads out of its state,
+    sent and received in this month, `transfer_amount` what it may, null where that is as much as it likes; `events`
+    are the last ones of this month. `operation` is what works on it, `todo` the command that leads out of its state,
     null where none is needed.
     """
 
@@ -102,6 +104,8 @@ class GuestDetail(GuestOut):
     held: str
     dom0_time: Dom0Time | None
     transfer: MonthOfTransfer
+    transfer_amount: TransferAmount | None
+    events: list[Event]
 
 
 @router.get("/guests")
@@ -152,7 +156,7 @@ def show_guest(services: Given, name: str) -> GuestDetail:
         answers=on_host.answers if on_host else None,
         held=on_host.held if on_host else "",
         dom0_time=on_host.dom0_time if on_host else None,
-        transfer=guests.transfer(services, view),
+        **guests.transfer(services, view),
     )
 
 

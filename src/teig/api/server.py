@@ -23,6 +23,7 @@ import structlog
 import uvicorn
 
 from teig.api.app import build
+from teig.control import transfer_amounts
 from teig.control.assembly import services_in
 from teig.control.observing import observing
 from teig.control.services import Services
@@ -78,7 +79,7 @@ def main(
     with suppress(SystemExit), _only_server(folder), served as services:
         config = _config(services, folder / SOCKET)
         structlog.get_logger().info("the server runs", directory=str(folder))
-        with observing(services), telling(services):
+        with observing(services), telling(services), transfer_amounts.watching(services):
             uvicorn.Server(config).run()
     if lost.is_set():
         raise Fenced(

@@ -39,7 +39,8 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
         ("network", "; ".join(nics)),
         *([("further addresses", ", ".join(also))] if also else []),
         ("after a crash", guest["on_crash"]),
-        (f"transfer in {guest['transfer']['month']}", transferred(guest["transfer"])),
+        (f"transfer in {guest['transfer']['month']}", transferred(guest["transfer"]) + _of(guest["transfer_amount"])),
+        *(("event", f"{moment(event['at'])}: {event['text']}") for event in guest["events"]),
         *((name, guest[key]) for name, key in _ONLY_WHERE_SO if guest[key]),
         *([("Domain-0 worked", _worked(guest["dom0_time"]))] if guest.get("dom0_time") else []),
         ("read from the host" if guest["live_now"] else "last seen", _when(guest["seen_at"])),
@@ -49,6 +50,14 @@ def facts_of(guest: dict[str, Any]) -> list[tuple[str, object]]:
 def transferred(month: dict[str, Any]) -> str:
     """Return what a guest has sent and received in a month."""
     return f"{show_size(month['sent_bytes'])} sent, {show_size(month['received_bytes'])} received"
+
+
+def _of(amount: dict[str, Any] | None) -> str:
+    """Return the amount that a guest has for a month, and what it is held to where it is past that."""
+    if amount is None:
+        return ""
+    past = {"slow": f"; slowed down to {amount['past_kbit'] / 1000:g} Mbit/s", "cut": "; cut off"}
+    return f", of {show_size(amount['amount_bytes'])}" + (past.get(amount["past"], "") if amount["limited"] else "")
 
 
 _ONLY_WHERE_SO = (("attention", "attention"), ("held back", "held"), ("what to do", "todo"))

@@ -33,6 +33,7 @@ class Commands(LazyGroup):
         "guest": Noun("teig.cli.guest", "Guests: create, look, start, stop, reach, delete."),
         "drift": Noun("teig.cli.drift", "What differs between what is promised and what is so."),
         "audit": Noun("teig.cli.audit", "What is wrong in configuration files and on hosts. --host needs a server."),
+        "event": Noun("teig.cli.event", "What has happened to guests by itself."),
         "op": Noun("teig.cli.op", "Operations: what is being done, and what was."),
         "state": Noun("teig.cli.state", "The server's own state: back it up, restore it."),
         "lab": Noun("teig.cli.lab", "Real Xen hosts, booted in QEMU on this machine."),

@@ -52,6 +52,7 @@ def show_plan(name: Annotated[str, typer.Argument(help="The plan.")], output: Ou
             ("network", f"{plan['out_kbit'] / 1000:g} Mbit/s out, {plan['in_kbit'] / 1000:g} Mbit/s in"),
             ("packets", _packets(plan.get("out_packets", 0))),
             ("addresses", plan["addresses"]),
+            ("transfer", _transfer(plan)),
         ]
     )
 
@@ -72,6 +73,15 @@ def apply_plans(
 
 def _packets(a_second: int) -> str:
     return f"at most {a_second} a second out" if a_second else "at most one for each 500 bytes of what it may send"
+
+
+def _transfer(plan: dict[str, Any]) -> str:
+    amount = plan.get("transfer_bytes", 0)
+    if not amount:
+        return "counted, and as much as it likes"
+    past = {"slow": f"slowed down to {plan['past_kbit'] / 1000:g} Mbit/s", "cut": "cut off"}
+    then = past.get(plan["past_transfer"], "told of")
+    return f"{show_size(amount)} a month, sent and received together; {then} past that"
 
 
 def _rate(operations: int, size: int) -> str:

@@ -33,6 +33,7 @@ SEQUENCES = (
     guest_resize.SEQUENCE,
     guest_mend.SEQUENCE,
     guest_readdress.SEQUENCE,
+    guest_mend.LIMIT,
 )
 
 

@@ -168,4 +168,5 @@ def promised(plan: Plan) -> dict[str, Any]:
         "in_kbit": plan.in_kbit,
         "own_cores": plan.own_cores,
         "out_packets": plan.out_packets,
+        "cut": False,
     }

@@ -7,7 +7,7 @@ and hands the operation to the engine. Lists read what was observed; only `view`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -25,7 +25,7 @@ from teig.model.names import GuestId, check_name
 from teig.model.operation import Operation
 from teig.model.plan import Plan
 from teig.model.site import Site
-from teig.model.transfer import MonthOfTransfer, month_of
+from teig.model.transfer import MonthOfTransfer, TransferAmount, month_of
 from teig.operations.work import address_of
 from teig.policy.admission import amounts, refusal
 from teig.policy.drift import figures
@@ -33,7 +33,18 @@ from teig.policy.guest_life import Phase, Verb, way_out
 from teig.policy.guest_state import state_of
 from teig.policy.placement import decide
 from teig.record import dump
-from teig.store import guest_lines, guests, hosts, images, observations, operations, reservations, transfers
+from teig.store import (
+    events,
+    guest_lines,
+    guests,
+    hosts,
+    images,
+    observations,
+    operations,
+    reservations,
+    transfer_amounts,
+    transfers,
+)
 from teig.store.guest_lines import GuestLine
 from teig.store.guests import StoredGuest
 from teig.store.hosts import StoredHost
@@ -88,6 +99,7 @@ def create(services: Services, wish: Wish) -> Operation:
         spec = spec_for(guest_id, fit, plan, site, image, disks, nics)
         guests.add(connection, StoredGuest(chosen.id, spec, Phase.CREATING, 1, None, services.now()))
         wanted = amounts(demand, chosen.capacity.extent_bytes)
+        transfer_amounts.put(connection, guest_id, TransferAmount.of(plan))
         reservations.keep(connection, guest_id, chosen.id, chosen.capacity.pool, wanted)
         operation = queued(operation_id, Verb.CREATE, fit.name, chosen.id, services.now())
         operations.add(connection, operation, guest_id, {})
@@ -150,7 +162,8 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
         image = images.by_id(connection, guest.spec.image)
         if image is not None:
             check_boots(plan, image)
-        operation = claimed(connection, services, guest, operation_id, Verb.RESIZE, {"before": dump(guest.spec)})
+        params = _promised_before(connection, guest)
+        operation = claimed(connection, services, guest, operation_id, Verb.RESIZE, params)
         host = hosts.by_id(connection, guest.host)
         there = reservations.of_guest(connection, guest.id, host.id)
         pool = next(iter(there), "")
@@ -169,6 +182,34 @@ def resize(services: Services, name: str, plan_name: str) -> Operation:
         wanted = amounts(demand, candidate.capacity.extent_bytes)
         reservations.keep(connection, guest.id, host.id, pool, wanted)
         guests.respecify(connection, spec)
+        transfer_amounts.put(connection, guest.id, TransferAmount.of(plan))
+        return operation
+
+    return submitted(services, operation_id, work)
+
+
+def _promised_before(connection: sa.Connection, guest: StoredGuest) -> dict[str, Any]:
+    """Return what a resize that fails gives back."""
+    amount = transfer_amounts.of_guest(connection, guest.id)
+    return {"before": dump(guest.spec), "amount": dump(amount) if amount else None}
+
+
+def limit(services: Services, guest_id: GuestId, month: str) -> Operation:
+    """Begin to hold a guest to what its plan says of those that are past their amount of a month, or to free it.
+
+    Conflict where it is as it should be already: another server was faster.
+    """
+    operation_id = new_operation_id(services)
+
+    def work(connection: sa.Connection) -> Operation:
+        guest, amount = guests.by_id(connection, guest_id), transfer_amounts.of_guest(connection, guest_id)
+        past = transfer_amounts.is_past(connection, guest_id, month)
+        if guest is None or amount is None or amount.limited == past:
+            raise Conflict(f"Guest {guest_id} is held to its amount of transfer already.")
+        operation = claimed(connection, services, guest, operation_id, Verb.LIMIT, {"limited": past})
+        amount = replace(amount, limited=past)
+        transfer_amounts.put(connection, guest_id, amount)
+        guests.respecify(connection, amount.applied(guest.spec))
         return operation
 
     return submitted(services, operation_id, work)
@@ -248,11 +289,21 @@ def _todo(guest: StoredGuest, state: GuestState, on_host: GuestOnHost | None) ->
     return way_out(guest.name, guest.phase, attention=guest.attention is not None)
 
 
-def transfer(services: Services, guest: GuestView) -> MonthOfTransfer:
-    """Return what a guest has transferred in this month, as far as that is stored."""
+def transfer(services: Services, guest: GuestView) -> dict[str, Any]:
+    """Return what a guest has transferred in this month, as far as that is stored, what it may, and what it was told.
+
+    As `transfer`, `transfer_amount` and `events`.
+    """
     month, spec = month_of(services.now()), guest.guest.spec
-    sent, received = services.db.read(lambda connection: transfers.in_month(connection, spec.id, month))
-    return MonthOfTransfer(spec.id, spec.name, month, sent, received)
+
+    def work(connection: sa.Connection) -> dict[str, Any]:
+        return {
+            "transfer": MonthOfTransfer(spec.id, spec.name, month, *transfers.in_month(connection, spec.id, month)),
+            "transfer_amount": transfer_amounts.of_guest(connection, spec.id),
+            "events": events.of_guest(connection, spec.id, month),
+        }
+
+    return services.db.read(work)
 
 
 def drift(guest: GuestView) -> list[dict[str, Any]]:

@@ -18,9 +18,9 @@ from teig.agent.contract import spec
 from teig.control.services import Services
 from teig.model.errors import InvalidRequest, NotFound
 from teig.model.names import check_name
-from teig.model.plan import Plan
+from teig.model.plan import MOST_TRANSFER, PastTransfer, Plan
 from teig.model.pool import DiskRate, Medium, PoolClass, Redundancy
-from teig.model.units import MIB
+from teig.model.units import GIB, MIB
 from teig.store import plans
 
 W = TypeVar("W", bound=StrEnum)
@@ -58,12 +58,16 @@ _FIGURES: Final = {
     "read_iops": _IOPS, "write_iops": _IOPS, "read_mib_s": _BPS, "write_mib_s": _BPS, "out_mbit": _BIT, "in_mbit": _BIT,
     "addresses": _Figure(1, 1, spec.MOST_NICS, ""),
 }  # fmt: skip
-_PACKETS: Final = _Figure(1, spec.LEAST_PACKETS, spec.MOST_PACKETS, "packets a second")
+_OPTIONAL_FIGURES: Final = {
+    "out_packets": _Figure(1, spec.LEAST_PACKETS, spec.MOST_PACKETS, "packets a second"),
+    "transfer_gib": _Figure(GIB, GIB, MOST_TRANSFER, "GiB", "a whole number of bytes"),
+    "past_mbit": _BIT,
+}
 _NUMBERS: Final = (*_FIGURES, "share_cores", "ceiling_cores")
 MOST = 10**15
 """Beyond all that a plan can say, in any unit."""
 _WORDS = ("medium", "redundancy")
-_OPTIONAL: Final = {"own_cores", "out_packets"}
+_OPTIONAL: Final = {"own_cores", "past_transfer", *_OPTIONAL_FIGURES}
 
 
 @cache
@@ -116,6 +120,7 @@ def _plan(name: str, values: object) -> Plan:
     _check_keys(name, values)
     try:
         whole = {key: figure.read(key, values[key]) for key, figure in _FIGURES.items()}
+        more = {key: figure.read(key, values[key]) for key, figure in _OPTIONAL_FIGURES.items() if key in values}
         return Plan(
             name=name,
             memory_mib=whole["memory_mib"],
@@ -129,7 +134,10 @@ def _plan(name: str, values: object) -> Plan:
             in_kbit=whole["in_mbit"],
             addresses=whole["addresses"],
             own_cores=values.get("own_cores", False),
-            out_packets=_PACKETS.read("out_packets", values["out_packets"]) if "out_packets" in values else 0,
+            out_packets=more.get("out_packets", 0),
+            transfer_bytes=more.get("transfer_gib", 0),
+            past_transfer=_word(PastTransfer, name, values.get("past_transfer", PastTransfer.NOTHING)),
+            past_kbit=more.get("past_mbit", 0),
         )
     except InvalidRequest as error:
         message = error.message if error.message.startswith("Plan ") else f"Plan {name}: {error.message}"
@@ -146,7 +154,7 @@ def _check_keys(name: str, values: dict[str, object]) -> None:
         )
     if not isinstance(values.get("own_cores", False), bool):
         raise InvalidRequest(f"Plan {name}: own_cores must be true or false.", "Correct it.", code="bad_plan")
-    for key in (*_NUMBERS, *({"out_packets"} & set(values))):
+    for key in (*_NUMBERS, *(_OPTIONAL_FIGURES.keys() & set(values))):
         value = values[key]
         shown = _shown(value)
         nan = isinstance(value, Decimal) and value.is_nan()

@@ -152,7 +152,7 @@ class SimulatedHost(SimulatedMachine):
             volumes=tuple(sorted(volumes)),
             disks=tuple(VolumeOnHost(index, one.group.name, one.size_bytes) for index, one in sorted(volumes.items())),
             started=kept.told_started,
-            answers=ran_s >= self.ready_s and not kept.mute and not kept.shut_down if runs else None,
+            answers=ran_s >= self.ready_s and not kept.is_mute and not kept.shut_down if runs else None,
             ran_s=ran_s if kept.lives else None,
             held=kept.held if runs else "",
             dom0_time=kept.dom0_time(self.now()),

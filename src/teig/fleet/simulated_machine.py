@@ -118,6 +118,11 @@ class SimulatedGuest:
     transfer: Transfer | None = None
 
     @property
+    def is_mute(self) -> bool:
+        """Whether its network does not answer."""
+        return self.mute or (self.enforced is not None and self.enforced.cut)
+
+    @property
     def is_deaf(self) -> bool:
         """Whether it runs and takes no heed of being asked to shut down."""
         return self.domid is not None and (self.deaf or self.paused)

@@ -377,7 +377,7 @@ def _said(spec: GuestSpec) -> dict[str, Any]:
     """Return a guest's description without what it leaves unsaid: the first agents do not know of it."""
     plain = dump(spec)
     nics = [{key: value for key, value in nic.items() if key != "also" or value} for nic in plain["nics"]]
-    return {**{key: value for key, value in plain.items() if key != "out_packets" or value}, "nics": nics}
+    return {**{key: value for key, value in plain.items() if key not in {"out_packets", "cut"} or value}, "nics": nics}
 
 
 def _readable_guests(untrusted_inventory: dict[str, Any]) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class GuestSpec:
     See xl.cfg(5), `cpu_weight` and `cap`. `disk_rate` is the limit for all its disks together, `out_kbit` and `in_kbit`
     what each network card may send and receive, in kbit/s; `out_packets` the packets a second that it may send, 0: by
     its rate (`teig.agent.contract.spec.packets`). With `own_cores` each vCPU has a CPU that no other domain
-    is scheduled on.
+    is scheduled on. Where it is `cut`, nothing passes its cards.
     """
 
     id: GuestId
@@ -130,6 +130,7 @@ class GuestSpec:
     on_crash: OnCrash = OnCrash.RESTART
     own_cores: bool = False
     out_packets: int = 0
+    cut: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what Xen could not run."""

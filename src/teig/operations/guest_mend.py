@@ -1,6 +1,9 @@
 """Make a guest on its host what it is entitled to again: image, define, enforce, observe.
 
 For what somebody changed by hand: files, weight, cap, maxmem, disk limits. A running guest is not disturbed.
+
+A guest that is past its plan's amount of transfer, or is so no more, is entitled to other rates from then on; what must
+be done on its host is the same (LIMIT). Where that fails, mending it does the rest.
 """
 
 from __future__ import annotations
@@ -17,9 +20,6 @@ def enforce(work: Work) -> None:
     work.unhindered(lambda: work.host.guest_enforce(work.claim))
 
 
-SEQUENCE = Sequence(
-    Verb.MEND,
-    steps=(Step("image", image), Step("define", define), Step("enforce", enforce), OBSERVE),
-    done=closing.done,
-    undone=closing.undone,
-)
+_STEPS = (Step("image", image), Step("define", define), Step("enforce", enforce), OBSERVE)
+SEQUENCE = Sequence(Verb.MEND, _STEPS, done=closing.done, undone=closing.undone)
+LIMIT = Sequence(Verb.LIMIT, _STEPS, done=closing.done, undone=closing.undone)

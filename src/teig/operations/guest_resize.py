@@ -13,13 +13,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from teig.model.guest import GuestSpec
+from teig.model.transfer import TransferAmount
 from teig.operations import closing
 from teig.operations.closing import OBSERVE, observe_if_it_answers, settle_reservation
 from teig.operations.guest_create import define, image
 from teig.operations.work import Sequence, Step, Work
 from teig.policy.guest_life import Verb
 from teig.record import recall
-from teig.store import guests
+from teig.store import guests, transfer_amounts
 
 
 def _define_before(work: Work) -> None:
@@ -28,15 +29,24 @@ def _define_before(work: Work) -> None:
 
 
 def _undone(connection: sa.Connection, work: Work, reason: str | None) -> None:
-    guests.respecify(connection, _before(work))
+    _promise_before(connection, work)
     settle_reservation(connection, work, _before(work))
     closing.undone(connection, work, reason)
 
 
 def _stuck(connection: sa.Connection, work: Work, reason: str) -> None:
     """Keep the earlier promise where the host could not be told of it: mending the guest tells it again."""
-    guests.respecify(connection, _before(work))
+    _promise_before(connection, work)
     closing.stuck(connection, work, reason)
+
+
+def _promise_before(connection: sa.Connection, work: Work) -> None:
+    guests.respecify(connection, _before(work))
+    if "amount" in work.params:  # a server of the release before says nothing of it, and has changed nothing
+        amount = work.params["amount"]
+        transfer_amounts.forget(connection, work.guest_id)
+        if amount is not None:
+            transfer_amounts.put(connection, work.guest_id, recall(TransferAmount, amount))
 
 
 def _before(work: Work) -> GuestSpec:

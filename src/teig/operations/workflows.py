@@ -16,7 +16,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from teig.store.database import open_engine
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 """The version of the steps. Change it when a release changes the steps of an operation: what is under way is left to
 servers of its own version, and begun anew when there are none, which is right because steps are idempotent."""
 QUEUE: Final = "server-"

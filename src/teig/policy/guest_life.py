@@ -33,6 +33,7 @@ class Verb(StrEnum):
     RESIZE = "resize"
     MEND = "mend"
     READDRESS = "readdress"
+    LIMIT = "limit"
     DELETE = "delete"
 
 
@@ -59,6 +60,7 @@ LIFE: Final[dict[Verb, Change]] = {
     Verb.RESIZE: Change(_ALIVE),
     Verb.MEND: Change(_ALIVE, clears=True),
     Verb.READDRESS: Change(_ALIVE),
+    Verb.LIMIT: Change(_ALIVE),
     Verb.DELETE: Change(frozenset(Phase), failed=Phase.DELETING, gone=True),
 }
 

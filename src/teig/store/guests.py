@@ -19,7 +19,7 @@ from teig.model.names import GuestId, HostId, OperationId
 from teig.model.site import Site
 from teig.policy.guest_life import Phase
 from teig.record import dump, recall
-from teig.store import addresses, observations, reservations, transfers
+from teig.store import addresses, observations, reservations, transfer_amounts, transfers
 from teig.store.free_addresses import Span, free
 from teig.store.schema import guests, nics, operations
 
@@ -181,6 +181,7 @@ def remove(connection: sa.Connection, guest: StoredGuest, now: float | None) -> 
     reservations.release(connection, guest.id)
     observations.forget_guest(connection, guest.id)
     transfers.forget_counts(connection, guest.id)
+    transfer_amounts.forget(connection, guest.id)
     connection.execute(nics.delete().where(nics.c.guest == guest.id))
     connection.execute(guests.delete().where(guests.c.id == guest.id))
 

@@ -214,6 +214,32 @@ transfer_counts = sa.Table(
     sa.Column("received_bytes", sa.BigInteger, nullable=False),
 )
 
+# What a guest may transfer in a month, as its plan said when it was made or resized last; where it is `limited`, its
+# spec has other rates than those that are here. Servers of an earlier release delete guests and know nothing of it.
+transfer_amounts = sa.Table(
+    "transfer_amounts",
+    metadata,
+    sa.Column("guest", sa.String(36), primary_key=True),
+    sa.Column("amount_bytes", sa.BigInteger, nullable=False),
+    sa.Column("past", sa.String(16), nullable=False),
+    sa.Column("past_kbit", sa.BigInteger, nullable=False),
+    sa.Column("out_kbit", sa.BigInteger, nullable=False),
+    sa.Column("in_kbit", sa.BigInteger, nullable=False),
+    sa.Column("limited", sa.Boolean, nullable=False),
+)
+
+# What has happened to guests by itself, those that were deleted too: once in each period, such as a month.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("guest", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("period", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
 servers = sa.Table(
     "servers",
     metadata,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from teig.model.guest import GuestSpec
 from teig.model.host import Transfer
 from tests.fleet.contract.stand import Stand
@@ -26,6 +28,20 @@ def test_a_guest_s_transfer_is_counted_over_its_reboots(stand: Stand) -> None:
     assert seen is not None
     assert seen.transfer is not None
     assert seen.transfer.count == first.count
+
+
+def test_a_guest_that_is_cut_off_carries_nothing_until_it_is_freed(stand: Stand) -> None:
+    spec = stand.spec()
+    claim = stand.run(spec)
+    domid = stand.host.guest(spec.id).domid
+    for _ in range(2):
+        stand.define(claim, replace(spec, cut=True, out_kbit=200))
+        stand.host.guest_enforce(claim)
+        assert stand.host.guest(spec.id).answers is False
+        stand.define(claim, spec)
+        stand.host.guest_enforce(claim)
+        stand.until(lambda: stand.host.guest(spec.id).answers, "its answer")
+    assert stand.host.guest(spec.id).domid == domid
 
 
 def _counted_after(stand: Stand, spec: GuestSpec, before: Transfer | None) -> Transfer:

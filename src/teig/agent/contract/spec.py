@@ -120,6 +120,7 @@ class Spec(NamedTuple):
     on_crash: str = "restart"
     own_cores: bool = False
     out_packets: int = 0
+    cut: bool = False
 
 
 class ImageFile(NamedTuple):
@@ -310,6 +311,7 @@ SPEC: dict[str, Check] = {
     "on_crash": one_of("restart", "stop"),
     "own_cores": _flag,
     "out_packets": whole(0, MOST_PACKETS),
+    "cut": _flag,
 }
 
 

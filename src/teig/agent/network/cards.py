@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from teig.agent.contract.failure import Failure
-from teig.agent.contract.spec import Nic, Spec, packets
+from teig.agent.contract.spec import LEAST_KBIT, Nic, Spec, packets
 from teig.agent.host.process import must
 from teig.agent.host.state import State, locked, make_private, write_whole
 from teig.agent.network import filtering
@@ -126,7 +126,8 @@ class Cards:
                 continue
             try:
                 must([SCRIPT_PATH, card, str(self._state.guest_dir(spec.id) / f"nic{number}")], "card_failed")
-                did[card] = f"{card} is held to its addresses, and to {spec.out_kbit} kbit/s out and {spec.in_kbit} in"
+                rates = f"to {spec.out_kbit} kbit/s out and {spec.in_kbit} in"
+                did[card] = f"{card} is held to its addresses, and {'cut off' if spec.cut else rates}"
             except Failure as failure:
                 failed.append(failure)
         if did:
@@ -143,7 +144,7 @@ class Cards:
         return (
             card in seen.policed
             and seen.policed[card] == self._set.get(card)
-            and seen.received.get(card) == bytes_per_second(spec.in_kbit)
+            and seen.received.get(card) == bytes_per_second(LEAST_KBIT if spec.cut else spec.in_kbit)
             and _is_ours(card)
         )
 
@@ -227,10 +228,15 @@ def write(folder: Path, spec: Spec) -> set[str]:
 
 
 def _limits(spec: Spec, nic: Nic) -> str:
-    """Return a line for the script: MAC, bytes a second and at once, packets likewise, what the card may receive."""
+    """Return a line for the script: MAC, bytes a second and at once, packets likewise, what the card may receive.
+
+    A card that is cut off may send and receive no more than a byte at once, either way: no frame is so small.
+    """
     out = bytes_per_second(spec.out_kbit)
     at_once = 2 * max(_CREDIT_BYTES, out // 20) + (64 << 10)
     a_second = packets(spec)
+    if spec.cut:
+        return f"{nic.mac} {LEAST_KBIT}kbit 1 {a_second} {max(100, a_second // 10)} {LEAST_KBIT}kbit 1\n"
     figures = (
         f"{spec.out_kbit * (_SLACK + 1) // _SLACK}kbit {at_once} {a_second} {max(100, a_second // 10)} "
         f"{spec.in_kbit}kbit {burst(spec.in_kbit)}"

@@ -1,4 +1,4 @@
-"""What guests transfer in each month, and how much of what their hosts count is in it."""
+"""What guests transfer in each month, how much of what their hosts count is in it, amounts for it, and events."""
 
 from __future__ import annotations
 
@@ -28,3 +28,24 @@ def upgrade() -> None:
         *(sa.Column(way, sa.BigInteger(), nullable=False) for way in ways),
         sa.PrimaryKeyConstraint("guest", "count", name=op.f("pk_transfer_counts")),
     )
+    op.create_table(
+        "transfer_amounts",
+        sa.Column("guest", sa.String(length=36), nullable=False),
+        sa.Column("amount_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("past", sa.String(length=16), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in ("past_kbit", "out_kbit", "in_kbit")),
+        sa.Column("limited", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("guest", name=op.f("pk_transfer_amounts")),
+    )
+    op.create_table(
+        "events",
+        sa.Column("guest", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("period", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=63), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("guest", "kind", "period", name=op.f("pk_events")),
+    )
+    op.create_index(op.f("ix_events_name"), "events", ["name"])
+    op.create_index(op.f("ix_events_at"), "events", ["at"])
