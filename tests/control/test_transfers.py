@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,20 @@ def test_what_was_counted_is_not_counted_again(services: Services, host: Simulat
     for server_, seen in ((services, late), (other, late), (other, early), (services, early), (other, late)):
         transfers.take_in(server_, at(services), seen)
     assert months(services) == {"2026-11": (1500, 0)}
+
+
+def test_servers_that_look_at_once_count_once(services: Services, host: SimulatedHost) -> None:
+    make(services)
+    [web] = stored(services)
+    for _ in range(5):
+        host.transfer(web.id, 1000, 100)
+        seen = seen_now(services, host)
+        with ThreadPoolExecutor(8) as pool:
+            looks = [
+                pool.submit(transfers.take_in, replace(services, counted={}), at(services), seen) for _ in range(8)
+            ]
+        assert [look.exception() for look in looks] == [None] * 8
+    assert months(services) == {"2026-11": (5000, 500)}
 
 
 def test_another_counting_is_added_and_the_first_one_goes_on(services: Services, host: SimulatedHost) -> None:
