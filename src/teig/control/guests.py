@@ -94,14 +94,13 @@ def create(services: Services, wish: Wish) -> Operation:
         images.check_there(connection, image)
         candidates = list(hosts.candidates(connection, there).values())
         decision = decide(guest_id, demand, site.name, candidates, fit.host)
-        [chosen] = [candidate for candidate in candidates if candidate.id == decision.host]
+        [room] = [candidate.capacity for candidate in candidates if candidate.id == decision.host]
         nics = nics_for(connection, services, site, fit.nics or plan.addresses)
         spec = spec_for(guest_id, fit, plan, site, image, disks, nics)
-        guests.add(connection, StoredGuest(chosen.id, spec, Phase.CREATING, 1, None, services.now()))
-        wanted = amounts(demand, chosen.capacity.extent_bytes)
+        guests.add(connection, StoredGuest(decision.host, spec, Phase.CREATING, 1, None, services.now()))
         transfer_amounts.put(connection, guest_id, TransferAmount.of(plan))
-        reservations.keep(connection, guest_id, chosen.id, chosen.capacity.pool, wanted)
-        operation = queued(operation_id, Verb.CREATE, fit.name, chosen.id, services.now())
+        reservations.keep(connection, guest_id, decision.host, room.pool, amounts(demand, room.extent_bytes))
+        operation = queued(operation_id, Verb.CREATE, fit.name, decision.host, services.now())
         operations.add(connection, operation, guest_id, {})
         return operation
 
