@@ -24,8 +24,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Thread
 from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1]))  # the tests stand beside the benchmarks
 
 from tests.network import frames
 

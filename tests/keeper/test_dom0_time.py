@@ -32,7 +32,7 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def time(host: Host, net: Path) -> Dom0Time:
     host.limits.hold(host.define(), 7)
     made = Dom0Time(host.groups, host.limits.processes)
-    made.prepare()
+    made.prepare([])
     return made
 
 
@@ -170,10 +170,14 @@ def test_work_weighs_as_the_guest_s_share_of_cores_and_never_nothing(host: Host,
     assert time.hold(spec, 7) == ["cpu.weight 200"]
 
 
-def test_the_agents_weigh_more_than_all_guests(host: Host, time: Dom0Time) -> None:
+def test_the_agents_weigh_as_much_as_all_guests(host: Host, time: Dom0Time) -> None:
+    """Whatever they do at length leaves the guests their half, and a flood does not keep them from answering."""
     (host.hierarchy / "teig/control").mkdir()
-    assert time.prepare() == ["the agents: cpu.weight 10000"]
-    assert time.prepare() == []
+    spec: Spec = host.define(share_cores=2.0)
+    assert time.prepare([spec, spec]) == ["the agents: cpu.weight 400"]
+    assert time.prepare([spec, spec]) == []
+    assert time.prepare([spec] * 100) == ["the agents: cpu.weight 10000"]
+    assert time.prepare([]) == ["the agents: cpu.weight 100"]
 
 
 def test_an_older_keeper_s_group_is_taken_over_and_nobody_was_without_limits(host: Host) -> None:

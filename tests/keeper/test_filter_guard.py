@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from teig.agent.contract.failure import Failure
+from teig.agent.host.process import Done
 from teig.agent.host.state import State
 from teig.agent.keeper import filter_guard
 from teig.agent.keeper.filter_guard import FilterGuard, messages
@@ -29,20 +30,28 @@ class Nftables:
     """The table as nft shows it, whether it can be made, and what was done."""
 
     def __init__(self) -> None:
-        self.table = "whole"
+        self.table = self.becomes = "whole"
         self.refused: list[str] = []
         self.broken = False
         self.did: list[str] = []
+        self.fails: set[str] = set()
+        self.up = {"vif7.0", "vif8.0"}
 
     def renew(self) -> list[str]:
         if self.broken:
             raise Failure("host", "nft failed: out of memory")
         self.did.append("made")
-        self.table = "whole"
+        self.table = self.becomes
         return self.refused
 
     def must(self, argv: list[str], _: str) -> str:
+        if argv[-1] in self.fails:
+            raise Failure("host", f"ip {argv[-1]}: Cannot allocate memory")
         self.did.append(argv[-1])
+        if argv[-1] == "down":
+            self.up.clear()
+        else:
+            self.up.add(argv[-2])
         return ""
 
 
@@ -51,6 +60,8 @@ def nftables(monkeypatch: pytest.MonkeyPatch) -> Nftables:
     found = Nftables()
     monkeypatch.setattr(filtering, "whole_table", lambda: found.table)
     monkeypatch.setattr(filter_guard, "must", found.must)
+    monkeypatch.setattr(filter_guard, "names", lambda: ["vif7.0", "vif8.0", "vif9.0"])
+    monkeypatch.setattr(filter_guard, "is_up_of_guest", found.up.__contains__)
     monkeypatch.setattr(Cards, "renew", lambda _: found.renew())
     return found
 
@@ -63,17 +74,51 @@ def guard(nftables: Nftables, tmp_path: Path) -> FilterGuard:
     return guard
 
 
-def test_a_keeper_that_begins_takes_cards_up_that_another_may_have_left_down(
-    nftables: Nftables, tmp_path: Path
+def test_a_keeper_that_begins_takes_cards_up_that_another_has_left_down(
+    nftables: Nftables, guard: FilterGuard, tmp_path: Path
 ) -> None:
+    nftables.table, nftables.broken = "", True
+    with pytest.raises(Failure, match="out of memory"):
+        guard.check()
+    assert nftables.up == set()
+    nftables.broken = False
     FilterGuard(State(tmp_path), tmp_path, Xen()).check()  # type: ignore[arg-type]
-    assert nftables.did == ["made", "up"]
+    assert nftables.up == {"vif7.0", "vif8.0"}, "what was down before stays so"
 
 
 def test_where_there_is_no_table_at_the_beginning_all_cards_are_down_first(nftables: Nftables, tmp_path: Path) -> None:
     nftables.table = ""
     FilterGuard(State(tmp_path), tmp_path, Xen()).check()  # type: ignore[arg-type]
-    assert nftables.did == ["down", "made", "up"]
+    assert nftables.did == ["down", "made", "up", "up"]
+
+
+def test_a_card_that_somebody_has_taken_down_stays_so(nftables: Nftables, guard: FilterGuard, tmp_path: Path) -> None:
+    nftables.up.discard("vif8.0")
+    FilterGuard(State(tmp_path), tmp_path, Xen()).check()  # type: ignore[arg-type]
+    nftables.table = ""
+    guard.check()
+    assert nftables.up == {"vif7.0"}
+
+
+def test_where_cards_cannot_be_taken_down_the_filter_is_made_all_the_same(
+    nftables: Nftables, guard: FilterGuard
+) -> None:
+    nftables.table, nftables.fails = "", {"down"}
+    with pytest.raises(Failure, match="Cannot allocate"):
+        guard.check()
+    assert (nftables.did, nftables.table) == (["made"], "whole")
+
+
+def test_a_table_that_goes_at_the_moment_in_which_it_was_made_is_no_known_one(
+    nftables: Nftables, guard: FilterGuard
+) -> None:
+    nftables.table = nftables.becomes = ""
+    with pytest.raises(Failure, match="removed the filter again"):
+        guard.check()
+    assert nftables.up == set()
+    nftables.becomes = "whole"
+    guard.check()
+    assert nftables.up == {"vif7.0", "vif8.0"}
 
 
 def test_what_is_as_it_was_is_made_anew_under_traffic(nftables: Nftables, guard: FilterGuard) -> None:
@@ -93,7 +138,7 @@ def test_what_is_not_as_it_was_stops_all_cards_until_it_is_whole(
     nftables.broken = False
     nftables.did.clear()
     guard.check()
-    assert nftables.did == ["down", "made", "up"]
+    assert nftables.did == ["down", "made", "up", "up"]
 
 
 def test_a_card_that_nft_refuses_is_told_once(
@@ -105,6 +150,21 @@ def test_a_card_that_nft_refuses_is_told_once(
     assert capsys.readouterr().err.count("nothing passes of vif7.0") == 1
 
 
-def test_messages_of_the_kernel() -> None:
-    assert list(messages(bytes.fromhex(ADDED + THEIRS))) == [(12, 7), (0, 1)]
+def test_messages_of_the_kernel_about_our_table_alone() -> None:
+    others = bytes.fromhex(ADDED).replace(b"teig\0", b"toig\0")
+    assert list(messages(bytes.fromhex(ADDED + THEIRS) + others)) == [12]
     assert list(messages(b"")) == list(messages(b"\x00" * 40)) == list(messages(b"\xff" * 40)) == []
+
+
+@pytest.mark.parametrize(("status", "said", "there"), [(0, "", "table"), (1, "Error: No such file or directory", "")])
+def test_a_table_that_is_not_there_is_no_table(
+    monkeypatch: pytest.MonkeyPatch, status: int, said: str, there: str
+) -> None:
+    monkeypatch.setattr(filtering, "run", lambda _: Done(status, "table" if not status else "", said))
+    assert filtering.whole_table() == there
+
+
+def test_nft_that_does_not_say_is_no_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filtering, "run", lambda _: Done(1, "", "netlink: Error: cache initialization failed"))
+    with pytest.raises(Failure, match="cache initialization failed"):
+        filtering.whole_table()

@@ -6,7 +6,17 @@ from typing import Any
 
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.dhcp6 import DHCP6_Advertise, DHCP6_Solicit
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_LSRR, IPOption_RR, fragment
+from scapy.layers.inet import (
+    ICMP,
+    IP,
+    TCP,
+    UDP,
+    IPOption_LSRR,
+    IPOption_NOP,
+    IPOption_Router_Alert,
+    IPOption_RR,
+    fragment,
+)
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
     ICMPv6MLDMultAddrRec,
@@ -35,6 +45,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import ARP, LLC, SNAP, STP, Dot1Q, Dot3, Ether
 from scapy.packet import Raw
+from scapy.utils import checksum
 
 MAC, OTHER_MAC, GATEWAY_MAC = "00:16:3e:02:00:01", "00:16:3e:02:00:02", "02:00:00:00:00:01"
 IPV4, OTHER_IPV4, GATEWAY = "10.77.0.5", "10.77.0.6", "10.77.0.1"
@@ -44,6 +55,9 @@ LINK, OTHER_LINK = "fe80::216:3eff:fe02:1", "fe80::216:3eff:fe02:2"
 ALSO = ("10.77.0.4/31", "192.0.2.7/32", "2001:db8:7::/64")
 """What else leads to the guest; its IPv4 address is in one of these networks."""
 ALL, NODES = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01"
+ALERT = IPOption_Router_Alert()
+GROUP = bytes([239, 1, 2, 3])
+JOINED = bytes([0, 0, 0, 1, 4, 0, 0, 0]) + GROUP
 Frames = dict[str, list[str]]
 """One or several frames of a kind, in hexadecimal, by what they are."""
 
@@ -58,6 +72,20 @@ def _arp(**fields: Any) -> Any:
 
 def _ip(**fields: Any) -> Any:
     return _from(GATEWAY_MAC) / IP(**{"src": IPV4, "dst": GATEWAY, **fields})
+
+
+def _multicast(to: str, message: bytes, **fields: Any) -> Any:
+    return _from("01:00:5e:01:02:03") / IP(**{"src": IPV4, "dst": to, "ttl": 1, "proto": 2, **fields}) / Raw(message)
+
+
+def igmp(kind: int, body: bytes = GROUP) -> bytes:
+    """Return a message of a member or a router (RFC 2236, RFC 3376), with its checksum."""
+    total = checksum(bytes([kind, 0, 0, 0]) + body)
+    return bytes([kind, 0, total >> 8, total & 255]) + body
+
+
+def _source(mac: str) -> Any:
+    return ICMPv6NDOptSrcLLAddr(lladdr=mac)
 
 
 def _to_all(source: str) -> Any:
@@ -126,6 +154,11 @@ def _own_ipv4() -> dict[str, Any]:
         "gratuitous arp": _arp(pdst=IPV4),
         "gratuitous arp reply": _arp(op=2, hwdst=ALL, pdst=IPV4),
         "arp probe": _arp(psrc=NOBODY, pdst=IPV4),
+        "multicast report": _multicast("239.1.2.3", igmp(0x16), options=[ALERT]),
+        "multicast report of version 3": _multicast(
+            "224.0.0.22", igmp(0x22, bytes([0, 0, 0, 1, 4, 0, 0, 0]) + GROUP), options=[ALERT]
+        ),
+        "multicast group left": _multicast("224.0.0.2", igmp(0x17), options=[ALERT]),
         "dhcp discover": _to_all(NOBODY) / UDP(sport=68, dport=67) / _dhcp("discover"),
         "dhcp renew": _ip() / UDP(sport=68, dport=67) / _dhcp("request"),
     }
@@ -236,6 +269,19 @@ def _forged_ipv4() -> dict[str, Any]:
         "another's ip in a priority tag": _from() / Dot1Q(vlan=0) / IP(src=OTHER_IPV4, dst=GATEWAY) / ICMP(),
         "ipv4 called ipv6": _from(type=0x86DD) / Raw(bytes(IP(src=OTHER_IPV4, dst=GATEWAY) / ICMP())),
         "ipv6 called ipv4": _from(type=0x0800) / Raw(bytes(IPv6(src=OTHER_LINK, dst="ff02::1") / ICMPv6EchoRequest())),
+        "dhcp offer from another port": _to_all(IPV4) / UDP(sport=1067, dport=68) / offer,
+        "dhcp offer to one guest from another port": _ip(dst=OTHER_IPV4) / UDP(sport=1067, dport=68) / offer,
+        "multicast query": _multicast("224.0.0.1", igmp(0x11)),
+        "multicast query with alert": _multicast("224.0.0.1", igmp(0x11), options=[ALERT]),
+        "multicast router": _multicast("224.0.0.106", igmp(0x30), options=[ALERT]),
+        "multicast report to one guest": _ip(dst=OTHER_IPV4, proto=2) / Raw(igmp(0x16)),
+        "multicast report with another option": _multicast("239.1.2.3", igmp(0x16), options=[IPOption_NOP()] * 4),
+        "multicast report from another": _multicast("239.1.2.3", igmp(0x16), src=OTHER_IPV4, options=[ALERT]),
+        "pim hello": _ip(dst="224.0.0.13", proto=103, ttl=1) / Raw(bytes.fromhex("2000dfff")),
+        "ospf hello": _ip(dst="224.0.0.5", proto=89, ttl=1) / Raw(bytes(44)),
+        "vrrp": _ip(dst="224.0.0.18", proto=112, ttl=255) / Raw(bytes(20)),
+        "icmp redirect": _ip(dst=OTHER_IPV4) / ICMP(type=5, code=1, gw=IPV4) / IP(src=OTHER_IPV4, dst=GATEWAY) / UDP(),
+        "icmp router advertisement": _ip(dst="224.0.0.1") / ICMP(type=9) / Raw(bytes(8)),
         "dhcp offer": _to_all(IPV4) / UDP(sport=67, dport=68) / offer,
         "dhcp offer of nobody": _to_all(NOBODY) / UDP(sport=67, dport=68) / offer,
     }
@@ -256,6 +302,11 @@ def _forged_ipv6() -> dict[str, Any]:
     return {
         **{f"from {source}": _ipv6(src=source) / ICMPv6EchoRequest() for source in sources},
         "dhcpv6 answer": _ipv6(dst=OTHER_LINK) / answer,
+        "dhcpv6 answer from another port": _ipv6(dst=OTHER_LINK) / UDP(sport=1547, dport=546) / DHCP6_Advertise(),
+        "dhcpv6 answer whose port is in the second fragment": _ipv6(dst=OTHER_LINK)
+        / IPv6ExtHdrFragment(m=1, nh=60, id=4)
+        / Raw(bytes(IPv6ExtHdrDestOpt(nh=17, options=[PadN(optdata=bytes(4))]))),
+        "ospf over ipv6": _ipv6(dst="ff02::5", nh=89) / Raw(bytes(36)),
         "dhcpv6 answer behind options": _ipv6(dst=OTHER_LINK) / IPv6ExtHdrDestOpt() / answer,
         "routing header of type 0": _ipv6() / IPv6ExtHdrRouting(type=0, addresses=["fe80::9"]) / ICMPv6EchoRequest(),
         "routing header of type 4": _ipv6() / IPv6ExtHdrRouting(type=4, addresses=[]) / UDP(),
@@ -280,6 +331,7 @@ def _forged_discovery() -> dict[str, Any]:
         "router advertisement in one fragment": _near() / IPv6ExtHdrFragment(nh=58, id=9) / _ra(),
         "router advertisement in a priority tag": _from(NODES) / Dot1Q(vlan=0) / _near().payload / _ra(),
         "router advertisement behind routing": _near() / IPv6ExtHdrRouting(addresses=[]) / _ra(),
+        "router solicitation with another's MAC": _near(dst="ff02::2") / ICMPv6ND_RS() / _source(OTHER_MAC),
         "redirect": _near() / ICMPv6ND_Redirect(tgt=OTHER_LINK, dst="2001:db8::1"),
         "advertisement of another's address": _near() / ICMPv6ND_NA(tgt=OTHER_LINK) / _to(MAC),
         "advertisement of another's MAC": _near() / ICMPv6ND_NA(tgt=LINK) / _to(OTHER_MAC),

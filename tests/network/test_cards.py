@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from teig.agent.contract.failure import Failure
-from teig.agent.contract.spec import parse_spec
+from teig.agent.contract.spec import Spec, parse_spec
 from teig.agent.host.state import State, make_private
 from teig.agent.network import cards, filtering, shaping
-from teig.agent.network.cards import Cards, Seen, parse_policers, write
+from teig.agent.network.cards import Cards, parse_policers, write
 from tests.agent.given import GUEST, spec
 from tests.keeper.given import Xen
 
@@ -51,13 +51,14 @@ class Dom0:
             (card / "ifindex").write_text(f"{number + 3}\n")
             (card / "netdev_group").write_text(f"{filtering.GROUP}\n")
 
-    def must(self, argv: list[str], _: str) -> str:
+    def must(self, argv: list[str], *_: object) -> str:
         if argv[0] == "tc":
             numbers = (cards._FIRST_NUMBER + 4 * (3 + number) for number in range(2))
             return "".join(f"action order 0:  police 0x{number:x} rate {self.rate} burst 9b\n" for number in numbers)
         if self.refused and self.refused in argv:
             raise Failure("host", "tc failed: Operation not supported")
         self.ran.append(argv[1])
+        (self.run / "cards" / argv[1]).write_text(Path(f"{argv[2]}.limits").read_text())  # as the script does
         return ""
 
     def renew(self, found: dict[str, str], _: Path) -> list[str]:
@@ -75,10 +76,15 @@ def dom0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dom0:
     return dom0
 
 
+def hold(found: Cards, wanted: Spec) -> list[str]:
+    found.write([wanted])
+    return found.hold(wanted, 7, found.seen())
+
+
 def held(dom0: Dom0) -> Cards:
     """Return the cards once they are held, with what was done forgotten."""
     found = Cards(dom0.state, dom0.xen, dom0.run)  # type: ignore[arg-type]
-    found.hold(SPEC, 7, found.seen())
+    hold(found, SPEC)
     dom0.ran.clear()
     dom0.made.clear()
     return found
@@ -86,15 +92,63 @@ def held(dom0: Dom0) -> Cards:
 
 def test_cards_are_held_once(dom0: Dom0) -> None:
     found = Cards(dom0.state, dom0.xen, dom0.run)  # type: ignore[arg-type]
-    assert len(found.hold(SPEC, 7, found.seen())) == 2
-    assert found.hold(SPEC, 7, found.seen()) == []
+    assert len(hold(found, SPEC)) == 2
+    assert hold(found, SPEC) == []
     assert (dom0.ran, dom0.made) == (["vif7.0", "vif7.1"], [("vif7.0", "vif7.1")])
 
 
 def test_a_card_that_cannot_be_held_keeps_no_other_of_its_guest_from_it(dom0: Dom0) -> None:
-    dom0.refused = "vif7.0"
+    found, dom0.refused = Cards(dom0.state, dom0.xen, dom0.run), "vif7.0"  # type: ignore[arg-type]
     with pytest.raises(Failure, match="Operation not supported"):
-        Cards(dom0.state, dom0.xen, dom0.run).hold(SPEC, 7, Seen({}, {}))  # type: ignore[arg-type]
+        hold(found, SPEC)
+    assert dom0.ran == ["vif7.1"]
+    dom0.refused = ""
+    assert len(hold(found, SPEC)) == 1, "it is tried again"
+    assert dom0.ran == ["vif7.1", "vif7.0"]
+
+
+def test_other_limits_that_could_not_be_set_are_tried_until_they_are(dom0: Dom0) -> None:
+    found, dom0.refused = held(dom0), "vif7.1"
+    for _ in range(3):
+        with pytest.raises(Failure, match="Operation not supported"):
+            hold(found, SPEC._replace(out_kbit=20000))
+    dom0.refused = ""
+    assert len(hold(found, SPEC._replace(out_kbit=20000))) == 1
+
+
+def test_what_somebody_else_has_written_and_could_not_set_is_set(dom0: Dom0) -> None:
+    found = held(dom0)
+    write(dom0.state.guest_dir(GUEST), SPEC._replace(out_kbit=20000))
+    assert len(hold(found, SPEC._replace(out_kbit=20000))) == 2
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"", None])
+def test_a_damaged_file_keeps_no_other_card_from_passing(dom0: Dom0, damage: bytes | None) -> None:
+    found, path = held(dom0), dom0.state.guest_dir(GUEST) / "nic0.nft"
+    path.unlink()
+    if damage is None:
+        path.mkdir()
+    else:
+        path.write_bytes(damage)
+    found.renew()
+    assert dom0.made == [("vif7.1",)]
+
+
+def test_files_that_cannot_be_written_keep_no_other_guest_from_having_its_own(dom0: Dom0) -> None:
+    other = "11111111-2222-4333-8444-555555555555"
+    make_private(dom0.state.guest_dir(other) / "nic0.nft")
+    found = Cards(dom0.state, dom0.xen, dom0.run)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match=r"nic0\.nft"):
+        found.write([SPEC._replace(id=other), SPEC])
+    assert dom0.made == [("vif7.0", "vif7.1")]
+
+
+@pytest.mark.parametrize("flag", ["learning", "unicast_flood"])
+def test_a_port_that_was_put_into_its_bridge_anew_is_locked_again(dom0: Dom0, flag: str) -> None:
+    found = held(dom0)
+    (dom0.net / "vif7.1/brport").mkdir()
+    (dom0.net / f"vif7.1/brport/{flag}").write_text("1\n")
+    hold(found, SPEC)
     assert dom0.ran == ["vif7.1"]
 
 
@@ -104,50 +158,50 @@ def test_what_xl_s_script_has_set_is_left_as_it_is(dom0: Dom0) -> None:
     for number in range(2):
         (dom0.run / f"cards/vif7.{number}").write_text((folder / f"nic{number}.limits").read_text())
     found = Cards(dom0.state, dom0.xen, dom0.run)  # type: ignore[arg-type]
-    assert (found.hold(SPEC, 7, found.seen()), dom0.ran) == ([], [])
+    assert (hold(found, SPEC), dom0.ran) == ([], [])
 
 
 def test_policers_that_somebody_has_changed_are_set_again(dom0: Dom0) -> None:
     found = held(dom0)
     dom0.rate = "90Mbit"
-    assert len(found.hold(SPEC, 7, found.seen())) == 2
+    assert len(hold(found, SPEC)) == 2
 
 
 def test_a_card_that_has_left_its_group_is_put_there_again(dom0: Dom0) -> None:
     found = held(dom0)
     (dom0.net / "vif7.1/netdev_group").write_text("0\n")
-    found.hold(SPEC, 7, found.seen())
+    hold(found, SPEC)
     assert dom0.ran == ["vif7.1"]
 
 
 def test_after_another_rate_only_the_cards_are_set_and_after_other_addresses_the_filter_too(dom0: Dom0) -> None:
     found = held(dom0)
-    found.hold(SPEC._replace(out_kbit=20000), 7, found.seen())
+    hold(found, SPEC._replace(out_kbit=20000))
     assert (dom0.ran, dom0.made) == (["vif7.0", "vif7.1"], [])
     first, second = SPEC.nics
     moved = SPEC._replace(out_kbit=20000, nics=(first, second._replace(also=("192.0.2.7/32",))))
-    found.hold(moved, 7, found.seen())
+    hold(found, moved)
     assert (dom0.ran, dom0.made) == (["vif7.0", "vif7.1", "vif7.1"], [("vif7.0", "vif7.1")])
 
 
 def test_a_guest_that_is_cut_off_is_held_to_that_and_freed_again(dom0: Dom0, monkeypatch: pytest.MonkeyPatch) -> None:
     found, cut = held(dom0), SPEC._replace(cut=True)
-    assert found.hold(cut, 7, found.seen()) == [f"vif7.{n} is held to its addresses, and cut off" for n in range(2)]
+    assert hold(found, cut) == [f"vif7.{n} is held to its addresses, and cut off" for n in range(2)]
     least = dict.fromkeys(("vif7.0", "vif7.1"), shaping.bytes_per_second(100))
     with monkeypatch.context() as patch:
         patch.setattr(cards, "received", lambda: least)
-        assert found.hold(cut, 7, found.seen()) == []
-    assert len(found.hold(cut, 7, found.seen())) == 2, "somebody has let them receive"
+        assert hold(found, cut) == []
+    assert len(hold(found, cut)) == 2, "somebody has let them receive"
     assert (dom0.ran, dom0.made) == (["vif7.0", "vif7.1"] * 2, [])
-    assert len(found.hold(SPEC, 7, found.seen())) == 2
-    assert found.hold(SPEC, 7, found.seen()) == []
+    assert len(hold(found, SPEC)) == 2
+    assert hold(found, SPEC) == []
 
 
 def test_what_netback_lets_a_card_send_follows_its_guest_s_files(dom0: Dom0) -> None:
     found, path = held(dom0), "/local/domain/0/backend/vif/7/0/rate"
     dom0.xen.store[path] = "312500,50000"
-    assert found.hold(SPEC, 7, found.seen()) == []
-    found.hold(SPEC._replace(out_kbit=2000), 7, found.seen())
+    assert hold(found, SPEC) == []
+    hold(found, SPEC._replace(out_kbit=2000))
     assert dom0.xen.store == {"/local/domain/7/vm": f"/vm/{GUEST}", path: f"{2000 * 125 // 20},50000"}
 
 
@@ -158,10 +212,10 @@ def test_the_filter_has_the_cards_of_guests_alone(dom0: Dom0) -> None:
         (dom0.net / card).mkdir()
         (dom0.net / card / "netdev_group").write_text(f"{filtering.GROUP}\n")
         dom0.xen.store[f"/local/domain/{card[3:-2]}/vm"] = domain
-    (dom0.net / "vif7.1/netdev_group").write_text("0\n")
+    (dom0.net / "vif7.1/netdev_group").write_text("0\n")  # it is its guest's all the same
     (dom0.net / "vif7.0-emu").mkdir()
     found.renew()
-    assert dom0.made == [("vif7.0",)]
+    assert dom0.made == [("vif7.0", "vif7.1")]
 
 
 def test_marks_of_cards_that_have_gone_go_too(dom0: Dom0) -> None:
@@ -194,7 +248,8 @@ def test_policers_are_told_by_card() -> None:
 )
 def test_limits_are_a_line_for_the_script(tmp_path: Path, said: dict[str, int], limits: str) -> None:
     write(tmp_path, parse_spec(spec(**said)))
-    assert (tmp_path / "nic0.limits").read_text() == f"00:16:3e:00:00:05 {limits}\n"
+    mac, *figures, _ = (tmp_path / "nic0.limits").read_text().split()
+    assert (mac, " ".join(figures)) == ("00:16:3e:00:00:05", limits)
 
 
 def test_addresses_that_lie_within_each_other_are_told_once(tmp_path: Path) -> None:

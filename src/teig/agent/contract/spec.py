@@ -44,6 +44,11 @@ LEAST_BPS, MOST_BPS = 65536, 10**15
 LEAST_KBIT, MOST_KBIT = 100, 10**9
 LEAST_PACKETS, MOST_PACKETS = 100, 10**9
 """Packets a second."""
+_NOBODYS = tuple(
+    ipaddress.ip_network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3", "::/8", "fe80::/9", "ff00::/8")
+)
+"""This host, loopback, link-local and site-local, multicast and reserved (RFC 6890, RFC 4291)."""
 EXTENT_BYTES = 4 * 1024 * 1024
 
 
@@ -216,7 +221,8 @@ def further(name: str, untrusted: Any) -> str:
         network = ipaddress.ip_network(untrusted) if isinstance(untrusted, str) else None
     except ValueError:
         network = None
-    if network is None or network.is_multicast or network.is_loopback or network.is_link_local or not network.prefixlen:
+    nobodys = [bad for bad in _NOBODYS if network and bad.version == network.version and bad.overlaps(network)]
+    if network is None or nobodys:
         raise invalid(f"{name} is no network that can lead to a guest, such as 2001:db8:7::/64: {untrusted!r:.80}.")
     if str(network) != untrusted:
         raise invalid(f"{name}: write {untrusted!r:.80} as {network}.")

@@ -146,6 +146,7 @@ class Guests:
                 lambda: self._enforce_memory(spec, domain),
                 lambda: processor.hold(self._xen, spec, domain, self._xen.shares([domid]).get(domid)),
                 lambda: self._limits.hold(spec, domid),
+                lambda: self._cards.write([spec]),
                 lambda: self._cards.hold(spec, domid, self._cards.seen()),
             )
         return {}

@@ -11,6 +11,7 @@ import io
 import json
 import marshal
 import os
+import re
 import shutil
 import socket
 import sys
@@ -19,16 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from teig.agent.contract.failure import Failure, failure_of, host_fault
+from teig.agent.contract.spec import parse_spec
 from teig.agent.host import services
-from teig.agent.host.state import make_private, write_whole
+from teig.agent.host.state import State, make_private, read_json, write_whole
 from teig.agent.host.version import version
-from teig.agent.network import transfer
+from teig.agent.network import cards, transfer
 from teig.agent.xen import hotplug
 
 AGENT = "usr/local/lib/teig/agent.pyz"
 COMMAND = f"/usr/bin/python3 -I /{AGENT} serve"
 _STATE = "var/lib/teig"
 _KEPT = ("guests", "images", transfer.FILE, "*.lock", ".reserve*")
+_KERNEL = (5, 18)
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -51,6 +54,7 @@ def _carry_out(root: Path, packed: Path, untrusted_order: bytes) -> dict[str, An
         raise host_fault("not_root", "The agent can only be installed by root.", "Log in as root@ADDRESS.")
     _check_machine(root, order.get("machine_id"))
     if order["action"] == "install":
+        _check_network(os.uname().release)
         return install(root, packed, order["key"])
     return uninstall(root)
 
@@ -71,6 +75,7 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
     """Put the agent in place and let a key run it, and nothing else; say who this host is."""
     agent = root / AGENT
     agent.parent.mkdir(parents=True, exist_ok=True)
+    _write_cards(State(root / _STATE))  # before the script that needs them: a guest may reboot at any moment
     hotplug.install(root)
     write_whole(agent, with_bytecode(packed), 0o755)
     make_private(root / _STATE)
@@ -88,6 +93,32 @@ def install(root: Path, packed: Path, key: str) -> dict[str, Any]:
         ],
         "agent_version": version(),
     }
+
+
+def _write_cards(state: State) -> None:
+    """Write what guests' cards are held to, whom an older agent has defined; the keeper tells of what fails."""
+    for guest in state.guests():
+        with contextlib.suppress(Failure, OSError):
+            if (stored := read_json(state.guest_dir(guest) / "spec.json")) is not None:
+                cards.write(state.guest_dir(guest), parse_spec(stored))
+
+
+def _check_network(kernel: str) -> None:
+    """Refuse a host whose guests could not start: their cards are held by nftables, tc and a locked port."""
+    missing = [program for program in ("nft", "tc", "bridge", "ip") if shutil.which(program) is None]
+    if missing:
+        raise host_fault(
+            "missing_program",
+            f"The host lacks {', '.join(missing)}: a guest's network card is filtered and limited with it.",
+            "Install it there, then try again: apt-get install nftables iproute2",
+        )
+    found = re.match(r"(\d+)\.(\d+)", kernel)
+    if found and (int(found[1]), int(found[2])) < _KERNEL:
+        raise host_fault(
+            "old_kernel",
+            f"Domain-0 runs Linux {kernel}, which cannot lock a bridge's port to its guest's MAC; 5.18 and later can.",
+            "Boot a newer kernel, for example that of Debian 12, then try again.",
+        )
 
 
 def uninstall(root: Path) -> dict[str, Any]:

@@ -83,10 +83,10 @@ class ControlGroups:
         self._group(guest).mkdir(exist_ok=True)
         return self._weigh(self._group(guest), weight)
 
-    def weigh_control(self) -> list[str]:
-        """Let the agents weigh more than the guests, whose groups lie beside theirs; return what had to be written."""
+    def weigh_control(self, weight: int) -> list[str]:
+        """Give the agents their weight beside the guests', whose groups lie beside theirs; return what was written."""
         folder = self._ours / _CONTROL
-        return self._weigh(folder, MOST_WEIGHT) if folder.exists() else []
+        return self._weigh(folder, weight) if folder.exists() else []
 
     def _weigh(self, folder: Path, weight: int) -> list[str]:
         file = folder / "cpu.weight"  # which is not there where `cpu` does not reach it: an OSError

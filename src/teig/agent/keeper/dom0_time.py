@@ -10,6 +10,7 @@ Neighbours: `limits` places the threads of disks, `control_groups` has the group
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 
 from teig.agent.contract.spec import Spec
 from teig.agent.keeper.control_groups import MOST_WEIGHT, ControlGroups
@@ -27,10 +28,15 @@ class Dom0Time:
         self._groups = groups
         self._processes = processes
 
-    def prepare(self) -> list[str]:
-        """Have Domain-0's time shared by weight, the agents' share above the guests'; return what had to be done."""
+    def prepare(self, running: Iterable[Spec]) -> list[str]:
+        """Have Domain-0's time shared by weight, the agents having as much as all guests; return what had to be done.
+
+        A flood does not keep the agents from answering then, and what they do at length, such as checking an image,
+        leaves the guests their half.
+        """
+        weighs = max(_ONE_CORE, min(MOST_WEIGHT, sum(weight(spec) for spec in running)))
         did = ["cpu handed down to the guests' groups"] if self._groups.prepare("cpu") else []
-        return did + [f"the agents: {line}" for line in self._groups.weigh_control()]
+        return did + [f"the agents: {line}" for line in self._groups.weigh_control(weighs)]
 
     def hold(self, spec: Spec, domid: int) -> list[str]:
         """Have Domain-0's work for a running guest counted and weighed; return what had to be done.

@@ -306,7 +306,7 @@ class Keeper:
                 self._keep_cards(running)
             if time.monotonic() >= self._dom0_time_due:
                 with self._telling("Domain-0's time for guests"):
-                    self._say("Domain-0", self._dom0_time.prepare())
+                    self._say("Domain-0", self._dom0_time.prepare(spec for _, spec in running))
                 self._keep_dom0_time(running)
                 self._dom0_time_due = time.monotonic() + CARDS_S
             with self._telling("groups of guests that have gone"):
@@ -351,6 +351,10 @@ class Keeper:
         # One whose cards are still to come is not done with: they are seen to when they connect, or the next time.
         whole = {domain.domid for domain, spec in running if has_all(spec, domain.domid)}
         seen = self._cards.seen() if running else Seen({}, {})
+        # Read again: an agent may have written other files since this pass began.
+        running = [(domain, self._spec(domain.uuid) or spec) for domain, spec in running]
+        with self._telling("what network cards are held to"):
+            self._cards.write(spec for _, spec in running)
         for domain, spec in running:
             with self._telling(f"the network cards of {spec.name}"):
                 self._did(spec, domain, self._cards.hold(spec, domain.domid, seen))

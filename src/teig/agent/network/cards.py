@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -35,6 +37,7 @@ RUN: Final = Path("/run/teig")
 BROADCASTS: Final = 100
 """Broadcasts and multicasts that a card may send in a second, twice as many at once: each reaches every guest."""
 _LOCK_WAIT_S = 30.0
+_SCRIPT_S = 60.0
 _SLACK = 100
 """The policer of bytes has one part in so many more than netback, which holds back what this would drop."""
 _INTERVAL_US = 50000
@@ -53,12 +56,12 @@ fail() {{
     echo "$1" >&2
     exit 1
 }}
-[ -s "$files.nft" ] && read -r mac out out_burst packets packets_burst receive receive_burst <"$files.limits" ||
+[ -s "$files.nft" ] && read -r mac out out_burst packets packets_burst receive receive_burst addresses <"$files.limits" ||
     fail "$files.limits does not say what $card may do."
 read -r number <"{NET}/$card/ifindex" || fail "$card is gone."
 number=$(({_FIRST_NUMBER} + number * {_NUMBERS}))
 
-mkdir -p {RUN}/cards && exec 9>>{RUN}/filter.lock && flock 9 || fail "{RUN}/filter.lock cannot be locked."
+mkdir -p {RUN}/cards && exec 9>>{RUN}/filter.lock && flock -w 20 9 || fail "{RUN}/filter.lock cannot be locked."
 said=$(ip link set dev "$card" group {GROUP} 2>&1) || fail "$card cannot be put into a group: $said"
 add() {{
     said=$(nft -D "card=$card" -f "$files.nft" 2>&1)
@@ -78,10 +81,10 @@ qdisc replace dev $card root tbf rate $receive burst $receive_burst latency {LAT
 END
 ) || fail "$card cannot be limited: $said"
 
-echo "$mac $out $out_burst $packets $packets_burst $receive $receive_burst" >"{RUN}/cards/$card"
 [ -d "{NET}/$card/brport" ] || exit 0
-said=$(ip link set dev "$card" type bridge_slave learning off locked on flood off 2>&1 &&
+said=$(ip link set dev "$card" type bridge_slave learning off locked on flood off mcast_router 0 2>&1 &&
     bridge fdb replace "$mac" dev "$card" master static 2>&1) || fail "$card cannot be locked to its MAC: $said"
+echo "$mac $out $out_burst $packets $packets_burst $receive $receive_burst $addresses" >"{RUN}/cards/$card"
 """  # noqa: E501  (a command for tc is a line)
 
 
@@ -110,42 +113,61 @@ class Cards:
                 stamp.unlink(missing_ok=True)
         return Seen(received(), policed)
 
+    def write(self, specs: Iterable[Spec]) -> None:
+        """Write what the cards of some guests are held to, and make the filter anew where that is another.
+
+        A guest whose files cannot be written keeps no other from having its own, and is told when all were tried.
+        """
+        moved, failed = False, []
+        for spec in specs:
+            try:
+                moved |= write(self._state.guest_dir(spec.id), spec)
+            except (Failure, OSError) as error:
+                failed.append(error)
+        if moved:  # the script adds what is new; what is gone must go too
+            self.renew()
+        if failed:
+            raise failed[0]
+
     def hold(self, spec: Spec, domid: int, seen: Seen) -> list[str]:
-        """Hold a guest's cards to what its files say, where they are not as `seen` says. Return what had to be done.
+        """Hold a guest's cards to what was written, where they are not as `seen` says. Return what had to be done.
 
         One that cannot be limited keeps no other from it, and is told when all were tried.
         """
-        changed = write(self._state.guest_dir(spec.id), spec)
         did, failed = {}, []
         for number, nic in enumerate(spec.nics):
             card = f"vif{domid}.{number}"
+            if not (NET / card).exists():
+                continue
             if self._xen.set_rate(domid, number, f"{bytes_per_second(spec.out_kbit) // 20},{_INTERVAL_US}"):
                 did[card] = f"{card} may send {spec.out_kbit} kbit/s"
-            anew = not changed.isdisjoint({f"nic{number}.limits", f"nic{number}.nft"})
-            if not (NET / card).exists() or (not anew and self._is_held(card, spec, _limits(spec, nic), seen)):
+            if self._is_held(card, spec, nic, seen):
                 continue
             try:
-                must([SCRIPT_PATH, card, str(self._state.guest_dir(spec.id) / f"nic{number}")], "card_failed")
+                files = self._state.guest_dir(spec.id) / f"nic{number}"
+                must([SCRIPT_PATH, card, str(files)], "card_failed", _SCRIPT_S)
                 rates = f"to {spec.out_kbit} kbit/s out and {spec.in_kbit} in"
                 did[card] = f"{card} is held to its addresses, and {'cut off' if spec.cut else rates}"
             except Failure as failure:
                 failed.append(failure)
         if did:
             self._set.update({card: text for card, text in _policed().items() if card in did})
-        if any(name.endswith(".nft") for name in changed):  # the script adds what is new; what is gone must go too
-            self.renew()
         if failed:
             raise failed[0]
         return [*did.values()]
 
-    def _is_held(self, card: str, spec: Spec, limits: str, seen: Seen) -> bool:
-        if card not in self._set and card in seen.policed and _text(self._folder / "cards" / card) == limits:
-            self._set[card] = seen.policed[card]  # just so it was set when the card came
+    def _is_held(self, card: str, spec: Spec, nic: Nic, seen: Seen) -> bool:
+        """Say whether a card is as the script left it, when it last came to its end, and that is what is wanted."""
+        if _text(self._folder / "cards" / card) != _limits(spec, nic):
+            return False
+        if card not in self._set and card in seen.policed:
+            self._set[card] = seen.policed[card]  # as it was set when the card came
         return (
             card in seen.policed
             and seen.policed[card] == self._set.get(card)
             and seen.received.get(card) == bytes_per_second(LEAST_KBIT if spec.cut else spec.in_kbit)
-            and _is_ours(card)
+            and _number_in(card, "netdev_group") == GROUP
+            and not any(_number_in(card, f"brport/{flag}") for flag in ("learning", "unicast_flood"))
         )
 
     def renew(self) -> list[str]:
@@ -155,14 +177,17 @@ class Cards:
         """
         make_private(self._folder)
         with locked(self._folder / "filter.lock", _LOCK_WAIT_S, "Somebody else changes the filter of guests' cards."):
-            return filtering.renew({card: text for card in _cards() if (text := self._own(card))}, self._folder)
+            return filtering.renew({card: text for card in names() if (text := self._own(card))}, self._folder)
 
     def _own(self, card: str) -> str:
-        """Return what a card of Teig's may send, as its guest's file says it; nothing where there is none."""
+        """Return what a guest's card may send, as the guest's file says it; nothing where there is none, or none whole.
+
+        Nothing passes then, of that card alone.
+        """
         domid, number = card[len("vif") :].split(".")
         guest = (self._xen.read(f"/local/domain/{domid}/vm") or "").rpartition("/")[2]
         with contextlib.suppress(Failure):  # of a domain that is no guest's, or has gone
-            return _text(self._state.guest_dir(guest) / f"nic{number}.nft") if _is_ours(card) else ""
+            return _text(self._state.guest_dir(guest) / f"nic{number}.nft")
         return ""
 
 
@@ -173,22 +198,25 @@ def has_all(spec: Spec, domid: int) -> bool:
 
 def _policed() -> dict[str, str]:
     found = parse_policers(must(["tc", "actions", "list", "action", "police"], "tc_failed"))
-    return {card: text for card in _cards() if (text := found.get(_first_number(card)))}
+    return {card: text for card in names() if (text := found.get(_first_number(card)))}
 
 
-def _cards() -> list[str]:
+def names() -> list[str]:
+    """Return the network cards of all domains in Domain-0."""
     return [path.name for path in NET.glob("vif*") if re.fullmatch(r"vif\d+\.\d+", path.name)]
 
 
+def is_up_of_guest(card: str) -> bool:
+    """Say whether a card is a guest's, and up (linux/if.h, IFF_UP)."""
+    return _number_in(card, "netdev_group") == GROUP and bool(_number_in(card, "flags") & 1)
+
+
 def _text(path: Path) -> str:
+    """Return what a file says, nothing where it cannot be read."""
     try:
         return path.read_text()
-    except FileNotFoundError:
+    except (OSError, ValueError):
         return ""
-
-
-def _is_ours(card: str) -> bool:
-    return _number_in(card, "netdev_group") == GROUP
 
 
 def _first_number(card: str) -> int:
@@ -198,7 +226,7 @@ def _first_number(card: str) -> int:
 def _number_in(card: str, name: str) -> int:
     """Return what sysfs says of a card (Documentation/ABI/testing/sysfs-class-net), 0 where it has just gone."""
     try:
-        return int((NET / card / name).read_text())
+        return int((NET / card / name).read_text(), 0)
     except (OSError, ValueError):
         return 0
 
@@ -215,30 +243,32 @@ def parse_policers(text: str) -> dict[int, str]:
     return found
 
 
-def write(folder: Path, spec: Spec) -> set[str]:
-    """Write what each of a guest's cards is held to into the guest's directory; return the files that have changed."""
-    changed = set()
+def write(folder: Path, spec: Spec) -> bool:
+    """Write what each of a guest's cards is held to into the guest's directory; return whether addresses changed."""
+    moved = False
     for number, nic in enumerate(spec.nics):
-        for ending, text in (("limits", _limits(spec, nic)), ("nft", filtering.elements(nic))):
+        for ending, text in (("nft", filtering.elements(nic)), ("limits", _limits(spec, nic))):
             path = folder / f"nic{number}.{ending}"
             if _text(path) != text:
                 write_whole(path, text.encode())
-                changed.add(path.name)
-    return changed
+                moved |= ending == "nft"
+    return moved
 
 
 def _limits(spec: Spec, nic: Nic) -> str:
     """Return a line for the script: MAC, bytes a second and at once, packets likewise, what the card may receive.
 
-    A card that is cut off may send and receive no more than a byte at once, either way: no frame is so small.
+    It ends with a word that changes with the card's addresses: the script writes the line down when all is set. A card
+    that is cut off may send and receive no more than a byte at once, either way: no frame is so small.
     """
     out = bytes_per_second(spec.out_kbit)
     at_once = 2 * max(_CREDIT_BYTES, out // 20) + (64 << 10)
     a_second = packets(spec)
+    addresses = f"{zlib.crc32(filtering.elements(nic).encode()):x}"
     if spec.cut:
-        return f"{nic.mac} {LEAST_KBIT}kbit 1 {a_second} {max(100, a_second // 10)} {LEAST_KBIT}kbit 1\n"
+        return f"{nic.mac} {LEAST_KBIT}kbit 1 {a_second} {max(100, a_second // 10)} {LEAST_KBIT}kbit 1 {addresses}\n"
     figures = (
         f"{spec.out_kbit * (_SLACK + 1) // _SLACK}kbit {at_once} {a_second} {max(100, a_second // 10)} "
         f"{spec.in_kbit}kbit {burst(spec.in_kbit)}"
     )
-    return f"{nic.mac} {figures}\n"
+    return f"{nic.mac} {figures} {addresses}\n"

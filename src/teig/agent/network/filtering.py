@@ -14,12 +14,14 @@ ICMPv6 message, and the one option that may follow it bytes 24 to 31.
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Union
 
-from teig.agent.contract.failure import Failure
+from teig.agent.contract.failure import Failure, host_fault
 from teig.agent.contract.spec import Nic
 from teig.agent.host.process import must, run
 from teig.agent.host.state import write_whole
@@ -30,6 +32,7 @@ GROUP: Final = 32278
 """The group of devices that all cards of Teig's guests are in."""
 NAME: Final = "bridge teig"
 _CARD = "$card"
+_TRIES = 2
 TABLE: Final = f"""\
 create table {NAME}
 table {NAME} {{
@@ -37,6 +40,7 @@ table {NAME} {{
     set ipv4 {{ type ifname . ipv4_addr; flags interval; }}
     set ipv6 {{ type ifname . ipv6_addr; flags interval; }}
     set nd_macs {{ typeof iifname . @th,208,48; }}
+    set rs_macs {{ typeof iifname . @th,80,48; }}
     set nd_targets {{ typeof iifname . @th,64,128; flags interval; }}
     map cards {{ type ifname : verdict; }}
     chain prerouting {{
@@ -63,6 +67,7 @@ table {NAME} {{
     }}
     chain from_ipv4 {{
         ip version != 4 drop
+        ip protocol igmp goto from_member
         # Options, source routes among them.
         ip hdrlength != 5 drop
         # Fragments that leave the next header out, or overwrite it (RFC 3128).
@@ -71,8 +76,22 @@ table {NAME} {{
         ip saddr 0.0.0.0 ip daddr 255.255.255.255 ip frag-off & 0x3fff == 0 udp sport 68 udp dport 67 accept
         iifname . ip saddr != @ipv4 drop
         ip frag-off & 0x1fff != 0 accept
+        # A client takes a DHCP server's answer from whatever port.
+        udp dport 68 drop
         udp sport 67 drop
-        accept
+        icmp type {{ redirect, router-advertisement }} drop
+        ip protocol {{ icmp, tcp, udp, sctp, dccp, udplite, esp, ah, gre, 4, 41, 115 }} accept
+        drop
+    }}
+    chain from_member {{
+        # Reports alone (RFC 3376): who asks takes all multicast from the others. They carry Router Alert (RFC 2113).
+        ip frag-off & 0x3fff != 0 drop
+        iifname . ip saddr != @ipv4 drop
+        ip daddr != 224.0.0.0/4 drop
+        ip hdrlength != {{ 5, 6 }} drop
+        ip hdrlength 6 @nh,160,32 != 0x94040000 drop
+        igmp type {{ membership-report-v1, membership-report-v2, membership-report-v3, leave-group }} accept
+        drop
     }}
     chain from_ipv6 {{
         ip6 version != 6 drop
@@ -82,10 +101,12 @@ table {NAME} {{
         frag frag-off != 0 accept
         # The first fragment must have the whole next header (RFC 7112).
         exthdr frag exists ip6 length < 56 drop
+        exthdr frag exists exthdr dst exists drop
         meta l4proto icmpv6 goto from_icmpv6
         exthdr hbh exists drop
+        udp dport 546 drop
         udp sport 547 drop
-        meta l4proto {{ tcp, udp, sctp, dccp, udplite, esp, ah, gre, 4, 41 }} accept
+        meta l4proto {{ tcp, udp, sctp, dccp, udplite, esp, ah, gre, 4, 41, 115 }} accept
         drop
     }}
     chain from_icmpv6 {{
@@ -96,7 +117,8 @@ table {NAME} {{
         # Neighbour discovery comes from next door, and has nothing between (RFC 6980).
         ip6 nexthdr != icmpv6 drop
         ip6 hoplimit != 255 drop
-        icmpv6 type nd-router-solicit accept
+        icmpv6 type nd-router-solicit ip6 length 8 accept
+        icmpv6 type nd-router-solicit ip6 length 16 @th,64,16 0x0101 iifname . @th,80,48 @rs_macs accept
         icmpv6 type nd-neighbor-solicit ip6 length 24 accept
         icmpv6 type nd-neighbor-solicit ip6 length 32 @th,192,16 0x0101 iifname . @th,208,48 @nd_macs accept
         icmpv6 type nd-neighbor-advert iifname . @th,64,128 @nd_targets goto from_neighbor
@@ -138,6 +160,7 @@ def elements(nic: Nic) -> str:
         *(("ipv4", _shown(network)) for network in ipv4),
         *(("ipv6", _shown(network)) for network in ipv6),
         ("nd_macs", f"0x{nic.mac.replace(':', '')}"),
+        ("rs_macs", f"0x{nic.mac.replace(':', '')}"),
         *(("nd_targets", _range(network)) for network in ipv6),
     ]
     added = [f"add element {NAME} {name} {{ {_CARD} . {value} }}\n" for name, value in rows]
@@ -166,8 +189,14 @@ def of_card(card: str, text: str) -> str:
 
 
 def whole_table() -> str:
-    """Return the table as nft shows it, without the elements of its sets; empty where there is none."""
-    return run(["nft", "-t", "list", "table", *NAME.split()]).stdout
+    """Return the table as nft shows it, without the elements of its sets; empty where there is none.
+
+    Raises a host fault where nft does not say: that is no absence.
+    """
+    done = run(["nft", "-t", "list", "table", *NAME.split()])
+    if done.status != 0 and os.strerror(errno.ENOENT) not in done.said:
+        raise host_fault("nft_failed", f"nft does not say what its table {NAME} is: {done.said}")
+    return done.stdout if done.status == 0 else ""
 
 
 def renew(cards: Mapping[str, str], folder: Path) -> list[str]:
@@ -176,15 +205,13 @@ def renew(cards: Mapping[str, str], folder: Path) -> list[str]:
     It is one transaction: where nft refuses it, the old one stays. Of a card that nft refuses nothing passes.
     """
     new = folder / "filter.nft"
-    try:
-        _make(new, cards)
-    except Exception:
-        sound = {card: text for card, text in cards.items() if _is_sound(new, card, text)}
-        if len(sound) == len(cards):
-            raise
-        _make(new, sound)
-        return sorted(set(cards) - set(sound))
-    return []
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(Failure):
+            _make(new, cards)
+            return []
+    sound = _sound(new, [*cards.items()])
+    _make(new, sound)
+    return sorted(set(cards) - set(sound))
 
 
 def _make(new: Path, cards: Mapping[str, str]) -> None:
@@ -192,9 +219,13 @@ def _make(new: Path, cards: Mapping[str, str]) -> None:
     must(["nft", "-f", str(new)], "nft_failed")
 
 
-def _is_sound(new: Path, card: str, text: str) -> bool:
-    write_whole(new, f"{_DELETE}{TABLE}{of_card(card, text)}".encode())
-    return run(["nft", "-c", "-f", str(new)]).status == 0
+def _sound(new: Path, cards: list[tuple[str, str]]) -> dict[str, str]:
+    """Return those cards that nft takes; of many few are refused, so that halves are tried."""
+    write_whole(new, "".join([_DELETE, TABLE, *(of_card(card, text) for card, text in cards)]).encode())
+    if run(["nft", "-c", "-f", str(new)]).status == 0:
+        return dict(cards)
+    half = len(cards) // 2
+    return {**_sound(new, cards[:half]), **_sound(new, cards[half:])} if half else {}
 
 
 def remove() -> None:

@@ -139,11 +139,11 @@ xenstore-write "/local/domain/${own%/*}/device/vif/${own#*/}/mtu" "$mtu" "$XENBU
 )
 SCRIPTS: Final = {
     BLOCK: _BLOCK,
-    VIF_BRIDGE: _VIF_BRIDGE,
-    cards.SCRIPT_PATH: cards.SCRIPT,
     cards.TABLE_PATH: filtering.TABLE,
+    cards.SCRIPT_PATH: cards.SCRIPT,
+    VIF_BRIDGE: _VIF_BRIDGE,
 }
-"""The text of each, by its path."""
+"""The text of each, by its path, in the order in which they are written: none is there before what it needs."""
 
 
 def install(root: Path) -> None:
