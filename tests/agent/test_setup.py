@@ -14,10 +14,11 @@ from teig.agent.contract.failure import Failure
 from teig.agent.host import setup
 from teig.agent.host.services import GUESTS, KEEPER, UNITS
 from teig.agent.host.state import write_whole
+from teig.agent.xen import hotplug
 from teig.fleet.agent_bundle import bundle
 from teig.fleet.install import REMOTE_COMMAND, installed, installer, uninstalled, uninstaller
 from teig.model.errors import HostFault, InvalidRequest
-from tests.agent.given import SSH_KEY
+from tests.agent.given import GUEST, SSH_KEY, spec
 
 OTHER = 'from="10.0.0.1" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPi7Wl2y5p0m3mHq9f8f1d8Dk7Qd8S1zjv0m5Xw3mYVv admin'
 
@@ -116,6 +117,34 @@ def test_a_host_without_authorized_keys(root: Path, packed: Path) -> None:
     setup.install(root, packed, SSH_KEY)
     assert len(_lines(root)) == 1
     assert (root / "root/.ssh").stat().st_mode & 0o777 == 0o700
+
+
+def test_guests_of_an_older_agent_have_what_their_next_reboot_needs(root: Path, packed: Path) -> None:
+    folder = root / "var/lib/teig/guests" / GUEST
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(json.dumps(spec()))
+    odd = root / "var/lib/teig/guests/11111111-2222-4333-8444-555555555555"
+    odd.mkdir()
+    (odd / "spec.json").write_text("{")
+    setup.install(root, packed, SSH_KEY)
+    assert _names(folder) == ["nic0.limits", "nic0.nft", "nic1.limits", "nic1.nft", "spec.json"]
+    assert list(hotplug.SCRIPTS)[-1].endswith("teig-vif-bridge"), "what it needs is there before it"
+
+
+@pytest.mark.parametrize(
+    ("missing", "kernel", "code"),
+    [("nft", "6.1.0-50-amd64", "missing_program"), ("", "5.17.9", "old_kernel"), ("", "4.19", "old_kernel")],
+)
+def test_a_host_whose_guests_could_not_start_is_refused(
+    monkeypatch: pytest.MonkeyPatch, missing: str, kernel: str, code: str
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda program: None if program == missing else f"/usr/sbin/{program}")
+    with pytest.raises(Failure) as caught:
+        setup._check_network(kernel)
+    assert caught.value.code == code
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/sbin/{program}")
+    for fine in ("5.18.0", "6.1.0-50-amd64", "10.0", "odd"):
+        setup._check_network(fine)
 
 
 def test_uninstalling(root: Path, packed: Path) -> None:

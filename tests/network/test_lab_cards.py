@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from teig.agent.network.filtering import GROUP
 from teig.model.errors import HostFault
 from teig.model.guest import GuestSpec
 from tests.fleet.conftest import Stand, await_that
+from tests.lab.prepared import decided
 
 pytestmark = pytest.mark.lab
 TABLE = "nft list table bridge teig 2>/dev/null || true"
@@ -31,9 +33,16 @@ def answers(stand: Stand, spec: GuestSpec) -> bool:
 
 def test_a_card_is_held_before_it_is_up_and_after_a_reboot_from_inside(stand: Stand) -> None:
     spec = stand.spec()
-    stand.start(spec)
+    claim = stand.start(spec)
     first = card_of(stand, spec)
     _is_whole(stand, spec)
+    for also in (("10.77.17.0/24", "2001:db8:7::/64"), ("192.0.2.7/32",), ()):
+        given = replace(spec, nics=(replace(spec.nics[0], also=also),))
+        stand.host.guest_define(claim, decided(spec.id), given)
+        stand.host.guest_enforce(claim)
+        table = stand.run(TABLE)
+        for address in ("10.77.17.0/24", "2001:db8:7::/64", "192.0.2.7"):
+            assert (f'"{first}" . {address}' in table) == (address in {one.removesuffix("/32") for one in also})
     stand.get(spec, "/cgi-bin/reboot")
     await_that(lambda: stand.host.guest(spec.id).domid not in {None, int(first[3:-2])}, "the next domain")
     await_that(lambda: stand.host.guest(spec.id).answers, "its answer")
