@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,24 @@ def test_where_cards_cannot_be_taken_down_the_filter_is_made_all_the_same(
     with pytest.raises(Failure, match="Cannot allocate"):
         guard.check()
     assert (nftables.did, nftables.table) == (["made"], "whole")
+
+
+@pytest.mark.parametrize(("times", "did"), [(1, ["made"]), (3, ["down", "made", "up", "up"])])
+def test_nft_that_does_not_answer_once_closes_nothing_and_one_that_never_does_closes_all(
+    nftables: Nftables, guard: FilterGuard, monkeypatch: pytest.MonkeyPatch, times: int, did: list[str]
+) -> None:
+    asked: list[int] = []
+
+    def whole_table() -> str:
+        asked.append(1)
+        if len(asked) <= times:
+            raise Failure("host", "nft failed: cache initialization failed")
+        return nftables.table
+
+    monkeypatch.setattr(filtering, "whole_table", whole_table)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    guard.check()
+    assert nftables.did == did
 
 
 def test_a_table_that_goes_at_the_moment_in_which_it_was_made_is_no_known_one(

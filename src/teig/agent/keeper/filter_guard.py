@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
-from teig.agent.contract.failure import failure_of, host_fault
+from teig.agent.contract.failure import Failure, failure_of, host_fault
 from teig.agent.host.process import must
 from teig.agent.host.state import State, write_whole
 from teig.agent.network import filtering
@@ -29,6 +29,7 @@ from teig.agent.xen.hypervisor import Hypervisor
 RENEW_S = 300.0
 """How often the filter is made anew though nobody was seen to change it: what has gone goes, and what was added."""
 _AGAIN_S = 2.0
+_TRIES, _TRY_S = 3, 0.2
 _NETLINK_NETFILTER, _GROUP_NFTABLES = 12, 7
 _SUBSYSTEM, _FAMILY_BRIDGE = 10, 7
 _ADDED_ELEMENT = 12
@@ -68,7 +69,7 @@ class FilterGuard(threading.Thread):
 
     def check(self) -> None:
         """Make the filter anew; where it is not whole, with all cards of guests down until it is."""
-        there = filtering.whole_table()
+        there = _table()
         try:
             if not there or self._known not in (None, there):
                 self._take_down()
@@ -106,6 +107,15 @@ class FilterGuard(threading.Thread):
                 sys.stderr.write(f"The filter of guests' cards {what}.\n")
                 sys.stderr.flush()
         self._said = what
+
+
+def _table() -> str:
+    """Return the table as nft shows it. Where nft does not say, again and again, there is none: a failure closes."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(Failure):
+            return filtering.whole_table()
+        time.sleep(_TRY_S)
+    return ""
 
 
 def _drain(changes: socket.socket) -> None:
