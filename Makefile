@@ -7,7 +7,8 @@ ready:
 demo: ready ## a real Xen host on this machine, and a guest of your own on it
 	@.venv/bin/teig demo
 
-test: ready ## the whole test suite, on real Xen too
+test: ## the whole test suite, on real Xen too
+	@setup/prepare.sh setup/packages-for-tests
 	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: ready ## the tests that take minutes each, which `make test` leaves out

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make this checkout ready: Debian packages, a Python environment in .venv with pinned packages, and Teig in it.
-# What is there already is left alone, so running it again takes a blink. Usage: setup/prepare.sh
+# What is there already is left alone, so running it again takes a blink. Usage: setup/prepare.sh [LIST OF PACKAGES...]
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # a plain user's PATH on Debian lacks them
@@ -54,11 +54,11 @@ package_there() { # PACKAGE PROGRAM
 		command -v "$2" >/dev/null 2>&1
 }
 
-missing_packages() {
-	while read -r package program; do
+missing_packages() { # LIST...
+	cat setup/packages "$@" | while read -r package program; do
 		case $package in '' | '#'*) continue ;; esac
 		package_there "$package" "$program" || printf '%s ' "$package"
-	done <setup/packages
+	done
 	find_python >/dev/null || printf 'python3-venv '
 }
 
@@ -102,7 +102,7 @@ make_environment() {
 	echo "$wanted $PWD" >"$stamp"
 }
 
-missing=$(missing_packages)
+missing=$(missing_packages "$@")
 # shellcheck disable=SC2086 # one word per package
 [ -z "$missing" ] || install_packages $missing
 make_environment

@@ -15,6 +15,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 import dns.reversename
+import pytest
 
 from teig.fleet.name_server import NameServer, read_key
 
@@ -36,6 +37,13 @@ _ZONE = """zone "{zone}" {{
 SBIN = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def _installed() -> str:
+    found = shutil.which("named", path=SBIN)
+    if found is None:
+        pytest.fail("BIND is not installed: run setup/prepare.sh setup/packages-for-tests", pytrace=False)
+    return found
+
+
 @dataclass
 class Bind:
     """A BIND on this machine, with a key."""
@@ -54,7 +62,7 @@ class Bind:
     def start(self) -> None:
         named = self.folder / "named"  # AppArmor's profile of it, which is for its own place, lets it read nothing here
         if not named.exists():
-            shutil.copy(shutil.which("named", path=SBIN) or "named", named)
+            shutil.copy(_installed(), named)
         argv = [str(named), "-g", "-4", "-c", str(self.folder / "named.conf")]
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(argv, stdout=log, stderr=log)
