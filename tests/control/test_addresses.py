@@ -135,6 +135,8 @@ def test_what_cannot_be_given_is_refused(two: Two) -> None:
         ("web", None, "127.0.0.1", InvalidRequest, "invalid"),
         ("web", None, "fe80::1", InvalidRequest, "invalid"),
         ("web", None, "\uff1201.0.113.1", InvalidRequest, "bad_address"),
+        ("web", None, "2001:db8::1%eth0", InvalidRequest, "bad_address"),
+        ("web", None, "198.51.100.1\n", InvalidRequest, "bad_address"),
     )
     for name, network, address, kind, code in cases:
         with pytest.raises(kind) as caught:

@@ -25,6 +25,8 @@ from teig.store import events, transfer_amounts
 from teig.store.events import Event
 
 EVERY_S: Final = 60.0
+AGAIN_S: Final = 600.0
+"""How long after one that failed another operation is begun that holds a guest to its amount, or frees it."""
 MARKS: Final = (80, 100)
 """Parts of the amount that are told of, in per cent."""
 _CLOSE_S: Final = 5.0
@@ -59,7 +61,8 @@ def look(services: Services) -> None:
     if services.db.read(lambda connection: _due(connection, month, services.now())):
         for event in services.db.update(lambda connection: _written(connection, month, services.now())):
             log.info("event", guest=event.name, kind=event.kind, text=event.text)
-    for guest in services.db.read(lambda connection: transfer_amounts.wrongly_held(connection, month)):
+    since = services.now() - AGAIN_S
+    for guest in services.db.read(lambda connection: transfer_amounts.wrongly_held(connection, month, since)):
         try:
             guests.limit(services, guest, month)
         except TeigError as error:
@@ -85,9 +88,10 @@ def _text(month: str, percent: int, amount: TransferAmount) -> str:
     size = show_size(amount.amount_bytes)
     if percent < 100:
         return f"It has sent and received {percent} % of the {size} that its plan has for {month}."
+    slow = f"{amount.past_kbit / 1000:g} Mbit/s"
     what = {
         PastTransfer.NOTHING: "goes on as before",
-        PastTransfer.SLOW: f"may send and receive {amount.past_kbit / 1000:g} Mbit/s until the month ends",
-        PastTransfer.CUT: "is cut off until the month ends",
+        PastTransfer.SLOW: f"is to send and receive no more than {slow} until the month ends",
+        PastTransfer.CUT: "is to be cut off until the month ends",
     }[amount.past]
     return f"It has sent and received the {size} that its plan has for {month}, and {what}."

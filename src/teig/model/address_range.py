@@ -6,6 +6,7 @@ Addresses and networks are written as a guest's card has them in `also`: with th
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -16,6 +17,7 @@ from teig.model.site import NO_GUESTS
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_PLAIN: Final = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]+)?", re.ASCII)
 MOST: Final = 2**62
 """Addresses of one range: each has a number, its place there, and a database's whole numbers end soon after that."""
 _GUESTS_OF_6: Final = tuple(ipaddress.IPv6Network(text) for text in ("2000::/3", "fc00::/7"))
@@ -126,6 +128,7 @@ def nobodys(network: Network, prefix: int) -> set[Address]:
 
 def parse_network(what: str, untrusted: str) -> Network:
     """Return a network that guests can have addresses in; InvalidRequest says what is wrong with which."""
+    _check_plain(untrusted)
     try:
         network = ipaddress.ip_network(untrusted)
     except ValueError as error:
@@ -152,6 +155,16 @@ def check_of_guests(network: Network) -> None:
         )
 
 
+def _check_plain(untrusted: str) -> None:
+    """Refuse what Python takes for part of an address and is none: an interface behind %, white space."""
+    if not _PLAIN.fullmatch(untrusted):
+        raise InvalidRequest(
+            f"{untrusted!r:.80} is an address or a network of none of IPv4 or IPv6.",
+            "Write it as 192.0.2.7, 2001:db8::7 or 2001:db8:7::/64, and nothing behind it.",
+            code="bad_address",
+        )
+
+
 def parse_address(what: str, untrusted: str) -> Address:
     """Return an address; InvalidRequest says what is wrong with which."""
     try:
@@ -165,6 +178,7 @@ def parse_address(what: str, untrusted: str) -> Address:
 
 def canonical(untrusted: str) -> str:
     """Return an address or a network as it is kept: with its prefix length; InvalidRequest where it is none."""
+    _check_plain(untrusted)
     try:
         network = ipaddress.ip_network(untrusted)
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -164,6 +165,11 @@ class Dom0Time:
             raise InvalidRequest("Seconds of work cannot be below 0.")
 
 
+MOST_TRANSFER: Final = 1 << 60
+"""Bytes; sums of two fit into a column."""
+_COUNT: Final = re.compile(r"[0-9a-z-]{1,36}", re.ASCII)
+
+
 @dataclass(frozen=True)
 class Transfer:
     """What a guest's network cards have sent and received together since its host began to count, or a bit less.
@@ -181,7 +187,10 @@ class Transfer:
     def __post_init__(self) -> None:
         """Refuse what cannot be: hosts tell it, sums are made of it, and it is stored."""
         check_figures(self)
-        check_lengths(self, count=36)
+        if not _COUNT.fullmatch(self.count):
+            raise InvalidRequest(f"{self.count!r:.80} is no id of a counting.")
+        if max(self.sent_bytes, self.sent_packets, self.received_bytes, self.received_packets) > MOST_TRANSFER:
+            raise InvalidRequest("No guest can have transferred so much.")
 
 
 @dataclass(frozen=True)

@@ -74,5 +74,5 @@ def zone_file(untrusted_network: str, names: Iterable[tuple[str, str]], servers:
         lines += [f"@ IN NS {host}." for host in hosts]
     inside = [(ipaddress.ip_address(address), name) for address, name in names]
     for address, name in sorted((one for one in inside if one[0] in network), key=lambda one: int(one[0])):
-        lines.append(f"{address.reverse_pointer.removesuffix(zone).removesuffix('.')} IN PTR {name}.")
+        lines.append(f"{address.reverse_pointer.removesuffix(zone).removesuffix('.') or '@'} IN PTR {name}.")
     return "\n".join(lines) + "\n"

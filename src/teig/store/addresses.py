@@ -60,9 +60,12 @@ def take(connection: sa.Connection, known: AddressRange, guest: GuestId, now: fl
     else:
         number = _number_free(connection, known, guest, now, wanted)
     address = known.at(number)
+    old = connection.execute(addresses.select().where(_is(known.site, address))).first()
+    # What is taken and never used is as it was then: it may rest, or be in use where nobody can see it.
+    kept = {"left_on": old.left_on, "last": old.last, "free_at": old.free_at} if old else {}
     _forget(connection, known.site, address)
     row = {"site": known.site, "address": address, "range": known.network, "number": number, "guest": guest}
-    connection.execute(addresses.insert(), row)
+    connection.execute(addresses.insert(), {**row, **kept})
     return address
 
 
@@ -200,9 +203,10 @@ def let_go(connection: sa.Connection, spec: GuestSpec, address: str, now: float)
 
 
 def rest(connection: sa.Connection, spec: GuestSpec, address: str, now: float | None) -> None:
-    """Let an address of a guest rest; `now` None: it was never used, and is free at once."""
+    """Let an address of a guest rest; `now` None: it was never used, and is as it was before it was taken."""
     mine = sa.and_(_is(spec.site, address), addresses.c.guest == spec.id)
-    if connection.execute(addresses.update().where(mine).values(_resting(connection, spec, now))).rowcount:
+    nobodys = {"guest": None, "next": None} if now is None else _resting(connection, spec, now)
+    if connection.execute(addresses.update().where(mine).values(nobodys)).rowcount:
         reverse_names.forget(connection, spec.site, address)
 
 
@@ -267,7 +271,8 @@ def listed(connection: sa.Connection, now: float, site: str | None, guest: str |
         if row.guest is None and row.left_on is None and not (row.free_at is not None and row.free_at > now):
             continue
         whose = (named.get(row.guest), named.get(row.next), named.get(row.left_on))
-        found.append(AddressLine(row.address, row.site, row.range, *whose, free_at=row.free_at))
+        free_at = row.free_at if row.guest is None else None
+        found.append(AddressLine(row.address, row.site, row.range, *whose, free_at=free_at))
     names = reverse_names.by_leads(connection)
     chosen = [
         replace(line, names=names.get((line.site, line.address), ()))

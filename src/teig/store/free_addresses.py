@@ -83,10 +83,18 @@ def free(connection: sa.Connection, span: Span, count: int, now: float) -> list[
         while len(found) < count and (number := _next(connection, span, after, now)) <= span.most:
             if number not in found and is_unused(connection, span, number, busy):
                 found.append(number)
-            after = number  # noqa: PLW2901 - it goes on from there
+            after = _last_with(span, number, busy)  # noqa: PLW2901 - it goes on from there
     if len(found) < count:
         raise _too_few(connection, span, given, (count, len(found)))
     return found
+
+
+def _last_with(span: Span, number: int, busy: list[Network]) -> int:
+    """Return the last number of a span that lies in the same networks in use as one does: they may have very many."""
+    own = ipaddress.ip_network(span.at(number))
+    begins = int(own.network_address)
+    ends = [(int(other.broadcast_address) - begins) // own.num_addresses for other in busy if other.overlaps(own)]
+    return min(span.most, number + max([0, *ends]))
 
 
 def is_unused(connection: sa.Connection, span: Span, number: int, busy: list[Network]) -> bool:

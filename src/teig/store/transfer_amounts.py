@@ -8,13 +8,22 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from teig.model.names import GuestId
+from teig.model.operation import OperationState
 from teig.model.plan import PastTransfer
 from teig.model.transfer import TransferAmount
+from teig.policy.guest_life import Verb, kind_of
 from teig.store.schema import events, guests, operations, transfer_amounts, transfers
 
 _SUM = sa.func.coalesce(transfers.c.sent_bytes + transfers.c.received_bytes, 0)
 _THIS_MONTH = sa.and_(transfers.c.guest == transfer_amounts.c.guest, transfers.c.month == sa.bindparam("month"))
 _OPEN = sa.exists().where(operations.c.guest == transfer_amounts.c.guest, operations.c.ended.is_(None))
+
+_FAILED = sa.exists().where(
+    operations.c.guest == transfer_amounts.c.guest,
+    operations.c.kind == kind_of(Verb.LIMIT),
+    operations.c.state != OperationState.DONE.value,
+    operations.c.ended > sa.bindparam("since"),
+)
 
 
 class Reached(NamedTuple):
@@ -50,17 +59,20 @@ def is_past(connection: sa.Connection, guest: GuestId, month: str) -> bool:
     return bool(connection.execute(mine, {"month": month}).scalar())
 
 
-def wrongly_held(connection: sa.Connection, month: str) -> list[GuestId]:
-    """Return the guests that are past their amount and not limited, or the reverse, and on which nobody works."""
+def wrongly_held(connection: sa.Connection, month: str, since: float) -> list[GuestId]:
+    """Return the guests that are past their amount and not limited, or the reverse, and on which nobody works.
+
+    Without those of which putting that right has failed, or was cancelled, `since` a time (seconds since 1970).
+    """
     past = transfer_amounts.c.amount_bytes <= _SUM
     wrong = sa.or_(sa.and_(past, ~transfer_amounts.c.limited), sa.and_(~past, transfer_amounts.c.limited))
     query = (
         sa.select(transfer_amounts.c.guest)
         .join(guests, guests.c.id == transfer_amounts.c.guest)
         .outerjoin(transfers, _THIS_MONTH)
-        .where(transfer_amounts.c.past != PastTransfer.NOTHING.value, wrong, ~_OPEN)
+        .where(transfer_amounts.c.past != PastTransfer.NOTHING.value, wrong, ~_OPEN, ~_FAILED)
     )
-    return [GuestId(guest) for guest in connection.execute(query, {"month": month}).scalars()]
+    return [GuestId(guest) for guest in connection.execute(query, {"month": month, "since": since}).scalars()]
 
 
 def reached(connection: sa.Connection, month: str, percent: int, kind: str) -> list[Reached]:

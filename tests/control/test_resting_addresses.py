@@ -1,0 +1,47 @@
+"""Addresses that nobody has and that are not free all the same."""
+
+# ruff: noqa: F811  (a fixture is imported and used)
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from teig.control import addresses, guests, ranges
+from teig.model.errors import Refused
+from teig.store import addresses as stored_addresses
+from teig.store import guests as stored_guests
+from tests.control.test_addresses import FIRST, SIX, Two, two  # noqa: F401  (a fixture)
+from tests.simulated import stored
+
+
+def test_what_rests_does_so_though_the_guest_that_had_it_asks_for_it_and_takes_that_back(two: Two) -> None:
+    two.add("web")
+    two.done(addresses.remove(two.services, FIRST))
+    web = guests.view(two.services, "web").guest
+
+    def ask_and_cancel(connection: sa.Connection) -> None:
+        known = stored_addresses.range_of(connection, "lab", FIRST)
+        stored_addresses.take(connection, known, web.id, time.time(), FIRST)
+        stored_addresses.rest(connection, web.spec, FIRST, None)
+
+    two.services.db.write(ask_and_cancel)
+    with pytest.raises(Refused, match="rests until"):
+        addresses.add(two.services, "db", None, FIRST)
+    assert two.add("db") != FIRST
+
+
+def test_a_large_network_that_a_stranger_has_is_passed_over_at_once(two: Two) -> None:
+    ranges.add(two.services, "lab", SIX, None, None, 64)
+    assert two.add("web", network=SIX) == "2001:db8::/64"
+    lost = next(one for one in stored(two.services) if one.name == "web")
+    two.services.db.write(lambda connection: stored_guests.remove(connection, lost, None))
+    two.observe()
+    ranges.remove(two.services, SIX)
+    ranges.add(two.services, "lab", SIX, "2001:db8::1", "2001:db8::ffff:ffff:ffff", None)
+    begun = time.monotonic()
+    with pytest.raises(Refused, match="only 0 of them free"):
+        addresses.add(two.services, "db", SIX, None)
+    assert time.monotonic() - begun < 20
