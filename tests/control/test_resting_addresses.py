@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from teig.control import addresses, guests, ranges
 from teig.model.errors import Refused
+from teig.operations.engine import Engine
 from teig.store import addresses as stored_addresses
+from teig.store import archive
 from teig.store import guests as stored_guests
+from teig.store.database import Database, sqlite_url
 from tests.control.test_addresses import FIRST, SIX, Two, two  # noqa: F401  (a fixture)
 from tests.simulated import stored
 
@@ -45,3 +50,25 @@ def test_a_large_network_that_a_stranger_has_is_passed_over_at_once(two: Two) ->
     with pytest.raises(Refused, match="only 0 of them free"):
         addresses.add(two.services, "db", SIX, None)
     assert time.monotonic() - begun < 20
+
+
+def test_a_backup_that_was_made_in_the_middle_of_a_move_leaves_the_address_to_one(
+    two: Two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.add("web")
+    monkeypatch.setattr(Engine, "claim", lambda *_: None)
+    monkeypatch.setattr(Engine, "begin", lambda *_: None)
+    addresses.move(two.services, FIRST, "db", force=False)
+    assert (two.promised("web"), two.promised("db")) == ((), (FIRST,))
+    made = two.services.db.read(lambda connection: archive.dump_all(connection, time.time()))
+    url = sqlite_url(tmp_path / "restored.sqlite")
+    archive.load_all(url, json.loads(json.dumps(made)), time.time())
+    with Database(url) as db:
+        [line] = [
+            one
+            for one in db.read(lambda connection: stored_addresses.listed(connection, time.time(), None, None))
+            if one.address == FIRST
+        ]
+        promised = {guest.name: guest.spec.nics[0].also for guest in db.read(stored_guests.listed)}
+    assert (line.guest, line.next) == ("web", None)
+    assert promised == {"web": (FIRST,), "db": ()}

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from teig.model.errors import Conflict, InvalidRequest
 from teig.model.operation import OperationState
-from teig.policy.guest_life import Phase
+from teig.policy.guest_life import Phase, Verb, kind_of
 from teig.store.database import RESTORING, Database, fault_of, revisions, take_time
-from teig.store.schema import guests, metadata, operations, reverse_names
+from teig.store.schema import addresses, guests, metadata, operations, reverse_names
 
 FORM: Final = 1
 LEFT_OUT: Final = frozenset({"servers", "observations", "observed_guests", "observed_addresses"})
@@ -110,6 +110,21 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any
         raise _damaged(f"its {table.name} cannot be stored") from error
 
 
+def _settle_addresses(connection: sa.Connection) -> None:
+    """Let what was on its way to or from a guest stay where its row says that it is; specs say the same then."""
+    connection.execute(addresses.update().values(next=None))
+    moving = (operations.c.ended.is_(None), operations.c.kind == kind_of(Verb.READDRESS))
+    open_ones = sa.select(operations.c.guest, operations.c.params, guests.c.spec).join(
+        guests, guests.c.id == operations.c.guest
+    )
+    for row in connection.execute(open_ones.where(*moving)).all():
+        own = set(connection.execute(sa.select(addresses.c.address).where(addresses.c.guest == row.guest)).scalars())
+        nics = [{**nic, "also": [one for one in nic.get("also", ()) if one in own]} for nic in row.spec["nics"]]
+        there = {one for nic in nics for one in nic["also"]}
+        nics[0]["also"] += [one for one in row.params["before"] if one in own - there]
+        connection.execute(guests.update().where(guests.c.id == row.guest).values(spec={**row.spec, "nics": nics}))
+
+
 def _settle(connection: sa.Connection, now: float) -> None:
     # Hosts may have seen higher fencing numbers since the backup was made, or since it was restored before; on no guest
     # are there as many operations as milliseconds.
@@ -118,6 +133,7 @@ def _settle(connection: sa.Connection, now: float) -> None:
     connection.execute(half_made.values(phase=Phase.DELETING, attention=_ERROR["message"]))
     under_way = sa.select(operations.c.guest).where(operations.c.ended.is_(None))
     connection.execute(guests.update().where(guests.c.id.in_(under_way)).values(attention=_ERROR["message"]))
+    _settle_addresses(connection)
     stuck = {"state": OperationState.STUCK.value, "error": _ERROR, "ended": now}
     connection.execute(operations.update().where(operations.c.ended.is_(None)).values(stuck))
     connection.execute(reverse_names.update().values(sent=False, next_try=0.0))  # the name server may know later ones
