@@ -12,14 +12,16 @@ import pytest
 import sqlalchemy as sa
 
 from teig.control import addresses, guests, ranges
-from teig.model.errors import Refused
+from teig.model.errors import Conflict, Refused
+from teig.model.operation import OperationState
 from teig.operations.engine import Engine
+from teig.operations.guest_readdress import with_also
 from teig.store import addresses as stored_addresses
-from teig.store import archive
+from teig.store import archive, schema
 from teig.store import guests as stored_guests
 from teig.store.database import Database, sqlite_url
 from tests.control.test_addresses import FIRST, SIX, Two, two  # noqa: F401  (a fixture)
-from tests.simulated import stored
+from tests.simulated import stored, wait
 
 
 def test_what_rests_does_so_though_the_guest_that_had_it_asks_for_it_and_takes_that_back(two: Two) -> None:
@@ -72,3 +74,21 @@ def test_a_backup_that_was_made_in_the_middle_of_a_move_leaves_the_address_to_on
         promised = {guest.name: guest.spec.nics[0].also for guest in db.read(stored_guests.listed)}
     assert (line.guest, line.next) == ("web", None)
     assert promised == {"web": (FIRST,), "db": ()}
+
+
+def test_what_leads_to_a_guest_on_its_host_and_not_by_an_earlier_database_is_given_to_nobody(two: Two) -> None:
+    two.add("web")
+    web = guests.view(two.services, "web").guest
+
+    def forget(connection: sa.Connection) -> None:
+        stored_guests.respecify(connection, with_also(web.spec, ()))
+        connection.execute(schema.addresses.delete())
+
+    two.services.db.write(forget)
+    two.observe()
+    assert two.add("db") != FIRST
+    with pytest.raises(Conflict, match="is in use"):
+        addresses.add(two.services, "db", None, FIRST)
+    assert wait(two.services, guests.mend(two.services, "web")).state is OperationState.DONE
+    two.observe()
+    assert two.add("db", address="198.51.100.1") == FIRST

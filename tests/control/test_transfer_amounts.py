@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from teig.control import guests, observing, operations, plans, transfer_amounts, transfers
+from teig.control import adopting, guests, observing, operations, plans, transfer_amounts, transfers
 from teig.control.services import Services
 from teig.fleet.simulated import SimulatedHost
 from teig.model.errors import HostFault, InvalidRequest
@@ -15,6 +15,7 @@ from teig.model.guest import GuestSpec
 from teig.model.operation import OperationState
 from teig.model.units import GIB
 from teig.store import events, hosts
+from teig.store import guests as stored_guests
 from tests.simulated import stored, wait, wish
 
 AMOUNTS = (Path(__file__).parent / "amounts.toml").read_text()
@@ -160,6 +161,22 @@ def test_what_did_not_come_about_is_tried_again_some_minutes_later(
     )  # as if that had passed: operations end by another clock here
     look(november)
     assert rates(november, host) == (50000, 5000, True)
+    assert stored(november)[0].attention is None
+
+
+def test_a_guest_that_was_cut_off_and_is_adopted_can_be_freed(
+    services: Services, november: Services, host: SimulatedHost
+) -> None:
+    spec = make(november, "cut")
+    transfer(november, host, spec, 11)
+    [lost] = stored(november)
+    assert lost.spec.cut
+    november.db.write(lambda connection: stored_guests.remove(connection, lost, None))
+    found = adopting.adopt(services, "sim1")
+    assert found.adopted == ("web",), found
+    assert "teig guest mend web" in (stored(november)[0].attention or "")
+    assert wait(november, guests.mend(november, "web")).state is OperationState.DONE
+    assert rates(november, host) == (50000, 5000, False)
     assert stored(november)[0].attention is None
 
 

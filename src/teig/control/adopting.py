@@ -98,7 +98,10 @@ def _adopt_one(
     capacity, has = _room_for(connection, host, found, seen, taken)
     runs = found.has_domain  # one that is just rebooting too
     phase = Phase.RUNNING if runs else Phase.STOPPED
-    guests.add(connection, StoredGuest(host.id, spec, phase, found.fence, None, now))
+    # Nobody knows of its amount any more, and it would stay cut off for ever.
+    freed = f"It was cut off for its transfer. Free it: teig guest mend {spec.name}" if spec.cut else None
+    spec = replace(spec, cut=False)
+    guests.add(connection, StoredGuest(host.id, spec, phase, found.fence, None, now, attention=freed))
     transfers.begin(connection, found)
     wanted = entitled_to(spec, capacity.extent_bytes)
     wanted = wanted.largest(observed_of(found, capacity.extent_bytes, capacity.pool))

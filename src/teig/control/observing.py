@@ -190,7 +190,7 @@ def _judge(connection: sa.Connection, host: StoredHost, seen: Seen, there: Basis
     drift = compare(host.name, seen.facts, replace(inventory, guests=told), [_promise(guest) for guest in placed])
     before = observations.drift_of(connection, host.id)
     strangers = [guest for guest in inventory.guests if guest.id not in claimed]
-    addresses: set[str] = set().union(*map(_addresses, strangers))
+    addresses: set[str] = set().union(*map(_addresses, strangers), *_beyond(inventory, placed))
     observations.put(connection, host.id, seen, capacity, drift, addresses)
     return [one for one in drift if one not in before]
 
@@ -204,6 +204,13 @@ def _raise_fences(connection: sa.Connection, inventory: Inventory, placed: list[
     for guest in inventory.guests:
         if 0 < guest.fence - known.get(guest.id, guest.fence) <= _NEAR:
             guests.raise_fence(connection, guest.id, guest.fence)
+
+
+def _beyond(inventory: Inventory, placed: list[StoredGuest]) -> list[frozenset[str]]:
+    """Return what leads to guests of ours on their host and not by their specs: the database may be an earlier one."""
+    specs = {guest.id: guest.spec for guest in placed}
+    told = [guest for guest in inventory.guests if guest.id in specs and guest.spec is not None]
+    return [guest.spec.also - specs[guest.id].also for guest in told if guest.spec is not None]
 
 
 def _addresses(guest: GuestOnHost) -> set[str]:
