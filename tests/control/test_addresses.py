@@ -360,6 +360,7 @@ def test_what_was_taken_by_force_is_given_to_no_third_before_the_first_was_seen_
         addresses.add(much_later, "third", None, FIRST)
     assert wait(two.services, guests.mend(two.services, "web")).state is OperationState.DONE
     assert two.on_host("web") == ()
+    two.observe()  # which servers do twice a minute
     assert addresses.add(two.later(7200), "third", None, FIRST).address == FIRST
 
 
