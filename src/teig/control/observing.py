@@ -209,8 +209,11 @@ def _raise_fences(connection: sa.Connection, inventory: Inventory, placed: list[
 def _beyond(inventory: Inventory, placed: list[StoredGuest]) -> list[frozenset[str]]:
     """Return what leads to guests of ours on their host and not by their specs: the database may be an earlier one."""
     specs = {guest.id: guest.spec for guest in placed}
-    told = [guest for guest in inventory.guests if guest.id in specs and guest.spec is not None]
-    return [guest.spec.also - specs[guest.id].also for guest in told if guest.spec is not None]
+    return [
+        guest.spec.also - specs[guest.id].also
+        for guest in inventory.guests
+        if guest.spec is not None and guest.id in specs
+    ]
 
 
 def _addresses(guest: GuestOnHost) -> set[str]:

@@ -27,14 +27,7 @@ class Usage:
 def add(connection: sa.Connection, new: AddressRange) -> None:
     """Store a new range; refused where it has anything in common with another one or with a site's own addresses."""
     own = sites.named(connection, new.site)
-    network = ipaddress.ip_network(new.network)
-    for known in listed(connection):
-        if network.overlaps(ipaddress.ip_network(known.network)):
-            raise Conflict(
-                f"Network {network} has addresses in common with range {known.network} of site {known.site}.",
-                "Choose another one, or remove that range first.",
-                code="range_overlaps",
-            )
+    _check_free(connection, new.network, "another one")
     for site in sites.listed(connection):
         _check_apart(new, site, own)
     connection.execute(ranges.insert().values(network=new.network, site=new.site, record=dump(new)))
@@ -43,12 +36,17 @@ def add(connection: sa.Connection, new: AddressRange) -> None:
 
 def check_no_overlap(connection: sa.Connection, site: Site) -> None:
     """Raise Conflict where a new site's network has addresses in common with a range."""
-    network = ipaddress.ip_network(site.network)
+    _check_free(connection, site.network, "another network")
+
+
+def _check_free(connection: sa.Connection, untaken: str, another: str) -> None:
+    """Raise Conflict where a network has addresses in common with a range; `another` is what to choose instead."""
+    network = ipaddress.ip_network(untaken)
     for known in listed(connection):
         if network.overlaps(ipaddress.ip_network(known.network)):
             raise Conflict(
                 f"Network {network} has addresses in common with range {known.network} of site {known.site}.",
-                "Choose another network, or remove that range first.",
+                f"Choose {another}, or remove that range first.",
                 code="range_overlaps",
             )
 
